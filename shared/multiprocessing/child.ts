@@ -1,0 +1,63 @@
+// The forked side of Process: learns from its parent who it is and what to run, runs it, and leaves in good order.
+import { writeSync } from 'node:fs';
+import { inspect } from 'node:util';
+import { Channel } from './channel.ts';
+import { decode } from './codec.ts';
+import { setCurrentProcess } from './current.ts';
+import './index.ts';
+import { activeChildren, FAILED } from './process.ts';
+import type { StartMessage } from './process.ts';
+import { leave } from './leaving.ts';
+import { takeApart } from './remote-error.ts';
+import * as router from './router.ts';
+
+if (process.send === undefined) throw new Error('child.ts is forked by Process and cannot be started by hand');
+
+// No child outlives its parent: with the channel gone there is nobody to work for, and nobody to report to.
+process.once('disconnect', () => process.exit());
+const parent = new Channel(process, (envelope) => router.arrive(envelope, undefined));
+parent.listen((message) => {
+  parent.listen(undefined); // Whatever follows is for the target, when it listens.
+  void run(message as StartMessage);
+});
+
+async function run(start: StartMessage): Promise<void> {
+  const parentAddress = start.address.slice(0, Math.max(0, start.address.lastIndexOf('.')));
+  router.becomeChild(start.address, parent);
+  setCurrentProcess({ name: start.name, pid: process.pid, daemon: start.daemon, parent });
+  const report = (error: unknown): void => {
+    parent.pass([parentAddress, start.address, FAILED, takeApart(error)]);
+  };
+  // Hears of errors that nobody awaits, too. Node ends the process after it, so what is sent must be sent now.
+  process.on('uncaughtExceptionMonitor', (error) => {
+    report(error);
+    void parent.flushed();
+  });
+  try {
+    const exports = await import(start.module) as Record<string, unknown>;
+    const target = exports[start.target];
+    if (typeof target !== 'function') {
+      throw new TypeError(`${start.module} does not export a function ${inspect(start.target)}`);
+    }
+    await (target as (...args: unknown[]) => unknown)(...start.args.map(decode));
+  } catch (error) {
+    report(error);
+    process.exitCode = 1;
+    tellOnStandardError(`${start.name} failed: ${inspect(error)}\n`);
+  }
+  for (const child of activeChildren()) if (!child.daemon) await child.join();
+  for (const child of activeChildren()) child.terminate();
+  leave();
+  await parent.flushed();
+  // From here on the process ends by itself, once its event loop has nothing left to do.
+  process.channel?.unref();
+}
+
+/** Not by console.error: the stream would make the descriptor, which all processes share, non-blocking. */
+function tellOnStandardError(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // The parent learns of the error all the same, over the channel.
+  }
+}

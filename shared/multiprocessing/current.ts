@@ -1,0 +1,46 @@
+// Facts about this process and this machine. Follows Python's multiprocessing.current_process and cpu_count.
+import { realpathSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import type { Channel } from './channel.ts';
+
+/** What a process knows of itself. */
+export interface CurrentProcess {
+  /** `MainProcess` for the one that was started by hand. */
+  readonly name: string;
+  readonly pid: number;
+  readonly daemon: boolean;
+  /** The channel to the process that started this one; the other end is that `Process`'s `channel`. */
+  readonly parent: Channel | undefined;
+}
+
+let current: CurrentProcess = { name: 'MainProcess', pid: process.pid, daemon: false, parent: undefined };
+
+/** The process that is asking. */
+export function currentProcess(): CurrentProcess {
+  return current;
+}
+
+/** For child.ts: says who this process is. */
+export function setCurrentProcess(value: CurrentProcess): void {
+  current = value;
+}
+
+/** The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. */
+export function cpuCount(): number {
+  return availableParallelism();
+}
+
+/**
+ * Whether the module is the program that was started, and not imported: `if (isMain(import.meta)) await main();`.
+ * In a forked child it is never true, as with Python's `if __name__ == '__main__'`.
+ */
+export function isMain(meta: { readonly url: string }): boolean {
+  const script = process.argv[1];
+  if (script === undefined) return false;
+  try {
+    return realpathSync(script) === realpathSync(fileURLToPath(meta.url));
+  } catch {
+    return false;
+  }
+}

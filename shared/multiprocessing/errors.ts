@@ -1,0 +1,44 @@
+// The errors of the toolkit. Each has a `code` and a sentence that says what happened and to whom.
+import { constants } from 'node:os';
+
+/** How a process of the tree ended: what every other process learns of it. */
+export interface Death {
+  readonly address: string;
+  readonly name: string;
+  readonly pid: number | undefined;
+  /** 0 or more: what the process returned. Negative: the number of the signal that ended it. */
+  readonly exitCode: number;
+}
+
+/** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
+export function describeDeath(death: Death): string {
+  const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
+  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}`;
+  const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
+  return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;
+}
+
+/** What was awaited can no longer come, because a process died. `death` says which one and how. */
+export class ProcessDied extends Error {
+  override name = 'ProcessDied';
+  readonly code = 'ERR_PROCESS_DIED';
+  readonly death: Death;
+
+  /** @param lost What can no longer happen, as a clause: `nobody is left to put an item`. */
+  constructor(death: Death, lost: string) {
+    super(`${describeDeath(death)}: ${lost}`);
+    this.death = death;
+  }
+}
+
+/** The toolkit was used in a way that has no meaning: starting twice, releasing what is not held. */
+export class WrongUse extends Error {
+  override name = 'WrongUse';
+  readonly code = 'ERR_WRONG_USE';
+}
+
+/** An argument, item or result cannot be sent to another process. `cause` is the structured clone's own error. */
+export class NotCloneable extends Error {
+  override name = 'NotCloneable';
+  readonly code = 'ERR_NOT_CLONEABLE';
+}

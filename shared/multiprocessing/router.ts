@@ -1,0 +1,144 @@
+// Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
+// that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's '2',
+// that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
+import type { Channel, Envelope } from './channel.ts';
+import type { Death } from './errors.ts';
+
+/** The part of a primitive that lives in this process and hears of the others. */
+export interface Endpoint {
+  /** A message about this primitive came from the process at that address. */
+  receive(from: string, body: unknown): void;
+  /** The process at that address holds this primitive from now on. */
+  attached?(from: string): void;
+  /** A process that had to do with this one, or with its children, died; with it everything below its address. */
+  died(death: Death): void;
+}
+
+interface Child {
+  readonly channel: Channel;
+  /** Those outside the child's part of the tree that it or its children exchanged messages with: they must hear of its death. */
+  readonly contacts: Set<string>;
+}
+
+/** The name under which a death travels, where other envelopes name a primitive. */
+const DEATH_NOTICE = '';
+/** The body of the message by which a process says that it holds a primitive from now on. */
+export const ATTACH = 'attach';
+
+let self = '';
+let parent: Channel | undefined;
+let lastChild = 0;
+let lastRef = 0;
+const children = new Map<string, Child>();
+const deaths = new Map<string, Death>();
+const endpoints = new Map<string, Endpoint>();
+
+/** This process's address. */
+export function selfAddress(): string {
+  return self;
+}
+
+/** Says who this process is. Called once, by a forked child, before anything else. */
+export function becomeChild(address: string, channelToParent: Channel): void {
+  self = address;
+  parent = channelToParent;
+}
+
+/** An address for a new child of this process. */
+export function newChildAddress(): string {
+  return self === '' ? `${++lastChild}` : `${self}.${++lastChild}`;
+}
+
+/** A name for a new primitive that lives here, unique in the whole tree. */
+export function newRef(): string {
+  return `${self}#${++lastRef}`;
+}
+
+/** The address of the process in which the primitive of that name lives. */
+export function ownerOf(ref: string): string {
+  return ref.slice(0, ref.indexOf('#'));
+}
+
+/** Whether the process at `address` is the one at `ancestor` or lives below it. */
+export function isWithin(address: string, ancestor: string): boolean {
+  return ancestor === '' || address === ancestor || address.startsWith(`${ancestor}.`);
+}
+
+export function addEndpoint(ref: string, endpoint: Endpoint): void {
+  endpoints.set(ref, endpoint);
+}
+
+export function removeEndpoint(ref: string): void {
+  endpoints.delete(ref);
+}
+
+export function addChild(address: string, channel: Channel): void {
+  children.set(address, { channel, contacts: new Set() });
+}
+
+/** A child of this process has died: tells everyone who had to do with it. */
+export function childDied(death: Death): void {
+  const child = children.get(death.address);
+  if (child === undefined) return;
+  children.delete(death.address);
+  deaths.set(death.address, death);
+  hearDeath(death);
+  for (const contact of child.contacts) {
+    if (contact !== self) route([contact, self, DEATH_NOTICE, death]);
+  }
+}
+
+/** Sends a message about the primitive `ref` to the process at `to`. It is lost, and the death told, if that one is dead. */
+export function post(to: string, ref: string, body: unknown): void {
+  route([to, self, ref, body]);
+}
+
+/** The same in the name of a child of this process, which may be too young to speak for itself. */
+export function postFor(child: string, to: string, ref: string, body: unknown): void {
+  children.get(child)?.contacts.add(to);
+  route([to, child, ref, body]);
+}
+
+/** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
+export function arrive(envelope: Envelope, via: string | undefined): void {
+  if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
+  route(envelope);
+}
+
+function route(envelope: Envelope): void {
+  const [to, from, ref] = envelope;
+  if (to === self) {
+    deliver(envelope);
+  } else if (isWithin(to, self)) {
+    const next = nextHop(to);
+    const child = children.get(next);
+    if (child !== undefined) {
+      child.contacts.add(from);
+      child.channel.pass(envelope);
+    } else if (ref !== DEATH_NOTICE) {
+      const death = deaths.get(next);
+      if (death !== undefined) route([from, self, DEATH_NOTICE, death]);
+    }
+  } else {
+    parent?.pass(envelope);
+  }
+}
+
+/** The child of this process through which `to` is reached. */
+function nextHop(to: string): string {
+  const end = to.indexOf('.', self === '' ? 0 : self.length + 1);
+  return end === -1 ? to : to.slice(0, end);
+}
+
+function deliver([, from, ref, body]: Envelope): void {
+  if (ref === DEATH_NOTICE) hearDeath(body as Death);
+  else if (body === ATTACH) endpoints.get(ref)?.attached?.(from);
+  else endpoints.get(ref)?.receive(from, body);
+}
+
+function hearDeath(death: Death): void {
+  for (const child of children.values()) {
+    for (const contact of child.contacts) if (isWithin(contact, death.address)) child.contacts.delete(contact);
+  }
+  for (const endpoint of [...endpoints.values()]) endpoint.died(death);
+}
