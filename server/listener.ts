@@ -1,0 +1,49 @@
+// Accepts connections, and nothing else: each is paused, unread, with its peer's address. Called by server.ts.
+import { createServer, isIPv6 } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+
+export interface Listener {
+  /** `127.0.0.1:8080`, `[::1]:8080`: where it really listens. */
+  readonly address: string;
+  /** Accepts nothing more. What was accepted is not touched. */
+  close(): void;
+}
+
+export interface ListenerEvents {
+  /** @param host The client's address, @param peer the same with its port, as the log shows it. */
+  connection(socket: Socket, host: string, peer: string): void;
+  /** A connection could not be accepted; the listener goes on. */
+  failed(error: Error): void;
+}
+
+/** The kernel's own limit, net.core.somaxconn, is usually 4096 as well. Node's default of 511 drops SYNs in a burst. */
+const BACKLOG = 4096;
+
+/**
+ * Listens on the address. @param port 0: any free port.
+ * @throws The system's error (EADDRINUSE, EACCES, ENOTFOUND, …) when it cannot.
+ */
+export async function listen(host: string, port: number, events: ListenerEvents): Promise<Listener> {
+  // Paused on connect, or bytes that arrive before the hand-off are lost (nodejs/node#8353). Half-open, or the client's
+  // FIN would be answered by this process.
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined) socket.destroy(); // Reset before it was accepted: nobody is left to be served.
+    else events.connection(socket, remoteAddress, format(remoteAddress, remotePort!));
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog: BACKLOG }, () => {
+      server.removeListener('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', (error) => events.failed(error));
+  const { address, port: actualPort } = server.address() as AddressInfo;
+  // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
+  return { address: format(address, actualPort), close: () => { server.close(); } };
+}
+
+function format(address: string, port: number): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}

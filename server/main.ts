@@ -1,0 +1,113 @@
+#!/usr/bin/env node
+// The server's command line: flags, signals and the exit code. `npm start`, or `echopool-server` once built.
+import { readFileSync, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { messageOf, UsageError } from '../shared/errors.ts';
+import { Log, useColor } from '../shared/log.ts';
+import { cpuCount, Lock } from '../shared/multiprocessing/index.ts';
+import { Terminal } from '../shared/terminal.ts';
+import { helpText, parseConfig } from './config.ts';
+import type { Config, Invocation } from './config.ts';
+import { startServer } from './server.ts';
+
+/** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
+const LAST_WORDS_MS = 500;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+/** What shells report for a program that SIGINT ended. */
+const EXIT_INTERRUPTED = 130;
+
+const terminalLock = new Lock();
+let droppedLine = (count: number): string => `${count} lines dropped`;
+const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
+
+process.exitCode = await main();
+await terminal.close(LAST_WORDS_MS);
+process.exit();
+
+async function main(): Promise<number> {
+  let invocation: Invocation;
+  try {
+    invocation = parseConfig(process.argv.slice(2), process.env, cpuCount());
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    complain(error.message);
+    return EXIT_USAGE;
+  }
+  switch (invocation.kind) {
+    case 'help':
+      terminal.print(helpText());
+      return 0;
+    case 'version':
+      terminal.print(version());
+      return 0;
+    case 'run':
+      return await serve(invocation.config);
+  }
+}
+
+async function serve(config: Config): Promise<number> {
+  const color = useColor(process.env, isatty(1));
+  const log = new Log({
+    print: (block) => terminal.print(block), format: config.logFormat, level: config.log, color, who: 'master',
+  });
+  droppedLine = (count) => log.droppedLine(count);
+  for (const note of config.notes) log.warn('config', note);
+  let stops = 0;
+  let started = false;
+  const starting = startServer(config, { log, color, terminalLock, cpus: cpuCount() });
+  const onStop = (): void => {
+    stops++;
+    if (stops > 1 && !started) process.exit(EXIT_INTERRUPTED);
+    void starting.then((server) => (stops === 1 ? server.stop() : server.stopNow()), () => {});
+  };
+  process.on('SIGINT', onStop);
+  process.on('SIGTERM', onStop);
+  process.on('SIGHUP', () => void starting.then((server) => server.reload(), () => {}));
+  process.on('SIGTTIN', () => void starting.then((server) => server.resize(1), () => {}));
+  process.on('SIGTTOU', () => void starting.then((server) => server.resize(-1), () => {}));
+  try {
+    const server = await starting;
+    started = true;
+    log.info('listening', `listening on ${server.address} with ${config.workers} worker${config.workers === 1 ? '' : 's'}`);
+    const reason = await server.ended;
+    if (reason === undefined) return 0;
+    if (stops > 1) return EXIT_INTERRUPTED;
+    complain(reason);
+  } catch (error) {
+    complain(whyNotStarted(error, config));
+  }
+  return EXIT_FAILED;
+}
+
+function whyNotStarted(error: unknown, { host, port }: Config): string {
+  const where = `${host}:${port}`;
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  switch (code) {
+    case 'EADDRINUSE':
+      return `cannot listen on ${where}: another program does already; choose another --port, or 0 for any free one`;
+    case 'EACCES':
+      return `cannot listen on ${where}: that needs special rights; choose a --port from 1024 to 65535`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `cannot listen on ${where}: --host ${JSON.stringify(host)} is no address of this machine`;
+    default:
+      return messageOf(error);
+  }
+}
+
+function version(): string {
+  const file = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}
+
+/** One line on standard error. */
+function complain(message: string): void {
+  // Not through process.stderr: that would make a descriptor that others share non-blocking.
+  try {
+    writeSync(2, `echopool-server: ${message}\n`);
+  } catch {
+    // There is nowhere left to say it; the exit code does.
+  }
+}

@@ -1,0 +1,104 @@
+// What master and workers say to each other, over the fork channel. Sent by worker-pool.ts and worker.ts.
+// Both sides read what arrives through the two functions below: a message that is none of these is reported, not obeyed.
+
+/** What a connection has seen so far; it moves with the connection from worker to worker. */
+export interface Traffic {
+  /** What one read returned is one message. */
+  readonly messages: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export const NO_TRAFFIC: Traffic = { messages: 0, bytesIn: 0, bytesOut: 0 };
+
+/** What comes along with a connection that another worker has served before. */
+export interface Moved {
+  readonly traffic: Traffic;
+  /** Received by an earlier worker and not answered yet. */
+  readonly unread: Uint8Array;
+}
+
+/** How a connection ended, as its worker saw it. */
+export type CloseReason =
+  | 'client ended' // Its FIN came, and all replies were sent.
+  | 'server stopping' // We sent the FIN, all replies before it.
+  | 'idle' // --idle-timeout
+  | 'not quiet in time' // The worker had to leave, and replies were still waiting for the client to read them.
+  | `error ${string}`; // The system's code: ECONNRESET, EPIPE …
+
+export type ToWorker =
+  /** Serve this client; the socket comes with the message. */
+  | { readonly type: 'connection'; readonly id: number; readonly peer: string; readonly moved: Moved | undefined }
+  /** Give every connection back at a quiet point, within this time, and end. */
+  | { readonly type: 'retire'; readonly graceMs: number }
+  /** Answer what was received, end every connection, and end. */
+  | { readonly type: 'drain' }
+  /** Answer with `pong`: your event loop turns. */
+  | { readonly type: 'ping' };
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  /** The socket of this connection arrived and is served. */
+  | { readonly type: 'accepted'; readonly id: number }
+  /** The connection's message arrived without its socket. */
+  | { readonly type: 'unusable'; readonly id: number }
+  /** Not served here any more; its descriptor here is closed. Whatever else the client sent waits in the kernel. */
+  | { readonly type: 'givenBack'; readonly id: number; readonly moved: Moved }
+  | { readonly type: 'closed'; readonly id: number; readonly reason: CloseReason; readonly traffic: Traffic }
+  | { readonly type: 'pong' };
+
+/** The message from the master, or `undefined` when it is none. */
+export function readToWorker(message: unknown): ToWorker | undefined {
+  if (!isRecord(message)) return undefined;
+  switch (message['type']) {
+    case 'ping':
+    case 'drain':
+      return message as ToWorker;
+    case 'retire':
+      return isCount(message['graceMs']) ? message as ToWorker : undefined;
+    case 'connection': {
+      const { id, peer, moved } = message;
+      const whole = isCount(id) && typeof peer === 'string' && (moved === undefined || isMoved(moved));
+      return whole ? message as ToWorker : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The message from a worker, or `undefined` when it is none. */
+export function readFromWorker(message: unknown): FromWorker | undefined {
+  if (!isRecord(message)) return undefined;
+  switch (message['type']) {
+    case 'ready':
+    case 'pong':
+      return message as FromWorker;
+    case 'accepted':
+    case 'unusable':
+      return isCount(message['id']) ? message as FromWorker : undefined;
+    case 'givenBack':
+      return isCount(message['id']) && isMoved(message['moved']) ? message as FromWorker : undefined;
+    case 'closed': {
+      const { id, reason, traffic } = message;
+      return isCount(id) && typeof reason === 'string' && isTraffic(traffic) ? message as FromWorker : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0;
+}
+
+function isMoved(value: unknown): value is Moved {
+  return isRecord(value) && isTraffic(value['traffic']) && value['unread'] instanceof Uint8Array;
+}
+
+function isTraffic(value: unknown): value is Traffic {
+  return isRecord(value) && isCount(value['messages']) && isCount(value['bytesIn']) && isCount(value['bytesOut']);
+}

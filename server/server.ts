@@ -1,0 +1,284 @@
+// Puts the parts together: what the listener accepts goes to the dispatcher, what the dispatcher decides goes to the
+// workers, what the workers report goes back to the dispatcher. Started by main.ts and by tests.
+//
+// The master keeps a paused copy of every socket from accept to the end. That copy is what lets a connection survive a
+// worker that dies before it took it, and move from one worker to another.
+import type { Socket } from 'node:net';
+import type { Lock } from '../shared/multiprocessing/index.ts';
+import type { Log } from '../shared/log.ts';
+import type { Config } from './config.ts';
+import { freeDescriptors } from './descriptors.ts';
+import { Dispatcher } from './dispatcher.ts';
+import type { Command } from './dispatcher.ts';
+import { listen } from './listener.ts';
+import type { Listener } from './listener.ts';
+import { NO_TRAFFIC } from './messages.ts';
+import type { FromWorker, Moved, Traffic } from './messages.ts';
+import { Refusals } from './refusals.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+/** What a running server answers to. */
+export interface Server {
+  /** `127.0.0.1:8080`: where it listens. */
+  readonly address: string;
+  /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
+  readonly ended: Promise<string | undefined>;
+  /** Stops accepting, answers what was received, ends every connection with a FIN; within the grace. */
+  stop(): void;
+  /** Ends at once, whatever is under way. */
+  stopNow(): void;
+  /** Replaces every worker, one at a time; connections move to the others. */
+  reload(): void;
+  /** One worker more (+1) or less (-1). */
+  resize(by: 1 | -1): void;
+}
+
+/** What the server works with and does not make itself. */
+export interface Surroundings {
+  readonly log: Log;
+  /** Whether the log's reader is a terminal that shows colours. */
+  readonly color: boolean;
+  /** The lock around the shared terminal. */
+  readonly terminalLock: Lock;
+  /** The most workers there may be: the number of usable CPUs. */
+  readonly cpus: number;
+}
+
+interface Connection {
+  readonly id: number;
+  readonly socket: Socket;
+  readonly host: string;
+  readonly peer: string;
+  /** The worker that it was offered to last. */
+  worker: number;
+  moved: Moved | undefined;
+}
+
+/**
+ * Starts listening and the workers.
+ * @returns When all workers are ready.
+ * @throws The system's error when it cannot listen; an Error with the reason when no worker can be started.
+ */
+export async function startServer(config: Config, surroundings: Surroundings): Promise<Server> {
+  const server = new EchoServer(config, surroundings);
+  await server.start();
+  return server;
+}
+
+class EchoServer implements Server {
+  readonly ended: Promise<string | undefined>;
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #pool: WorkerPool;
+  readonly #dispatcher: Dispatcher;
+  readonly #refusals: Refusals;
+  readonly #connections = new Map<number, Connection>();
+  readonly #perAddress = new Map<string, number>();
+  readonly #takenBy = new Map<number, number>();
+  readonly #mostConnections: number;
+  #listener: Listener | undefined;
+  #lastId = 0;
+  #traffic: Traffic = NO_TRAFFIC;
+  #stopping = false;
+  #end: (reason: string | undefined) => void = () => {};
+  #whole: () => void = () => {};
+
+  constructor(config: Config, { log, color, terminalLock, cpus }: Surroundings) {
+    this.#config = config;
+    this.#log = log;
+    this.ended = new Promise((resolve) => { this.#end = resolve; });
+    this.#refusals = new Refusals((text) => log.warn('refused', text));
+    this.#mostConnections = freeDescriptors();
+    const { connectionsPerWorker, onCrash } = config;
+    this.#dispatcher = new Dispatcher(
+      { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
+    );
+    this.#dispatcher.setPoolSize(config.workers);
+    this.#pool = new WorkerPool({
+      size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs, terminalLock,
+      worker: { idleTimeoutMs: config.idleTimeoutMs, log: config.log, logFormat: config.logFormat, color },
+    }, {
+      ready: (worker) => this.#dispatcher.workerReady(worker),
+      message: (worker, message) => this.#hear(worker, message),
+      stalled: (worker) => this.#dispatcher.workerStalled(worker),
+      resumed: (worker) => this.#dispatcher.workerResumed(worker),
+      retiring: (worker) => this.#dispatcher.workerRetiring(worker),
+      died: (worker) => {
+        this.#takenBy.delete(worker);
+        this.#dispatcher.workerDied(worker);
+      },
+      resized: (size) => this.#dispatcher.setPoolSize(size),
+      whole: () => this.#whole(),
+      failed: (reason) => this.#fail(reason),
+      note: (event, text) => log.info(event, text),
+      trouble: (event, text) => log.warn(event, text),
+    });
+  }
+
+  get address(): string {
+    return this.#listener?.address ?? '';
+  }
+
+  async start(): Promise<void> {
+    // First of all the address: when it is taken there is no reason to fork anything.
+    this.#listener = await listen(this.#config.host, this.#config.port, {
+      connection: (socket, host, peer) => this.#accept(socket, host, peer),
+      failed: (error) => this.#refusals.count(`accept failed: ${error.message}`),
+    });
+    const whole = new Promise<void>((resolve) => { this.#whole = resolve; });
+    this.#pool.start();
+    const failure = await Promise.race([whole, this.ended]);
+    if (failure !== undefined) throw new Error(failure);
+  }
+
+  stop(): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#listener?.close();
+    this.#dispatcher.stop();
+    const { graceMs } = this.#config;
+    const { size } = this.#connections;
+    this.#log.info('stopping', `stopping: ${size} ${size === 1 ? 'connection' : 'connections'} to end, ${graceMs} ms at most`);
+    const timer = setTimeout(() => {
+      const left = this.#connections.size;
+      this.#pool.killAll();
+      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} connections are cut off`);
+    }, graceMs);
+    void this.#pool.drain().then(() => {
+      clearTimeout(timer);
+      this.#summarize();
+      this.#end(undefined);
+    });
+  }
+
+  stopNow(): void {
+    this.#stopping = true;
+    this.#listener?.close();
+    this.#pool.killAll();
+    this.#end('stopped at once');
+  }
+
+  reload(): void {
+    this.#log.info('reload', 'reload: every worker is replaced, one at a time');
+    this.#pool.reload();
+  }
+
+  resize(by: 1 | -1): void {
+    this.#pool.resize(by);
+  }
+
+  #accept(socket: Socket, host: string, peer: string): void {
+    // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
+    socket.on('error', () => {});
+    const fromThere = this.#perAddress.get(host) ?? 0;
+    const { connectionsPerAddress } = this.#config;
+    if (connectionsPerAddress > 0 && fromThere >= connectionsPerAddress) {
+      this.#refuse(socket, `${host} has ${fromThere} already (--connections-per-address)`);
+    } else if (this.#connections.size >= this.#mostConnections) {
+      this.#refuse(socket, `no descriptors left for more than ${this.#mostConnections} (ulimit -n)`);
+    } else {
+      const id = ++this.#lastId;
+      this.#perAddress.set(host, fromThere + 1);
+      this.#connections.set(id, { id, socket, host, peer, worker: 0, moved: undefined });
+      this.#dispatcher.accept(id);
+    }
+  }
+
+  #refuse(socket: Socket, reason: string): void {
+    socket.destroy();
+    this.#refusals.count(reason);
+  }
+
+  #carryOut(command: Command): void {
+    const connection = this.#connections.get(command.connection);
+    if (connection === undefined) return;
+    const { id, socket, peer } = connection;
+    switch (command.kind) {
+      case 'offer':
+        connection.worker = command.worker;
+        if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`);
+        this.#pool.offer(command.worker, { type: 'connection', id, peer, moved: connection.moved }, socket);
+        break;
+      case 'cutOff':
+        this.#forget(connection);
+        socket.resetAndDestroy();
+        this.#log.warn('cutOff', `${peer} is cut off: its worker died`);
+        break;
+      case 'refuse':
+        this.#forget(connection);
+        this.#refuse(socket, command.reason === 'stopping' ? 'the server is stopping' : 'all workers and the waiting line are full');
+        break;
+    }
+  }
+
+  #hear(worker: number, message: FromWorker): void {
+    // A report from another worker than the one that has the connection is late: the dispatcher counts it, no more.
+    const connection = 'id' in message ? this.#connections.get(message.id) : undefined;
+    const owned = connection?.worker === worker ? connection : undefined;
+    switch (message.type) {
+      case 'accepted':
+        this.#dispatcher.accepted(worker, message.id);
+        this.#countTaken(worker);
+        break;
+      case 'unusable':
+        if (owned !== undefined) this.#close(owned);
+        this.#dispatcher.unusable(worker, message.id);
+        this.#refusals.count('the socket did not reach the worker');
+        break;
+      case 'givenBack':
+        if (owned !== undefined) owned.moved = message.moved;
+        this.#dispatcher.givenBack(worker, message.id);
+        break;
+      case 'closed':
+        if (owned !== undefined) {
+          this.#close(owned);
+          this.#addTraffic(message.traffic);
+        }
+        this.#dispatcher.closed(worker, message.id);
+        break;
+    }
+  }
+
+  #countTaken(worker: number): void {
+    const taken = (this.#takenBy.get(worker) ?? 0) + 1;
+    this.#takenBy.set(worker, taken);
+    const most = this.#config.maxConnectionsPerWorker;
+    if (most > 0 && taken === most) this.#pool.recycle(worker, `${most} connections served`);
+  }
+
+  #addTraffic({ messages, bytesIn, bytesOut }: Traffic): void {
+    const sum = this.#traffic;
+    this.#traffic = {
+      messages: sum.messages + messages, bytesIn: sum.bytesIn + bytesIn, bytesOut: sum.bytesOut + bytesOut,
+    };
+  }
+
+  #close(connection: Connection): void {
+    this.#forget(connection);
+    connection.socket.destroy();
+  }
+
+  #forget({ id, host }: Connection): void {
+    this.#connections.delete(id);
+    const left = this.#perAddress.get(host)! - 1;
+    if (left === 0) this.#perAddress.delete(host);
+    else this.#perAddress.set(host, left);
+  }
+
+  #fail(reason: string): void {
+    this.#stopping = true;
+    this.#listener?.close();
+    this.#pool.killAll();
+    this.#end(reason);
+  }
+
+  #summarize(): void {
+    this.#refusals.flush();
+    const { served, cutOff } = this.#dispatcher.counters;
+    const { messages, bytesIn, bytesOut } = this.#traffic;
+    const refused = this.#refusals.total;
+    this.#log.info('summary',
+      `served ${served} connections, ${messages} messages, ${bytesIn} bytes in, ${bytesOut} bytes out; ` +
+      `${refused} refused, ${cutOff} cut off`, { served, messages, bytesIn, bytesOut, refused, cutOff });
+  }
+}

@@ -1,0 +1,136 @@
+// The forked side of the server: takes sockets from the master, echoes, logs, and leaves on the master's word.
+// Started by worker-pool.ts as a Process with `work` as its target.
+import type { Socket } from 'node:net';
+import { Log } from '../shared/log.ts';
+import type { LogFormat, LogLevel } from '../shared/log.ts';
+import { currentProcess } from '../shared/multiprocessing/index.ts';
+import type { Lock } from '../shared/multiprocessing/index.ts';
+import { Terminal } from '../shared/terminal.ts';
+import { EchoSession } from './echo-session.ts';
+import { NO_TRAFFIC, readToWorker } from './messages.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+
+/** What a worker needs to know from the start. */
+export interface WorkerOptions {
+  /** The worker's place in the pool, 1 to the number of workers: what the log calls it. */
+  readonly slot: number;
+  readonly idleTimeoutMs: number;
+  readonly log: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly color: boolean;
+}
+
+/** How long the last log lines may take to get out before the worker ends, in milliseconds. */
+const LAST_WORDS_MS = 500;
+
+/** Serves connections until the master says `retire` or `drain` and none is left. */
+export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
+  // A terminal's Ctrl-C reaches every process of the group; when to stop is the master's word.
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  const log: Log = new Log({
+    print: (block) => terminal.print(block),
+    format: options.logFormat, level: options.log, color: options.color, who: options.slot,
+  });
+  const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => log.droppedLine(count) });
+  await new Worker(options, log).ended;
+  await terminal.close(LAST_WORDS_MS);
+}
+
+class Worker {
+  readonly ended: Promise<void>;
+  readonly #options: WorkerOptions;
+  readonly #log: Log;
+  readonly #sessions = new Map<number, EchoSession>();
+  readonly #master = currentProcess().parent!;
+  #leaving: 'retire' | 'drain' | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #end: () => void = () => {};
+
+  constructor(options: WorkerOptions, log: Log) {
+    this.#options = options;
+    this.#log = log;
+    this.ended = new Promise((resolve) => { this.#end = resolve; });
+    this.#master.listen((message, socket) => this.#hear(message, socket));
+    this.#tell({ type: 'ready' });
+  }
+
+  #tell(message: FromWorker): void {
+    this.#master.post(message);
+  }
+
+  #hear(unread: unknown, socket: Socket | undefined): void {
+    const message = readToWorker(unread);
+    switch (message?.type) {
+      case 'connection':
+        this.#serve(message, socket);
+        break;
+      case 'ping':
+        this.#tell({ type: 'pong' });
+        break;
+      case 'retire':
+        this.#retire(message.graceMs);
+        break;
+      case 'drain':
+        this.#drain();
+        break;
+      case undefined:
+        socket?.destroy();
+        this.#log.warn('protocol', 'the master sent a message that is none of the protocol; it is ignored');
+        break;
+    }
+  }
+
+  #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
+    if (socket === undefined) {
+      // It was destroyed before it was sent, or this process has no descriptor left for it.
+      this.#tell({ type: 'unusable', id });
+      return;
+    }
+    const session = new EchoSession(socket, this.#options.idleTimeoutMs, moved?.traffic ?? NO_TRAFFIC, {
+      message: (bytes) => this.#log.message(peer, bytes),
+      closed: (reason, traffic) => {
+        this.#tell({ type: 'closed', id, reason, traffic });
+        this.#log.closed(peer, reason, traffic);
+        this.#forget(id);
+      },
+      givenBack: (moved) => {
+        this.#tell({ type: 'givenBack', id, moved });
+        this.#forget(id);
+      },
+    });
+    this.#sessions.set(id, session);
+    this.#tell({ type: 'accepted', id });
+    if (moved === undefined) this.#log.connected(peer);
+    session.start(moved?.unread);
+    if (this.#leaving === 'retire') session.giveBack();
+    if (this.#leaving === 'drain') session.drain();
+  }
+
+  #forget(id: number): void {
+    this.#sessions.delete(id);
+    this.#endIfDone();
+  }
+
+  #retire(graceMs: number): void {
+    if (this.#leaving !== undefined) return;
+    this.#leaving = 'retire';
+    this.#graceTimer = setTimeout(() => {
+      for (const session of this.#sessions.values()) session.giveUp();
+    }, graceMs);
+    for (const session of this.#sessions.values()) session.giveBack();
+    this.#endIfDone();
+  }
+
+  #drain(): void {
+    this.#leaving = 'drain';
+    clearTimeout(this.#graceTimer);
+    for (const session of this.#sessions.values()) session.drain();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (this.#leaving === undefined || this.#sessions.size > 0) return;
+    clearTimeout(this.#graceTimer);
+    this.#end();
+  }
+}

@@ -1,0 +1,250 @@
+// Terminal: the one way in which any process of a group writes to the standard output that they share. The server, its
+// workers and the demos print with it. Nobody else may touch process.stdout: that changes the descriptor for all of them.
+//
+// Blocks pile up here while another process prints; then all that has piled up goes out in one hold of the group's lock.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { codeOf } from './errors.ts';
+import { Output } from './terminal-output.ts';
+
+/** What the terminal needs of a lock; the toolkit's `Lock` has it. */
+export interface TerminalLock {
+  acquire(timeoutMs?: number): Promise<boolean>;
+  release(): Promise<void>;
+  /** Set while held if the holder before has died: the line that it was printing may be half done. */
+  readonly abandonedBy?: unknown;
+}
+
+export interface TerminalOptions {
+  /** The descriptor to write to. Default: 1, the standard output. */
+  fd?: number;
+  /** One lock for all processes that write to the same terminal. */
+  lock: TerminalLock;
+  /** How many bytes may pile up before blocks are dropped. Default: 1 MiB. */
+  limit?: number;
+  /** The line that tells how many lines were dropped. Default: `N lines dropped`. */
+  droppedLine?: (count: number) => string;
+}
+
+const DEFAULT_LIMIT = 1024 * 1024;
+/** At least this long from one hold of the lock to the next, in milliseconds: a hold costs far more than a line. */
+const PACE_MS = 20;
+/** How long to wait before a full disk is tried again, in milliseconds. */
+const FULL_DISK_WAIT_MS = 1000;
+const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
+/** How long close() waits for a write that ought to return at once, in milliseconds. */
+const LAST_WRITE_MS = 100;
+const NEWLINE = 10;
+
+interface Waiter {
+  /** The number of the batch with which all that it waits for is written. */
+  readonly batch: number;
+  readonly settle: (written: boolean) => void;
+}
+
+export class Terminal {
+  readonly #lock: TerminalLock;
+  readonly #output: Output;
+  readonly #limit: number;
+  readonly #droppedLine: (count: number) => string;
+  #state: 'open' | 'gone' | 'closed' = 'open';
+
+  /** What was accepted and is not in a batch yet: a string, because V8 makes appending cheap. */
+  #queue = '';
+  #queuedBytes = 0;
+  /** What is being written: taken out of the queue, not freed before all of it is written. */
+  #batchBytes = 0;
+  /** How many batches have been taken out of the queue; so this is also the number of the next one. */
+  #batches = 0;
+  /** Lines that were dropped before the first block of the queue and have not been told of yet. */
+  #untold = 0;
+  /** Lines that were dropped after the last block of the queue. While there are any, the queue takes no more. */
+  #missed = 0;
+  #dropped = 0;
+  /** The last byte written was not a newline, and the rest of its line was dropped. */
+  #torn = false;
+
+  #running: Promise<void> | undefined;
+  /** When the lock may be taken next, on the clock of performance.now(). */
+  #nextHold = 0;
+  #endPause: (() => void) | undefined;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor({ fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine }: TerminalOptions) {
+    this.#lock = lock;
+    this.#output = new Output(fd);
+    this.#limit = limit;
+    this.#droppedLine = droppedLine;
+  }
+
+  /** How many bytes have been accepted and are not written yet. */
+  get pending(): number {
+    return this.#queuedBytes + this.#batchBytes;
+  }
+
+  /** How many lines have been dropped since the start. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * Prints one or more whole lines, in one piece and in the order of the calls. Returns at once and is written later.
+   * @param block The lines. A final newline is added if it is missing.
+   * @returns Whether the block was accepted. If not, it is dropped and its lines are counted: too much has piled up, or
+   *   the terminal is gone or closed.
+   */
+  print(block: string): boolean {
+    const text = block.charCodeAt(block.length - 1) === NEWLINE ? block : `${block}\n`;
+    if (this.#state !== 'open') {
+      this.#dropped += countLines(text);
+      return false;
+    }
+    this.#running ??= this.#run();
+    const size = Buffer.byteLength(text);
+    if (this.#missed > 0 || this.pending + size > this.#limit) {
+      this.#drop(countLines(text));
+      return false;
+    }
+    this.#queue += text;
+    this.#queuedBytes += size;
+    return true;
+  }
+
+  /**
+   * Waits until all that was printed so far is written.
+   * @param timeoutMs How long to wait, in milliseconds. Without it there is no limit.
+   * @returns false when the time ran out, the disk is full, or the terminal is gone or closed.
+   */
+  flush(timeoutMs?: number): Promise<boolean> {
+    if (this.#state !== 'open') return Promise.resolve(false);
+    if (!this.#hasWork() && this.#batchBytes === 0) return Promise.resolve(true);
+    const batch = this.#missed > 0 ? this.#batches + 1 : this.#hasWork() ? this.#batches : this.#batches - 1;
+    return new Promise((resolve) => {
+      const settle = (written: boolean): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(waiter);
+        resolve(written);
+      };
+      const waiter: Waiter = { batch, settle };
+      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs, false);
+      this.#waiters.add(waiter);
+      this.#endPause?.();
+    });
+  }
+
+  /**
+   * Ends the terminal for this process. What cannot be written in time is dropped and counted. Nothing here keeps the
+   * process alive after that, or process.exit() waiting, even if nobody reads.
+   * @param timeoutMs How long to wait for the rest to be written, in milliseconds.
+   * @returns Whether all was written.
+   */
+  async close(timeoutMs: number): Promise<boolean> {
+    const written = await this.flush(timeoutMs);
+    this.#end('closed');
+    if (this.#batchBytes > 0) {
+      const lastWrite = this.#running!.then(() => true);
+      if (!await Promise.race([lastWrite, sleep(LAST_WRITE_MS, false, { ref: false })])) this.#output.unblock();
+    }
+    return written;
+  }
+
+  /** Batch after batch, each in one hold of the lock, until nothing is left. */
+  async #run(): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve)); // The rest of what this turn of the event loop prints.
+    while (this.#state === 'open' && this.#hasWork()) {
+      await this.#pause(this.#nextHold - performance.now());
+      if (this.#state !== 'open') break;
+      try {
+        // Without a time limit it is granted sooner or later, or fails because the process in which it lives is dead.
+        await this.#lock.acquire();
+        this.#nextHold = performance.now() + PACE_MS;
+        if (this.#state === 'open') await this.#writeBatch();
+        await this.#lock.release();
+      } catch {
+        this.#end('gone');
+      }
+    }
+    this.#running = undefined;
+  }
+
+  #hasWork(): boolean {
+    return this.#queue !== '' || this.#untold > 0;
+  }
+
+  /** Waits, but not while somebody waits for the result. */
+  async #pause(milliseconds: number): Promise<void> {
+    if (milliseconds <= 0 || this.#waiters.size > 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      if (milliseconds > PACE_MS) timer.unref(); // A full disk keeps no process alive.
+      this.#endPause = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endPause = undefined;
+  }
+
+  async #writeBatch(): Promise<void> {
+    const told = this.#untold;
+    const freshLine = this.#torn || this.#lock.abandonedBy !== undefined ? '\n' : '';
+    const head = told > 0 ? `${freshLine}${this.#droppedLine(told)}\n` : freshLine;
+    const bytes = Buffer.from(head + this.#queue);
+    const batch = this.#batches++;
+    this.#queue = '';
+    this.#queuedBytes = 0;
+    this.#batchBytes = bytes.length;
+    this.#untold = this.#missed;
+    this.#missed = 0;
+
+    const { written, error } = await this.#output.writeAll(bytes);
+    this.#batchBytes = 0;
+    if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE;
+    if (written === bytes.length) {
+      this.#settleWaiters(true, batch);
+      return;
+    }
+    const headBytes = Buffer.byteLength(head);
+    const lost = countLines(bytes.toString('latin1', Math.max(written, headBytes)));
+    this.#dropped += lost;
+    if (FULL_DISK.has(codeOf(error))) {
+      this.#untold += lost + (written < headBytes ? told : 0);
+      this.#nextHold = performance.now() + FULL_DISK_WAIT_MS;
+      this.#settleWaiters(false);
+    } else {
+      this.#end('gone');
+    }
+  }
+
+  #settleWaiters(written: boolean, upTo = Infinity): void {
+    for (const waiter of [...this.#waiters]) if (waiter.batch <= upTo) waiter.settle(written);
+  }
+
+  #drop(lines: number): void {
+    this.#dropped += lines;
+    if (this.#queue === '') this.#untold += lines;
+    else this.#missed += lines;
+  }
+
+  #end(state: 'gone' | 'closed'): void {
+    if (this.#state !== 'open') return;
+    this.#state = state;
+    this.#dropped += countLines(this.#queue);
+    this.#queue = '';
+    this.#queuedBytes = 0;
+    this.#untold = 0;
+    this.#missed = 0;
+    this.#output.end();
+    this.#endPause?.();
+    this.#settleWaiters(false);
+  }
+}
+
+function defaultDroppedLine(count: number): string {
+  return `${count} lines dropped`;
+}
+
+function countLines(text: string): number {
+  let lines = 0;
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+  return lines;
+}
