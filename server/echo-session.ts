@@ -5,12 +5,12 @@ import { codeOf } from '../shared/errors.ts';
 import { Uppercaser } from '../shared/uppercase.ts';
 import type { CloseReason, Moved, Traffic } from './messages.ts';
 
-/** What a session tells its worker. Either `closed` or `givenBack` comes, once, and is the last. */
-export interface SessionEvents {
+/** The worker, as its sessions see it. Either `closed` or `givenBack` comes, once, and is the last of a session. */
+export interface SessionHost {
   /** One read returned these bytes. They are changed right after: keep nothing of them. */
-  message(bytes: Buffer): void;
-  closed(reason: CloseReason, traffic: Traffic): void;
-  givenBack(moved: Moved): void;
+  message(session: EchoSession, bytes: Buffer): void;
+  closed(session: EchoSession, reason: CloseReason, traffic: Traffic): void;
+  givenBack(session: EchoSession, moved: Moved): void;
 }
 
 /**
@@ -28,8 +28,11 @@ const LINGER_MS = 200;
 const NOTHING = Buffer.alloc(0);
 
 export class EchoSession {
+  /** The connection's number, and its client's address for the log. */
+  readonly id: number;
+  readonly peer: string;
   readonly #socket: Socket;
-  readonly #events: SessionEvents;
+  readonly #host: SessionHost;
   readonly #uppercaser = new Uppercaser();
   #state: State = 'serving';
   #reason: CloseReason = 'client ended';
@@ -40,12 +43,14 @@ export class EchoSession {
 
   /**
    * @param socket As it came from the master: paused. From here on the session's.
-   * @param idleTimeoutMs Closes the connection after so long without traffic; 0: never.
    * @param traffic What the connection has seen with earlier workers.
+   * @param idleTimeoutMs Closes the connection after so long without traffic; 0: never.
    */
-  constructor(socket: Socket, idleTimeoutMs: number, traffic: Traffic, events: SessionEvents) {
+  constructor(host: SessionHost, id: number, peer: string, socket: Socket, traffic: Traffic, idleTimeoutMs: number) {
+    this.id = id;
+    this.peer = peer;
+    this.#host = host;
     this.#socket = socket;
-    this.#events = events;
     ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = traffic);
     // First of all: a client that has reset the connection by now is told of at the first read.
     socket.on('error', (error) => this.#failed(error));
@@ -105,7 +110,7 @@ export class EchoSession {
     this.#heardInThisTurn = true;
     this.#messages++;
     this.#bytesIn += bytes.length;
-    this.#events.message(bytes);
+    this.#host.message(this, bytes);
     this.#answer(bytes);
   }
 
@@ -134,7 +139,8 @@ export class EchoSession {
     // Closing with bytes unread would reset the connection, and the reset might overtake our last replies. So for a
     // short while what still comes is read and dropped.
     socket.removeAllListeners('data').removeAllListeners('timeout');
-    socket.once('finish', () => socket.setTimeout(LINGER_MS, () => socket.destroy()));
+    // Not socket.setTimeout: a client that goes on sending would put it off for ever.
+    socket.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
     this.#endWith(this.#uppercaser.end());
     socket.resume();
   }
@@ -155,13 +161,13 @@ export class EchoSession {
     if (read !== null) {
       this.#messages++;
       this.#bytesIn += read.length;
-      this.#events.message(read);
+      this.#host.message(this, read);
     }
     const unread = read === null ? this.#uppercaser.held : Buffer.concat([this.#uppercaser.held, read]);
     this.#state = 'over';
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     socket.destroy();
-    this.#events.givenBack({ unread, traffic: this.#traffic });
+    this.#host.givenBack(this, { unread, traffic: this.#traffic });
   }
 
   #failed(error: Error): void {
@@ -176,6 +182,6 @@ export class EchoSession {
   #closed(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
-    this.#events.closed(this.#reason, this.#traffic);
+    this.#host.closed(this, this.#reason, this.#traffic);
   }
 }

@@ -12,6 +12,11 @@ import { startServer } from './server.ts';
 
 /** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
 const LAST_WORDS_MS = 500;
+/**
+ * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start` comes
+ * from the terminal and from npm, which passes it on.
+ */
+const SAME_WISH_MS = 100;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
@@ -54,12 +59,18 @@ async function serve(config: Config): Promise<number> {
   droppedLine = (count) => log.droppedLine(count);
   for (const note of config.notes) log.warn('config', note);
   let stops = 0;
+  let lastStop = -Infinity;
   let started = false;
-  const starting = startServer(config, { log, color, terminalLock, cpus: cpuCount() });
+  const stopping = new AbortController();
+  const starting = startServer(config, { log, color, terminalLock, cpus: cpuCount(), stop: stopping.signal });
   const onStop = (): void => {
+    const sameWish = performance.now() - lastStop < SAME_WISH_MS;
+    lastStop = performance.now();
+    if (sameWish) return;
     stops++;
-    if (stops > 1 && !started) process.exit(EXIT_INTERRUPTED);
-    void starting.then((server) => (stops === 1 ? server.stop() : server.stopNow()), () => {});
+    if (stops === 1) stopping.abort();
+    else if (started) void starting.then((server) => server.stopNow(), () => {});
+    else process.exit(EXIT_INTERRUPTED);
   };
   process.on('SIGINT', onStop);
   process.on('SIGTERM', onStop);
@@ -69,7 +80,7 @@ async function serve(config: Config): Promise<number> {
   try {
     const server = await starting;
     started = true;
-    log.info('listening', `listening on ${server.address} with ${config.workers} worker${config.workers === 1 ? '' : 's'}`);
+    if (stops === 0) log.info('listening', `listening on ${server.address} with ${config.workers} worker${config.workers === 1 ? '' : 's'}`);
     const reason = await server.ended;
     if (reason === undefined) return 0;
     if (stops > 1) return EXIT_INTERRUPTED;

@@ -23,8 +23,6 @@ export interface Server {
   readonly address: string;
   /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
   readonly ended: Promise<string | undefined>;
-  /** Stops accepting, answers what was received, ends every connection with a FIN; within the grace. */
-  stop(): void;
   /** Ends at once, whatever is under way. */
   stopNow(): void;
   /** Replaces every worker, one at a time; connections move to the others. */
@@ -42,6 +40,8 @@ export interface Surroundings {
   readonly terminalLock: Lock;
   /** The most workers there may be: the number of usable CPUs. */
   readonly cpus: number;
+  /** When it aborts, the server stops, even while it is still starting. */
+  readonly stop: AbortSignal;
 }
 
 interface Connection {
@@ -56,11 +56,12 @@ interface Connection {
 
 /**
  * Starts listening and the workers.
- * @returns When all workers are ready.
+ * @returns When all workers are ready, or the server was stopped before.
  * @throws The system's error when it cannot listen; an Error with the reason when no worker can be started.
  */
 export async function startServer(config: Config, surroundings: Surroundings): Promise<Server> {
   const server = new EchoServer(config, surroundings);
+  surroundings.stop.addEventListener('abort', () => server.stop());
   await server.start();
   return server;
 }
@@ -125,12 +126,14 @@ class EchoServer implements Server {
       connection: (socket, host, peer) => this.#accept(socket, host, peer),
       failed: (error) => this.#refusals.count(`accept failed: ${error.message}`),
     });
+    if (this.#stopping) return this.#listener.close();
     const whole = new Promise<void>((resolve) => { this.#whole = resolve; });
     this.#pool.start();
     const failure = await Promise.race([whole, this.ended]);
     if (failure !== undefined) throw new Error(failure);
   }
 
+  /** Stops accepting, answers what was received, ends every connection with a FIN; within the grace. */
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;

@@ -5,7 +5,7 @@
 // reload is under way are kept, and there are never more processes than the size says.
 import type { Socket } from 'node:net';
 import { describeDeath, Process } from '../shared/multiprocessing/index.ts';
-import type { Lock } from '../shared/multiprocessing/index.ts';
+import type { Death, Lock } from '../shared/multiprocessing/index.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -145,7 +145,7 @@ export class WorkerPool {
     clearTimeout(this.#startTimer);
     clearInterval(this.#heartbeatTimer);
     for (const worker of this.#workers.values()) {
-      if (worker.state === 'starting') worker.process.terminate();
+      if (worker.state === 'starting') worker.process.kill();
       else worker.process.channel.post({ type: 'drain' } satisfies ToWorker);
     }
     if (this.#workers.size > 0) await new Promise<void>((resolve) => this.#emptied.push(resolve));
@@ -214,9 +214,9 @@ export class WorkerPool {
     const limit = setTimeout(() => {
       if (worker.state === 'starting') process.kill();
     }, START_LIMIT_MS);
-    void process.join().then(() => {
+    void process.ended.then((death) => {
       clearTimeout(limit);
-      this.#ended(worker);
+      this.#ended(worker, death);
     });
   }
 
@@ -250,16 +250,15 @@ export class WorkerPool {
     const { graceMs } = this.#options;
     worker.process.channel.post({ type: 'retire', graceMs } satisfies ToWorker);
     const limit = setTimeout(() => worker.process.kill(), graceMs + RETIRE_LIMIT_MS);
-    void worker.process.join().then(() => clearTimeout(limit));
+    void worker.process.ended.then(() => clearTimeout(limit));
   }
 
-  #ended(worker: Worker): void {
+  #ended(worker: Worker, death: Death): void {
     this.#workers.delete(worker.id);
     this.#heartbeat?.remove(worker.id);
-    const { name, pid, error } = worker.process;
-    const exitCode = worker.process.exitCode ?? 0;
-    if (!this.#stopping && (worker.state !== 'retiring' || exitCode !== 0)) {
-      const how = describeDeath({ address: '', name, pid, exitCode });
+    const { error } = worker.process;
+    if (!this.#stopping && (worker.state !== 'retiring' || death.exitCode !== 0)) {
+      const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
       if (worker.state === 'starting') this.#couldNotStart(reason);
       else if (worker.state === 'ready') this.#delay.died(performance.now() - worker.readyAt);

@@ -7,8 +7,9 @@ import { currentProcess } from '../shared/multiprocessing/index.ts';
 import type { Lock } from '../shared/multiprocessing/index.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { EchoSession } from './echo-session.ts';
+import type { SessionHost } from './echo-session.ts';
 import { NO_TRAFFIC, readToWorker } from './messages.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
 
 /** What a worker needs to know from the start. */
 export interface WorkerOptions {
@@ -25,8 +26,9 @@ const LAST_WORDS_MS = 500;
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
-  // A terminal's Ctrl-C reaches every process of the group; when to stop is the master's word.
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): when to
+  // stop is the master's word.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
   const log: Log = new Log({
     print: (block) => terminal.print(block),
     format: options.logFormat, level: options.log, color: options.color, who: options.slot,
@@ -36,7 +38,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
   await terminal.close(LAST_WORDS_MS);
 }
 
-class Worker {
+class Worker implements SessionHost {
   readonly ended: Promise<void>;
   readonly #options: WorkerOptions;
   readonly #log: Log;
@@ -86,24 +88,28 @@ class Worker {
       this.#tell({ type: 'unusable', id });
       return;
     }
-    const session = new EchoSession(socket, this.#options.idleTimeoutMs, moved?.traffic ?? NO_TRAFFIC, {
-      message: (bytes) => this.#log.message(peer, bytes),
-      closed: (reason, traffic) => {
-        this.#tell({ type: 'closed', id, reason, traffic });
-        this.#log.closed(peer, reason, traffic);
-        this.#forget(id);
-      },
-      givenBack: (moved) => {
-        this.#tell({ type: 'givenBack', id, moved });
-        this.#forget(id);
-      },
-    });
+    const session = new EchoSession(this, id, peer, socket, moved?.traffic ?? NO_TRAFFIC, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
     this.#tell({ type: 'accepted', id });
     if (moved === undefined) this.#log.connected(peer);
     session.start(moved?.unread);
     if (this.#leaving === 'retire') session.giveBack();
     if (this.#leaving === 'drain') session.drain();
+  }
+
+  message({ peer }: EchoSession, bytes: Buffer): void {
+    this.#log.message(peer, bytes);
+  }
+
+  closed({ id, peer }: EchoSession, reason: CloseReason, traffic: Traffic): void {
+    this.#tell({ type: 'closed', id, reason, traffic });
+    this.#log.closed(peer, reason, traffic);
+    this.#forget(id);
+  }
+
+  givenBack({ id }: EchoSession, moved: Moved): void {
+    this.#tell({ type: 'givenBack', id, moved });
+    this.#forget(id);
   }
 
   #forget(id: number): void {
