@@ -3,6 +3,7 @@
 import type { Socket } from 'node:net';
 import { codeOf } from '../shared/errors.ts';
 import { Uppercaser } from '../shared/uppercase.ts';
+import { NO_TRAFFIC } from './messages.ts';
 import type { CloseReason, Moved, Traffic } from './messages.ts';
 
 /** The worker, as its sessions see it. Either `closed` or `givenBack` comes, once, and is the last of a session. */
@@ -14,17 +15,21 @@ export interface SessionHost {
 }
 
 /**
- * serving ─▶ ended      the client's FIN came: what is left is sent, then our FIN
- *         ─▶ draining   the server stops: what has arrived is answered, then our FIN
- *         ─▶ returning  the worker retires: left as soon as all replies are out
+ * arrived ─▶ serving ─▶ ended      the client's FIN came: what is left is sent, then our FIN
+ *                    ─▶ draining   the server stops: what has arrived is answered, then our FIN
+ *                    ─▶ returning  the worker retires: left as soon as all replies are out
  *         and from each ─▶ over, with `closed` or `givenBack`
  */
-type State = 'serving' | 'ended' | 'draining' | 'returning' | 'over';
+type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
 
-/** How long a client that keeps sending is listened to while the server stops, in milliseconds. */
-const DRAIN_MS = 100;
-/** How long after our FIN a client may go on sending before the connection is closed all the same, in milliseconds. */
-const LINGER_MS = 200;
+/** The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer. */
+const FULL_READ = 64 * 1024;
+/** How long a client that sends faster than we read is listened to while the server stops, in milliseconds. */
+const DRAIN_MS = 1000;
+/** How long after our FIN the client may be silent before the connection is closed all the same, in milliseconds. */
+const LINGER_MS = 1000;
+/** And how long it may go on sending. */
+const LONGEST_LINGER_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 
 export class EchoSession {
@@ -34,24 +39,30 @@ export class EchoSession {
   readonly #socket: Socket;
   readonly #host: SessionHost;
   readonly #uppercaser = new Uppercaser();
-  #state: State = 'serving';
+  #state: State = 'arrived';
+  #unread: Uint8Array;
   #reason: CloseReason = 'client ended';
   #messages: number;
   #bytesIn: number;
   #bytesOut: number;
-  #heardInThisTurn = false;
+  /** How many bytes the last read returned; 0: none since we looked. */
+  #lastRead = 0;
+  #looks = 0;
 
   /**
    * @param socket As it came from the master: paused. From here on the session's.
-   * @param traffic What the connection has seen with earlier workers.
+   * @param moved What comes along from an earlier worker.
    * @param idleTimeoutMs Closes the connection after so long without traffic; 0: never.
    */
-  constructor(host: SessionHost, id: number, peer: string, socket: Socket, traffic: Traffic, idleTimeoutMs: number) {
+  constructor(
+    host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | undefined, idleTimeoutMs: number,
+  ) {
     this.id = id;
     this.peer = peer;
     this.#host = host;
     this.#socket = socket;
-    ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = traffic);
+    this.#unread = moved?.unread ?? NOTHING;
+    ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = moved?.traffic ?? NO_TRAFFIC);
     // First of all: a client that has reset the connection by now is told of at the first read.
     socket.on('error', (error) => this.#failed(error));
     // Lost on the way from the master. Without it a client that half-closes gets no reply.
@@ -63,37 +74,37 @@ export class EchoSession {
     if (idleTimeoutMs > 0) socket.setTimeout(idleTimeoutMs, () => this.#close('idle'));
   }
 
-  /** Begins to read. @param unread What an earlier worker had read and not answered. */
-  start(unread: Uint8Array | undefined): void {
-    if (unread !== undefined && unread.length > 0) this.#answer(Buffer.from(unread));
-    this.#socket.resume();
+  /** Answers what an earlier worker had read and not answered, and begins to read. */
+  start(): void {
+    if (this.#state !== 'arrived') return;
+    this.#state = 'serving';
+    if (this.#unread.length > 0) this.#answer(Buffer.from(this.#unread));
+    this.#unread = NOTHING;
+    this.#readOn();
   }
 
-  /** Answers what has arrived, then sends a FIN. */
-  drain(): void {
+  /** Answers what has arrived, then sends a FIN. @param graceMs How long the server waits before it ends everything. */
+  drain(graceMs: number): void {
+    this.start();
     if (this.#state !== 'serving' && this.#state !== 'returning') return;
     this.#state = 'draining';
-    this.#socket.resume();
-    const deadline = performance.now() + DRAIN_MS;
-    // Whatever had arrived when the server stopped is read within two turns; silence says that no more is on the way.
-    const look = (quietTurns: number): void => {
-      if (this.#state !== 'draining') return;
-      const quiet = !this.#heardInThisTurn && this.#socket.writableLength === 0;
-      this.#heardInThisTurn = false;
-      if (quietTurns >= 2 || performance.now() > deadline) this.#sayGoodbye();
-      else setImmediate(look, quiet ? quietTurns + 1 : 0);
-    };
-    setImmediate(look, 0);
+    this.#readOn();
+    this.#lookForTheEnd();
+    // A client that reads slower than it sends might never come to an end; so it gets its FIN in time.
+    setTimeout(() => this.#sayGoodbye(), graceMs / 2).unref();
   }
 
   /** Leaves the connection to another worker, as soon as nothing waits to be sent. */
   giveBack(): void {
-    if (this.#state !== 'serving') return;
-    this.#state = 'returning';
-    this.#socket.pause();
-    // An empty write is done when all before it are. 'drain' would not do: it comes only after a full buffer.
-    if (this.#socket.writableLength > 0) this.#socket.write(NOTHING, () => this.#returnIfQuiet());
-    else this.#returnIfQuiet();
+    if (this.#state === 'arrived') {
+      this.#leave(this.#unread);
+    } else if (this.#state === 'serving') {
+      this.#state = 'returning';
+      this.#socket.pause();
+      // An empty write is done when all before it are. 'drain' would not do: it comes only after a full buffer.
+      if (this.#socket.writableLength > 0) this.#socket.write(NOTHING, () => this.#returnIfQuiet());
+      else this.#returnIfQuiet();
+    }
   }
 
   /** Closes a connection that could not be given back in time. */
@@ -107,7 +118,7 @@ export class EchoSession {
 
   #received(bytes: Buffer): void {
     if (this.#state === 'over') return;
-    this.#heardInThisTurn = true;
+    this.#lastRead = bytes.length;
     this.#messages++;
     this.#bytesIn += bytes.length;
     this.#host.message(this, bytes);
@@ -123,7 +134,33 @@ export class EchoSession {
   }
 
   #drained(): void {
-    if (this.#state !== 'returning') this.#socket.resume();
+    if (this.#state === 'returning') return;
+    this.#readOn();
+    if (this.#state === 'draining') this.#lookForTheEnd();
+  }
+
+  /** Unless the client has yet to read what it was sent: 'drain' comes then. */
+  #readOn(): void {
+    if (!this.#socket.writableNeedDrain) this.#socket.resume();
+  }
+
+  /** While draining: says goodbye when all is answered that had arrived before. */
+  #lookForTheEnd(): void {
+    const looks = ++this.#looks;
+    const until = performance.now() + DRAIN_MS;
+    const look = (quietTurns: number): void => {
+      // A client that has to read first makes this wait: 'drain' begins it anew.
+      if (this.#state !== 'draining' || looks !== this.#looks || this.#socket.isPaused()) return;
+      const read = this.#lastRead;
+      this.#lastRead = 0;
+      if ((read > 0 && read < FULL_READ) || quietTurns === 2 || performance.now() > until) this.#sayGoodbye();
+      else setImmediate(look, read === 0 ? quietTurns + 1 : 0);
+    };
+    // By then the stream has passed on what it had read before; only what it reads now tells what the kernel has.
+    setImmediate(() => {
+      this.#lastRead = 0;
+      setImmediate(look, 0);
+    });
   }
 
   #clientEnded(): void {
@@ -133,16 +170,19 @@ export class EchoSession {
   }
 
   #sayGoodbye(): void {
+    if (this.#state !== 'draining') return;
     const socket = this.#socket;
     this.#state = 'ended';
     this.#reason = 'server stopping';
-    // Closing with bytes unread would reset the connection, and the reset might overtake our last replies. So for a
-    // short while what still comes is read and dropped.
-    socket.removeAllListeners('data').removeAllListeners('timeout');
-    // Not socket.setTimeout: a client that goes on sending would put it off for ever.
-    socket.once('finish', () => setTimeout(() => socket.destroy(), LINGER_MS).unref());
+    // Closing while the client sends would reset the connection, and the reset might overtake our last replies. So what
+    // still comes is read and dropped, until the client has closed too, or long enough.
+    socket.removeAllListeners('data').removeAllListeners('timeout').removeAllListeners('drain');
+    socket.once('finish', () => {
+      socket.resume();
+      socket.setTimeout(LINGER_MS, () => socket.destroy());
+      setTimeout(() => socket.destroy(), LONGEST_LINGER_MS).unref();
+    });
     this.#endWith(this.#uppercaser.end());
-    socket.resume();
   }
 
   /** Sends the last bytes, as they are, and our FIN. */
@@ -154,7 +194,7 @@ export class EchoSession {
 
   #returnIfQuiet(): void {
     const socket = this.#socket;
-    if (this.#state !== 'returning' || socket.writableLength > 0 || socket.readableEnded) return;
+    if (this.#state !== 'returning' || socket.writableLength > 0 || socket.destroyed) return;
     socket.removeAllListeners('data');
     // What the stream had read before it was paused comes out now, in this very turn: nothing can arrive in between.
     const read = socket.readableLength > 0 ? socket.read() as Buffer | null : null;
@@ -163,10 +203,14 @@ export class EchoSession {
       this.#bytesIn += read.length;
       this.#host.message(this, read);
     }
-    const unread = read === null ? this.#uppercaser.held : Buffer.concat([this.#uppercaser.held, read]);
+    this.#leave(read === null ? this.#uppercaser.held : Buffer.concat([this.#uppercaser.held, read]));
+  }
+
+  /** @param unread What the next worker has to answer. */
+  #leave(unread: Uint8Array): void {
     this.#state = 'over';
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
-    socket.destroy();
+    this.#socket.destroy();
     this.#host.givenBack(this, { unread, traffic: this.#traffic });
   }
 
@@ -176,7 +220,9 @@ export class EchoSession {
 
   #close(reason: CloseReason): void {
     this.#reason = reason;
-    this.#socket.destroy();
+    // A client that has not got all its replies must not take a FIN for their end.
+    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    else this.#socket.destroy();
   }
 
   #closed(): void {

@@ -31,8 +31,12 @@ export type ToWorker =
   | { readonly type: 'connection'; readonly id: number; readonly peer: string; readonly moved: Moved | undefined }
   /** Give every connection back at a quiet point, within this time, and end. */
   | { readonly type: 'retire'; readonly graceMs: number }
-  /** Answer what was received, end every connection, and end. */
-  | { readonly type: 'drain' }
+  /** Within this time answer what was received and end every connection, also those that still come. */
+  | { readonly type: 'drain'; readonly graceMs: number }
+  /** After `drain`: no more will come. End when none is left. */
+  | { readonly type: 'leave' }
+  /** Say `unusable` unless this connection, the last that was sent, has arrived. */
+  | { readonly type: 'check'; readonly id: number }
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
@@ -40,7 +44,7 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** The socket of this connection arrived and is served. */
   | { readonly type: 'accepted'; readonly id: number }
-  /** The connection's message arrived without its socket. */
+  /** The connection's socket did not arrive. */
   | { readonly type: 'unusable'; readonly id: number }
   /** Not served here any more; its descriptor here is closed. Whatever else the client sent waits in the kernel. */
   | { readonly type: 'givenBack'; readonly id: number; readonly moved: Moved }
@@ -52,9 +56,12 @@ export function readToWorker(message: unknown): ToWorker | undefined {
   if (!isRecord(message)) return undefined;
   switch (message['type']) {
     case 'ping':
-    case 'drain':
+    case 'leave':
       return message as ToWorker;
+    case 'check':
+      return isCount(message['id']) ? message as ToWorker : undefined;
     case 'retire':
+    case 'drain':
       return isCount(message['graceMs']) ? message as ToWorker : undefined;
     case 'connection': {
       const { id, peer, moved } = message;

@@ -5,18 +5,21 @@ const PERIOD_MS = 1000;
 export class Refusals {
   readonly #tell: (text: string) => void;
   readonly #totals = new Map<string, number>();
-  #untold = new Map<string, number>();
+  #untold = new Map<string, { count: number; from: string | undefined }>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tell Gets `3 connections refused: the line is full`. */
+  /** @param tell Gets `3 connections refused: the line is full`, and whom that befell last, if the reason lies there. */
   constructor(tell: (text: string) => void) {
     this.#tell = tell;
   }
 
-  /** One more, for this reason. The first of a reason is told at once. */
-  count(reason: string): void {
+  /**
+   * One more. The first after a silence is told at once.
+   * @param reason One of few: what differs from client to client does not belong in it. @param from The client's address.
+   */
+  count(reason: string, from?: string): void {
     this.#totals.set(reason, (this.#totals.get(reason) ?? 0) + 1);
-    this.#untold.set(reason, (this.#untold.get(reason) ?? 0) + 1);
+    this.#untold.set(reason, { count: (this.#untold.get(reason)?.count ?? 0) + 1, from });
     if (this.#timer !== undefined) return;
     this.flush();
     this.#timer = setTimeout(() => {
@@ -27,8 +30,9 @@ export class Refusals {
 
   /** Tells what has not been told yet. */
   flush(): void {
-    for (const [reason, count] of this.#untold) {
-      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} refused: ${reason}`);
+    for (const [reason, { count, from }] of this.#untold) {
+      const last = from === undefined ? '' : `, the last from ${from}`;
+      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} refused: ${reason}${last}`);
     }
     this.#untold = new Map();
   }

@@ -3,7 +3,7 @@
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
 /** A worker that lived for less than this, in milliseconds, after it was ready died young. */
-const YOUNG_MS = 1000;
+const YOUNG_MS = 250;
 /** Deaths of the young in a row that are taken for bad luck. */
 const BAD_LUCK = 3;
 const LONGEST_YOUNG_DELAY_MS = 500;

@@ -44,6 +44,10 @@ export interface Surroundings {
   readonly stop: AbortSignal;
 }
 
+const NOTHING = new Uint8Array();
+/** How long clients that keep coming are let in while the server stops, in milliseconds. */
+const LAST_ARRIVALS_MS = 100;
+
 interface Connection {
   readonly id: number;
   readonly socket: Socket;
@@ -51,6 +55,9 @@ interface Connection {
   readonly peer: string;
   /** The worker that it was offered to last. */
   worker: number;
+  /** Some worker has taken it. */
+  taken: boolean;
+  /** What comes along to the next worker. */
   moved: Moved | undefined;
 }
 
@@ -81,6 +88,9 @@ class EchoServer implements Server {
   #lastId = 0;
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
+  /** While stopping: nobody comes in any more; and the workers know it. */
+  #doorClosed = false;
+  #leaving = false;
   #end: (reason: string | undefined) => void = () => {};
   #whole: () => void = () => {};
 
@@ -107,6 +117,7 @@ class EchoServer implements Server {
       died: (worker) => {
         this.#takenBy.delete(worker);
         this.#dispatcher.workerDied(worker);
+        this.#leaveIfNobodyWaits();
       },
       resized: (size) => this.#dispatcher.setPoolSize(size),
       whole: () => this.#whole(),
@@ -137,21 +148,46 @@ class EchoServer implements Server {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#listener?.close();
-    this.#dispatcher.stop();
+    this.#closeTheDoor();
     const { graceMs } = this.#config;
     const { size } = this.#connections;
     this.#log.info('stopping', `stopping: ${size} ${size === 1 ? 'connection' : 'connections'} to end, ${graceMs} ms at most`);
     const timer = setTimeout(() => {
       const left = this.#connections.size;
+      this.#dispatcher.stop();
       this.#pool.killAll();
       this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} connections are cut off`);
     }, graceMs);
     void this.#pool.drain().then(() => {
       clearTimeout(timer);
+      this.#dispatcher.stop();
       this.#summarize();
       this.#end(undefined);
     });
+  }
+
+  /** Stops accepting when nobody stands before the door any more: the kernel would reset whom it has accepted for us. */
+  #closeTheDoor(): void {
+    const until = performance.now() + LAST_ARRIVALS_MS;
+    const look = (lastId: number, quietTurns: number): void => {
+      if (this.#lastId !== lastId && performance.now() < until) {
+        setImmediate(look, this.#lastId, 0);
+      } else if (quietTurns < 2) {
+        setImmediate(look, this.#lastId, quietTurns + 1);
+      } else {
+        this.#listener?.close();
+        this.#doorClosed = true;
+        this.#leaveIfNobodyWaits();
+      }
+    };
+    look(this.#lastId, 0);
+  }
+
+  /** While stopping: those that wait are offered still, to be answered and ended by the workers that have room. */
+  #leaveIfNobodyWaits(): void {
+    if (!this.#doorClosed || this.#leaving || this.#dispatcher.waiting > 0 || this.#pool.isRetiring) return;
+    this.#leaving = true;
+    this.#pool.leave();
   }
 
   stopNow(): void {
@@ -176,20 +212,20 @@ class EchoServer implements Server {
     const fromThere = this.#perAddress.get(host) ?? 0;
     const { connectionsPerAddress } = this.#config;
     if (connectionsPerAddress > 0 && fromThere >= connectionsPerAddress) {
-      this.#refuse(socket, `${host} has ${fromThere} already (--connections-per-address)`);
+      this.#refuse(socket, `more than ${connectionsPerAddress} from one address (--connections-per-address)`, host);
     } else if (this.#connections.size >= this.#mostConnections) {
       this.#refuse(socket, `no descriptors left for more than ${this.#mostConnections} (ulimit -n)`);
     } else {
       const id = ++this.#lastId;
       this.#perAddress.set(host, fromThere + 1);
-      this.#connections.set(id, { id, socket, host, peer, worker: 0, moved: undefined });
+      this.#connections.set(id, { id, socket, host, peer, worker: 0, taken: false, moved: undefined });
       this.#dispatcher.accept(id);
     }
   }
 
-  #refuse(socket: Socket, reason: string): void {
+  #refuse(socket: Socket, reason: string, from?: string): void {
     socket.destroy();
-    this.#refusals.count(reason);
+    this.#refusals.count(reason, from);
   }
 
   #carryOut(command: Command): void {
@@ -221,12 +257,12 @@ class EchoServer implements Server {
     switch (message.type) {
       case 'accepted':
         this.#dispatcher.accepted(worker, message.id);
-        this.#countTaken(worker);
+        if (owned !== undefined) this.#noteTaken(owned);
         break;
       case 'unusable':
         if (owned !== undefined) this.#close(owned);
         this.#dispatcher.unusable(worker, message.id);
-        this.#refusals.count('the socket did not reach the worker');
+        this.#refusals.count('the socket did not reach the worker, which may have no descriptor left (ulimit -n)');
         break;
       case 'givenBack':
         if (owned !== undefined) owned.moved = message.moved;
@@ -240,13 +276,20 @@ class EchoServer implements Server {
         this.#dispatcher.closed(worker, message.id);
         break;
     }
+    this.#leaveIfNobodyWaits();
   }
 
-  #countTaken(worker: number): void {
-    const taken = (this.#takenBy.get(worker) ?? 0) + 1;
-    this.#takenBy.set(worker, taken);
+  #noteTaken(connection: Connection): void {
+    const { worker, taken, moved } = connection;
+    // What came along is that worker's now; should another adopt the connection, it must not be answered twice.
+    if (moved !== undefined) connection.moved = { traffic: moved.traffic, unread: NOTHING };
+    // Only new clients count: those that a recycled worker gave back would else recycle the next one at once.
+    if (taken) return;
+    connection.taken = true;
+    const count = (this.#takenBy.get(worker) ?? 0) + 1;
+    this.#takenBy.set(worker, count);
     const most = this.#config.maxConnectionsPerWorker;
-    if (most > 0 && taken === most) this.#pool.recycle(worker, `${most} connections served`);
+    if (most > 0 && count === most) this.#pool.recycle(worker, `${most} connections served`);
   }
 
   #addTraffic({ messages, bytesIn, bytesOut }: Traffic): void {

@@ -1,14 +1,14 @@
 // Keeps the wanted number of workers alive: starts, replaces and retires them, one at a time. Told by server.ts.
 //
-// Every event (a death, a signal, a worker ready) only notes what has changed; reconcile() then does the one next thing
-// that brings what is closer to what is wanted. Nothing else starts or retires a worker, so signals that come while a
-// reload is under way are kept, and there are never more processes than the size says.
+// Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then does what the plan
+// says is next. Nothing else starts or retires a worker.
 import type { Socket } from 'node:net';
 import { describeDeath, Process } from '../shared/multiprocessing/index.ts';
 import type { Death, Lock } from '../shared/multiprocessing/index.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
+import { PoolPlan } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
 import { work } from './worker.ts';
 import type { WorkerOptions } from './worker.ts';
@@ -42,43 +42,40 @@ export interface WorkerPoolEvents {
   trouble(event: string, text: string): void;
 }
 
-/** starting ─▶ ready ─▶ retiring; from each the process may end. */
-type WorkerState = 'starting' | 'ready' | 'retiring';
-
 interface Worker {
   readonly id: number;
   readonly slot: number;
   readonly process: Process<[WorkerOptions, Lock]>;
-  state: WorkerState;
-  /** It is to be replaced, or not wanted any more, as soon as its turn comes. */
-  unwanted: string | undefined;
   readyAt: number;
+  /** Runs while an offer has no answer. */
+  doubt: NodeJS.Timeout | undefined;
 }
 
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
 const START_LIMIT_MS = 30_000;
 /** How long after --grace a retiring worker may take to end, in milliseconds. */
 const RETIRE_LIMIT_MS = 2000;
+/** An offer that has no answer after so long, in milliseconds, is asked about. */
+const DOUBT_MS = 200;
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #events: WorkerPoolEvents;
+  readonly #plan: PoolPlan;
   readonly #workers = new Map<number, Worker>();
   readonly #delay = new RestartDelay();
   readonly #heartbeat: Heartbeat | undefined;
   #heartbeatTimer: NodeJS.Timeout | undefined;
   #startTimer: NodeJS.Timeout | undefined;
-  #size: number;
   #lastId = 0;
   #stopping = false;
   #wasWhole = false;
-  #reloading = false;
   readonly #emptied: (() => void)[] = [];
 
   constructor(options: WorkerPoolOptions, events: WorkerPoolEvents) {
     this.#options = options;
     this.#events = events;
-    this.#size = options.size;
+    this.#plan = new PoolPlan(options.size, options.most);
     if (options.workerTimeoutMs > 0) this.#heartbeat = this.#makeHeartbeat();
   }
 
@@ -91,64 +88,71 @@ export class WorkerPool {
     this.#reconcile();
   }
 
-  /** How many worker processes there are, in whatever state. */
-  get count(): number {
-    return this.#workers.size;
-  }
-
   /** What people call the worker. */
   nameOf(worker: number): string {
     return `worker ${this.#workers.get(worker)?.slot ?? '?'}`;
   }
 
-  /** Posts a message to a worker. It is lost if that worker is gone; `died` tells. */
-  post(worker: number, message: ToWorker): void {
-    this.#workers.get(worker)?.process.channel.post(message);
-  }
-
   /** Sends a connection with its socket. One at a time for each worker, until it has said `accepted`. */
   offer(worker: number, message: ToWorker & { type: 'connection' }, socket: Socket): void {
-    void this.#workers.get(worker)?.process.channel.sendSocket(message, socket);
+    const found = this.#workers.get(worker);
+    if (found === undefined) return;
+    void found.process.channel.sendSocket(message, socket);
+    // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever is
+    // posted now arrives after it, or after it was dropped.
+    found.doubt = setTimeout(() => this.#post(found, { type: 'check', id: message.id }), DOUBT_MS);
   }
 
   /** Replaces every worker that there is now, one after the other. */
   reload(): void {
-    this.#reloading = true;
-    for (const worker of this.#workers.values()) worker.unwanted ??= 'reload';
+    this.#plan.reload();
     this.#reconcile();
   }
 
   /** Replaces one worker. @param why For the log. */
   recycle(worker: number, why: string): void {
-    const found = this.#workers.get(worker);
-    if (found === undefined || found.unwanted !== undefined) return;
-    found.unwanted = why;
+    this.#plan.recycle(worker, why);
     this.#reconcile();
   }
 
   /** One worker more (+1) or less (-1), from 1 to the most allowed. */
   resize(by: 1 | -1): void {
-    const size = this.#size + by;
-    if (size < 1 || size > this.#options.most) {
-      this.#events.trouble('resize', `${this.#size} workers stay: there may be 1 to ${this.#options.most}`);
+    const resized = this.#plan.resize(by);
+    const { size } = this.#plan;
+    if (!resized) {
+      this.#events.trouble('resize', `${count(size)}, as before: there may be 1 to ${this.#options.most}`);
       return;
     }
-    this.#size = size;
     this.#events.resized(size);
     this.#events.note('resize', `the pool is to have ${count(size)}`);
     this.#reconcile();
   }
 
-  /** Lets every worker answer what it has received, and end. Settles when all processes are gone. */
+  /**
+   * Lets every worker answer what it has received and end its connections, and all that are still offered to it.
+   * Settles when all processes are gone, for which they need {@link leave}.
+   */
   async drain(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#startTimer);
     clearInterval(this.#heartbeatTimer);
     for (const worker of this.#workers.values()) {
-      if (worker.state === 'starting') worker.process.kill();
-      else worker.process.channel.post({ type: 'drain' } satisfies ToWorker);
+      const state = this.#plan.stateOf(worker.id);
+      if (state === 'starting') worker.process.kill();
+      else this.#post(worker, { type: 'drain', graceMs: this.#options.graceMs });
+      if (state === 'retiring') this.#post(worker, { type: 'leave' });
     }
     if (this.#workers.size > 0) await new Promise<void>((resolve) => this.#emptied.push(resolve));
+  }
+
+  /** Whether a worker is about to give connections back. */
+  get isRetiring(): boolean {
+    return [...this.#workers.keys()].some((worker) => this.#plan.stateOf(worker) === 'retiring');
+  }
+
+  /** While draining: nothing more will be offered, so each worker ends when its last connection has. */
+  leave(): void {
+    for (const worker of this.#workers.values()) this.#post(worker, { type: 'leave' });
   }
 
   /** Ends every worker at once. @returns How many there were. */
@@ -158,43 +162,31 @@ export class WorkerPool {
     return this.#workers.size;
   }
 
-  #reconcile(): void {
+  /** @param waited The time before the next start is over. */
+  #reconcile(waited = false): void {
     if (this.#stopping) return;
-    const workers = [...this.#workers.values()];
-    if (workers.length < this.#size) {
-      this.#startOne();
-    } else if (workers.every(({ state }) => state === 'ready')) {
-      this.#beWhole();
-      const next = workers.find(({ unwanted }) => unwanted !== undefined);
-      if (workers.length > this.#size) this.#retire(workers.at(-1)!, 'one worker less');
-      else if (next !== undefined) this.#retire(next, next.unwanted!);
-    }
-  }
-
-  #beWhole(): void {
-    if (!this.#wasWhole) {
+    if (this.#plan.isWhole && !this.#wasWhole) {
       this.#wasWhole = true;
       this.#events.whole();
     }
-    if (this.#reloading && ![...this.#workers.values()].some(({ unwanted }) => unwanted === 'reload')) {
-      this.#reloading = false;
-      this.#events.note('reloaded', `the reload is done: ${count(this.#size)} replaced`);
+    if (this.#plan.reloadIsDone()) this.#events.note('reloaded', 'the reload is done: every worker is replaced');
+    const action = this.#plan.next();
+    if (action?.kind === 'start') {
+      if (this.#startTimer !== undefined) return;
+      const delayMs = waited ? 0 : this.#delay.next();
+      if (delayMs === 0) this.#fork();
+      else this.#startTimer = setTimeout(() => this.#startTimeIsUp(), delayMs);
+    } else {
+      // What was to be started is not wanted any more.
+      clearTimeout(this.#startTimer);
+      this.#startTimer = undefined;
+      if (action !== undefined) this.#retire(this.#workers.get(action.worker)!, action.why);
     }
   }
 
-  #startOne(): void {
-    if (this.#startTimer !== undefined) return;
-    const delayMs = this.#delay.next();
-    if (delayMs === 0) {
-      this.#fork();
-      this.#reconcile();
-      return;
-    }
-    this.#startTimer = setTimeout(() => {
-      this.#startTimer = undefined;
-      this.#fork();
-      this.#reconcile();
-    }, delayMs);
+  #startTimeIsUp(): void {
+    this.#startTimer = undefined;
+    this.#reconcile(true);
   }
 
   #fork(): void {
@@ -207,17 +199,23 @@ export class WorkerPool {
       module: new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, state: 'starting', unwanted: undefined, readyAt: 0 };
+    const worker: Worker = { id, slot, process, readyAt: 0, doubt: undefined };
     this.#workers.set(id, worker);
+    this.#plan.started(id);
     process.start();
     process.channel.listen((message) => this.#hear(worker, message));
     const limit = setTimeout(() => {
-      if (worker.state === 'starting') process.kill();
+      if (this.#plan.stateOf(id) === 'starting') process.kill();
     }, START_LIMIT_MS);
     void process.ended.then((death) => {
       clearTimeout(limit);
       this.#ended(worker, death);
     });
+    this.#reconcile();
+  }
+
+  #post(worker: Worker, message: ToWorker): void {
+    worker.process.channel.post(message);
   }
 
   #hear(worker: Worker, unread: unknown): void {
@@ -228,13 +226,13 @@ export class WorkerPool {
     } else if (message.type === 'ready') {
       this.#ready(worker);
     } else if (message.type !== 'pong') {
+      if (message.type === 'accepted' || message.type === 'unusable') clearTimeout(worker.doubt);
       this.#events.message(worker.id, message);
     }
   }
 
   #ready(worker: Worker): void {
-    if (worker.state !== 'starting' || this.#stopping) return;
-    worker.state = 'ready';
+    if (this.#stopping || !this.#plan.becameReady(worker.id)) return;
     worker.readyAt = performance.now();
     this.#delay.started();
     this.#heartbeat?.add(worker.id, worker.readyAt);
@@ -244,25 +242,28 @@ export class WorkerPool {
   }
 
   #retire(worker: Worker, why: string): void {
-    worker.state = 'retiring';
+    this.#plan.retiring(worker.id);
     this.#events.note('retire', `${worker.process.name} gives its connections back and ends (${why})`);
     this.#events.retiring(worker.id);
     const { graceMs } = this.#options;
-    worker.process.channel.post({ type: 'retire', graceMs } satisfies ToWorker);
+    this.#post(worker, { type: 'retire', graceMs });
     const limit = setTimeout(() => worker.process.kill(), graceMs + RETIRE_LIMIT_MS);
     void worker.process.ended.then(() => clearTimeout(limit));
   }
 
   #ended(worker: Worker, death: Death): void {
+    const state = this.#plan.stateOf(worker.id);
+    this.#plan.ended(worker.id);
     this.#workers.delete(worker.id);
     this.#heartbeat?.remove(worker.id);
+    clearTimeout(worker.doubt);
     const { error } = worker.process;
-    if (!this.#stopping && (worker.state !== 'retiring' || death.exitCode !== 0)) {
+    if (!this.#stopping && (state !== 'retiring' || death.exitCode !== 0)) {
       const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
-      if (worker.state === 'starting') this.#couldNotStart(reason);
-      else if (worker.state === 'ready') this.#delay.died(performance.now() - worker.readyAt);
       this.#events.trouble('worker', reason);
+      if (state === 'starting') this.#couldNotStart(reason);
+      else if (state === 'ready') this.#delay.died(performance.now() - worker.readyAt);
     }
     this.#events.died(worker.id);
     this.#reconcile();
@@ -271,10 +272,10 @@ export class WorkerPool {
 
   #couldNotStart(reason: string): void {
     this.#delay.failed();
-    const serving = [...this.#workers.values()].filter(({ state }) => state === 'ready').length;
-    if (serving > 0) {
-      this.#events.trouble('start', `a worker could not start; ${count(serving)} go on serving, and it is tried again`);
-    } else if (this.#delay.hopeless) {
+    const { ready } = this.#plan;
+    if (ready > 0) {
+      this.#events.trouble('start', `a worker could not start; ${count(ready)} still serving, and it is tried again`);
+    } else if (this.#workers.size === 0 && this.#delay.hopeless) {
       this.#stopping = true;
       this.#events.failed(reason);
     }
@@ -282,7 +283,7 @@ export class WorkerPool {
 
   #makeHeartbeat(): Heartbeat {
     return new Heartbeat(this.#options.workerTimeoutMs, {
-      ping: (worker) => this.post(worker, { type: 'ping' }),
+      ping: (worker) => this.#post(this.#workers.get(worker)!, { type: 'ping' }),
       stalled: (worker) => this.#events.stalled(worker),
       resumed: (worker) => this.#events.resumed(worker),
       lost: (worker) => {
@@ -293,6 +294,7 @@ export class WorkerPool {
   }
 }
 
+/** `1 worker`, `2 workers`. */
 function count(workers: number): string {
   return workers === 1 ? '1 worker' : `${workers} workers`;
 }

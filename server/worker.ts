@@ -8,7 +8,7 @@ import type { Lock } from '../shared/multiprocessing/index.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { SessionHost } from './echo-session.ts';
-import { NO_TRAFFIC, readToWorker } from './messages.ts';
+import { readToWorker } from './messages.ts';
 import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
 
 /** What a worker needs to know from the start. */
@@ -46,6 +46,11 @@ class Worker implements SessionHost {
   readonly #master = currentProcess().parent!;
   #leaving: 'retire' | 'drain' | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
+  #graceMs = 0;
+  /** Whether more connections may come although it is leaving. */
+  #awaitsMore = false;
+  /** The connection that arrived last. */
+  #lastArrived = 0;
   #end: () => void = () => {};
 
   constructor(options: WorkerOptions, log: Log) {
@@ -73,7 +78,15 @@ class Worker implements SessionHost {
         this.#retire(message.graceMs);
         break;
       case 'drain':
-        this.#drain();
+        this.#drain(message.graceMs);
+        break;
+      case 'leave':
+        this.#awaitsMore = false;
+        this.#endIfDone();
+        break;
+      case 'check':
+        // Node drops a message whose socket this process had no descriptor for.
+        if (message.id !== this.#lastArrived) this.#tell({ type: 'unusable', id: message.id });
         break;
       case undefined:
         socket?.destroy();
@@ -83,18 +96,21 @@ class Worker implements SessionHost {
   }
 
   #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
+    this.#lastArrived = id;
     if (socket === undefined) {
-      // It was destroyed before it was sent, or this process has no descriptor left for it.
+      // It was destroyed before it was sent.
       this.#tell({ type: 'unusable', id });
       return;
     }
-    const session = new EchoSession(this, id, peer, socket, moved?.traffic ?? NO_TRAFFIC, this.#options.idleTimeoutMs);
+    const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
     this.#tell({ type: 'accepted', id });
     if (moved === undefined) this.#log.connected(peer);
-    session.start(moved?.unread);
+    // Not a byte is read before the system has that message: if this process died then, the connection would be given to
+    // another worker, and what this one had read of it would be missing.
+    void this.#master.flushed().then(() => session.start());
     if (this.#leaving === 'retire') session.giveBack();
-    if (this.#leaving === 'drain') session.drain();
+    if (this.#leaving === 'drain') session.drain(this.#graceMs);
   }
 
   message({ peer }: EchoSession, bytes: Buffer): void {
@@ -127,15 +143,16 @@ class Worker implements SessionHost {
     this.#endIfDone();
   }
 
-  #drain(): void {
+  #drain(graceMs: number): void {
     this.#leaving = 'drain';
+    this.#graceMs = graceMs;
+    this.#awaitsMore = true;
     clearTimeout(this.#graceTimer);
-    for (const session of this.#sessions.values()) session.drain();
-    this.#endIfDone();
+    for (const session of this.#sessions.values()) session.drain(graceMs);
   }
 
   #endIfDone(): void {
-    if (this.#leaving === undefined || this.#sessions.size > 0) return;
+    if (this.#leaving === undefined || this.#awaitsMore || this.#sessions.size > 0) return;
     clearTimeout(this.#graceTimer);
     this.#end();
   }

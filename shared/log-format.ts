@@ -1,4 +1,4 @@
-// The log's lines as text: for people, or one JSON object a line. Pure, apart from the clock it is given. Used by log.ts.
+// The log's lines as text: for people, or one JSON object a line. Pure, apart from the clock given. Used by log.ts.
 import { paintWarning, paintWho } from './color.ts';
 import type { Who } from './color.ts';
 import { escapeHidden, previewOf, toJson } from './preview.ts';
@@ -28,7 +28,7 @@ export class PrettyFormat implements LineFormat {
   message(peer: string, bytes: Buffer): string {
     const { text, cut } = previewOf(bytes);
     const quoted = text.includes('"') ? text.replaceAll('"', '\\"') : text;
-    const size = bytes.length === 1 ? '1 byte' : `${bytes.length} bytes`;
+    const size = counted(bytes.length, 'byte');
     return `${this.#time()} ${this.#who}${escapeHidden(peer)}  ${size}  "${quoted}"${cut ? '...' : ''}`;
   }
 
@@ -42,7 +42,7 @@ export class PrettyFormat implements LineFormat {
   }
 }
 
-/** `{"time":"2026-01-31T12:34:56.789Z","level":"info","event":"message","worker":1,"peer":…,"bytes":5,"preview":…}` */
+/** `{"time":"2026-01-31T12:34:56.789Z","level":"info","event":"message","worker":1,"peer":…,"bytes":5,…}` */
 export class JsonFormat implements LineFormat {
   readonly #time: () => string;
   readonly #worker: string;
@@ -69,6 +69,11 @@ export class JsonFormat implements LineFormat {
   #start(level: LineLevel, event: string): string {
     return `{"time":"${this.#time()}","level":"${level}","event":${JSON.stringify(event)}${this.#worker}`;
   }
+}
+
+/** `1 byte`, `2 bytes`. */
+export function counted(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }
 
 /** The members of a plain object as they follow others in JSON: `,"a":1,"b":2`, or nothing. */

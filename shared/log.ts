@@ -1,7 +1,7 @@
-// Log: what happens in a process of the server, as whole lines for the terminal. The server, its listener and its workers
-// each tell it; what a line looks like is log-format.ts's affair.
+// Log: what happens in a process of the server, as whole lines for the terminal. Master and workers have one each, and
+// tell it; what a line looks like is log-format.ts's affair.
 import type { Who } from './color.ts';
-import { JsonFormat, PrettyFormat } from './log-format.ts';
+import { counted, JsonFormat, PrettyFormat } from './log-format.ts';
 import type { LineFormat } from './log-format.ts';
 
 export { useColor } from './color.ts';
@@ -89,5 +89,5 @@ export class Log {
 }
 
 function summary({ messages, bytesIn, bytesOut }: Counters): string {
-  return `${messages} ${messages === 1 ? 'message' : 'messages'}, ${bytesIn} bytes in, ${bytesOut} bytes out`;
+  return `${counted(messages, 'message')}, ${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out`;
 }

@@ -17,7 +17,7 @@ const BACKSLASH = 0x5c;
 const NAMED: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r' };
 
 export interface Preview {
-  /** Visible characters; the others, backslashes and bytes that are not UTF-8 as `\n`, `\x1b`, `\u{202e}`, `\\`, `\xff`. */
+  /** Visible characters; others, backslashes and bytes that are not UTF-8 as `\n` `\x1b` `\u{202e}` `\\` `\xff`. */
   text: string;
   /** Whether there is more than is shown. */
   cut: boolean;

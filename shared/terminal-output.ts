@@ -1,12 +1,12 @@
-// One inherited descriptor as the Terminal writes to it: every byte, in order, and so that a reader that has stopped can
-// block neither the event loop nor the end of the process. Only terminal.ts uses it.
+// One inherited descriptor as the Terminal writes to it: every byte, in order, and so that a reader that has stopped
+// blocks neither the event loop nor the end of the process. Only terminal.ts uses it.
 //
 // A write that blocks for ever sits in a thread of libuv's pool, and process.exit() waits for those threads. So writes
-// must fail with EAGAIN instead of blocking. O_NONBLOCK belongs to the open file, which all processes share, and some of
-// them cannot bear it (console.log, a shell's echo). What is done depends on what the descriptor is:
-// - pipe, terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
-// - socket (as Node and systemd give their children): cannot be opened again, so O_NONBLOCK is set on the shared one;
-// - file, /dev/null: never block for ever, and the offset must stay the shared one, so the descriptor is used as it is.
+// must fail with EAGAIN instead of blocking. But O_NONBLOCK belongs to the open file, which is shared with processes
+// that cannot bear it (a shell's echo, console.log). What is done depends on what the descriptor is:
+// - a pipe, a terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
+// - a socket (as Node and systemd give their children) cannot be opened again: O_NONBLOCK is set on the shared one;
+// - a file, /dev/null: used as it is. Writes never block for ever, and the offset must stay the shared one.
 import { closeSync, constants, fstatSync, openSync, readFileSync, write } from 'node:fs';
 import { Socket } from 'node:net';
 import { isatty } from 'node:tty';
@@ -41,7 +41,7 @@ export class Output {
 
   /**
    * Writes all of `bytes`, for as long as that takes: short writes go on, EAGAIN is waited for. One call at a time.
-   * @returns Never rejects. `error` is the system's, or none when end() stopped it; `written` counts whole writes only.
+   * @returns Never rejects. When not all is written, `error` is the system's, or none because of end().
    */
   async writeAll(bytes: Uint8Array): Promise<Outcome> {
     let written = 0;
@@ -70,9 +70,9 @@ export class Output {
     if (!this.#writing) this.#close();
   }
 
-  /** The last resort when a write blocks all the same: ends it, if the descriptor is a socket, by shutting that down. */
-  unblock(): void {
-    this.#shared?.shutDown();
+  /** The last resort when a write blocks all the same: if the descriptor is a socket, it is shut down. */
+  async unblock(): Promise<void> {
+    await this.#shared?.shutDown();
   }
 
   #writeOnce(bytes: Uint8Array, from: number): Promise<{ count: number; error: unknown }> {
@@ -104,7 +104,7 @@ export class Output {
 
 /**
  * The same pipe or terminal, opened once more without blocking; undefined when it is something else, or the system says
- * no: another user's (EACCES), no reader left (ENXIO), no /proc.
+ * no: another user's (EACCES), no reader left (ENXIO), no /proc. A terminal is used as it is then, and may block.
  */
 function reopen(fd: number): number | undefined {
   try {
@@ -116,9 +116,9 @@ function reopen(fd: number): number | undefined {
 }
 
 /**
- * O_NONBLOCK on an open file that is shared with others: a `net.Socket` around the descriptor sets it. It gets lost, for
- * all, whenever a process of the group forks (libuv makes the child's standard streams blocking) or ends (Node restores
- * them), so it is looked at before every write.
+ * O_NONBLOCK on an open file that is shared with others: a `net.Socket` around the descriptor sets it. It gets lost,
+ * for all, whenever a process of the group forks (libuv makes the child's standard streams blocking) or ends (Node
+ * restores them), so it is looked at before every write.
  */
 class SharedNonblocking {
   readonly #fd: number;
@@ -148,8 +148,11 @@ class SharedNonblocking {
   }
 
   /** Ends the socket for writing, for all who share it. A write that blocks fails with EPIPE then. */
-  shutDown(): void {
-    this.#socket?.end();
+  shutDown(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket === undefined) resolve();
+      else this.#socket.ref().end(resolve); // Called with an error, too.
+    });
   }
 
   #isSet(): boolean {

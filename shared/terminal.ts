@@ -1,7 +1,7 @@
 // Terminal: the one way in which any process of a group writes to the standard output that they share. The server, its
-// workers and the demos print with it. Nobody else may touch process.stdout: that changes the descriptor for all of them.
+// workers and the demos print with it. Nobody may touch process.stdout: that changes the descriptor for all of them.
 //
-// Blocks pile up here while another process prints; then all that has piled up goes out in one hold of the group's lock.
+// Blocks pile up here while another process prints; then all of them go out in one hold of the group's lock.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from './errors.ts';
 import { Output } from './terminal-output.ts';
@@ -27,9 +27,11 @@ export interface TerminalOptions {
 
 const DEFAULT_LIMIT = 1024 * 1024;
 /** At least this long from one hold of the lock to the next, in milliseconds: a hold costs far more than a line. */
-const PACE_MS = 20;
+const PACE_MS = 40;
 /** How long to wait before a full disk is tried again, in milliseconds. */
 const FULL_DISK_WAIT_MS = 1000;
+/** The lock is asked for again after this long, in milliseconds: to wait for it keeps the process alive. */
+const ASK_AGAIN_MS = 500;
 const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 /** How long close() waits for a write that ought to return at once, in milliseconds. */
 const LAST_WRITE_MS = 100;
@@ -132,8 +134,8 @@ export class Terminal {
   }
 
   /**
-   * Ends the terminal for this process. What cannot be written in time is dropped and counted. Nothing here keeps the
-   * process alive after that, or process.exit() waiting, even if nobody reads.
+   * Ends the terminal for this process. What cannot be written in time is dropped and counted. Soon after that nothing
+   * here keeps the process alive, or process.exit() waiting, even if nobody reads. Before, lines not written do.
    * @param timeoutMs How long to wait for the rest to be written, in milliseconds.
    * @returns Whether all was written.
    */
@@ -142,7 +144,7 @@ export class Terminal {
     this.#end('closed');
     if (this.#batchBytes > 0) {
       const lastWrite = this.#running!.then(() => true);
-      if (!await Promise.race([lastWrite, sleep(LAST_WRITE_MS, false, { ref: false })])) this.#output.unblock();
+      if (!await Promise.race([lastWrite, sleep(LAST_WRITE_MS, false, { ref: false })])) await this.#output.unblock();
     }
     return written;
   }
@@ -154,8 +156,7 @@ export class Terminal {
       await this.#pause(this.#nextHold - performance.now());
       if (this.#state !== 'open') break;
       try {
-        // Without a time limit it is granted sooner or later, or fails because the process in which it lives is dead.
-        await this.#lock.acquire();
+        if (!await this.#acquire()) break;
         this.#nextHold = performance.now() + PACE_MS;
         if (this.#state === 'open') await this.#writeBatch();
         await this.#lock.release();
@@ -164,6 +165,12 @@ export class Terminal {
       }
     }
     this.#running = undefined;
+  }
+
+  /** @throws What the lock throws when the process in which it lives is dead. */
+  async #acquire(): Promise<boolean> {
+    while (this.#state === 'open') if (await this.#lock.acquire(ASK_AGAIN_MS)) return true;
+    return false;
   }
 
   #hasWork(): boolean {

@@ -1,37 +1,35 @@
 // What upper-casing changes in the UTF-8 bytes of each character, learnt from toUpperCase() as characters turn up.
 // Used by uppercase.ts.
-//
-// Nearly every upper case is as many bytes long as its character, and is kept as a flip: the bits that differ. One
-// exclusive or then upper-cases the character where it stands, and the flip 0 says that there is nothing to do.
 
-/** The flip of a character whose upper case has another length (ı, ﬁ, ΐ): `otherUpper` has it. */
-export const OTHER_LENGTH = -1;
+/**
+ * A flip is the bits in which a character's UTF-8 differs from that of its upper case: one exclusive or upper-cases the
+ * character where it stands, and 0 leaves it alone. A negative flip stands for an upper case of another length
+ * (ı, ﬁ, ΐ), which is `otherUppers[~flip]`.
+ */
+type Flip = number;
 
-/** A block is what is learnt at once: 4,096 characters, in UTF-8 those with the same first byte or (4 bytes) two. */
+/** The UTF-8 of the upper cases that are longer or shorter than their characters. */
+export const otherUppers: Buffer[] = [];
+
+/** A block is what is learnt at once: in UTF-8, all characters of three bytes that have the same first byte. */
 const BLOCK = 4096;
 const UNCHANGED = new Int32Array(BLOCK);
 const blocks: (Int32Array | undefined)[] = new Array(0x110000 / BLOCK).fill(undefined);
-const otherUppers = new Map<number, Uint8Array>();
 
-/** A code point's flip: to be exclusive-ored into the last three bytes (or two) of its UTF-8, or `OTHER_LENGTH`. */
-export function flipOf(codePoint: number): number {
+/** The flip of a code point, to be laid over the last three bytes of its UTF-8 (or over all two). */
+export function flipOf(codePoint: number): Flip {
   return (blocks[codePoint >> 12] ?? learn(codePoint >> 12))[codePoint & 0xfff]!;
 }
 
-/** The UTF-8 of the upper case of a code point whose flip is `OTHER_LENGTH`. */
-export function otherUpper(codePoint: number): Uint8Array {
-  return otherUppers.get(codePoint)!;
-}
-
-/** Set in a pair's flip: these two bytes do not tell. No upper case sets it: it would make a letter of a lead byte. */
+/** Set in the flip of a pair of bytes that do not tell. A flip of ASCII or of two bytes never has this bit. */
 export const LOOK_CLOSER = 0x40;
 
 /**
- * Flips by two bytes that follow each other: a character's first byte and the next one, wherever they stand. The index
- * is the low 14 bits of the pair as a little-endian number (a continuation byte's other two bits are always the same),
- * the value is the flip of the pair as such a number. So ASCII letters and 2-byte characters are upper-cased by it, ß
- * (to SS) included; any other pair has 0 where nothing ever changes, as at a continuation byte, or else `LOOK_CLOSER`,
- * which a block that nobody has met has too.
+ * The flips of any two bytes in a row, for a first byte of a character and the byte after it; 0 for any other pair, as
+ * the second half of a character is no business of the byte after. So ASCII and characters of two bytes are done
+ * (ß to SS too), as are the many longer ones where nothing near has an upper case; the others say `LOOK_CLOSER`, and
+ * so do blocks not learnt yet. Pair and flip are little-endian numbers; the index is the low 14 bits of the pair, as
+ * the other two bits of a second byte never differ.
  */
 export const pairFlips = new Uint16Array(1 << 14);
 for (let second = 0; second < 64; second++) {
@@ -39,13 +37,14 @@ for (let second = 0; second < 64; second++) {
   for (let first = 0xc2; first <= 0xf4; first++) pairFlips[first | (second << 8)] = LOOK_CLOSER;
 }
 
+/** The index in `pairFlips` of the first two bytes of a code point from 0x80 on. */
 function pairOf(codePoint: number): number {
   if (codePoint < 0x800) return 0xc0 | (codePoint >> 6) | ((codePoint & 63) << 8);
   if (codePoint < 0x10000) return 0xe0 | (codePoint >> 12) | (((codePoint >> 6) & 63) << 8);
   return 0xf0 | (codePoint >> 18) | (((codePoint >> 12) & 63) << 8);
 }
 
-/** Takes about as long as echoing 500 KB, once for a block: a script or two for each client, at start too much. */
+/** Takes up to two milliseconds: little for a script that is met for the first time, much for all 272 at start. */
 function learn(block: number): Int32Array {
   const start = Math.max(0x80, block * BLOCK);
   const end = (block + 1) * BLOCK;
@@ -58,15 +57,15 @@ function learn(block: number): Int32Array {
     if (flips === UNCHANGED) flips = new Int32Array(BLOCK);
     const flip = difference(Buffer.from(character), Buffer.from(upper));
     flips[codePoint & 0xfff] = flip;
-    if (flip === OTHER_LENGTH) otherUppers.set(codePoint, Buffer.from(upper));
-    const asPair = codePoint < 0x800 && flip !== OTHER_LENGTH;
-    pairFlips[pairOf(codePoint)] = asPair ? (flip >> 8) | ((flip & 0xff) << 8) : LOOK_CLOSER;
+    const isPair = codePoint < 0x800 && flip >= 0;
+    pairFlips[pairOf(codePoint)] = isPair ? (flip >> 8) | ((flip & 0xff) << 8) : LOOK_CLOSER;
   }
   blocks[block] = flips;
   return flips;
 }
 
-function difference(character: Buffer, upper: Buffer): number {
-  if (character.length !== upper.length || (character.length === 4 && character[0] !== upper[0])) return OTHER_LENGTH;
+function difference(character: Buffer, upper: Buffer): Flip {
+  const fits = character.length === upper.length && (character.length < 4 || character[0] === upper[0]);
+  if (!fits) return ~(otherUppers.push(upper) - 1);
   return character.reduce((flip, byte, at) => ((flip << 8) | (byte ^ upper[at]!)) & 0xffffff, 0);
 }

@@ -1,64 +1,86 @@
 // One fork channel, seen from either end: what is posted within a turn of the event loop travels as one message.
 // Process and child.ts make one each; the router sends envelopes over it, the server its own messages and sockets.
-import type { ChildProcess, SendHandle } from 'node:child_process';
+import type { SendHandle } from 'node:child_process';
+import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { decode, encode } from './codec.ts';
+import type { Encoded } from './codec.ts';
+import { copyPlain, NOT_PLAIN } from './plain.ts';
 
 /** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
 export type Envelope = [to: string, from: string, ref: string, body: unknown];
-/** A message for the process at the other end itself. */
-type Direct = [body: unknown];
+/** A message for the process at the other end itself: encoded, or as it is. */
+type Direct = [body: Encoded] | [body: unknown, isPlain: true];
 type Item = Envelope | Direct;
+
+/** What came as one message, and how far it was taken in. */
+interface Batch {
+  readonly items: Item[];
+  readonly socket: Socket | undefined;
+  taken: number;
+}
 
 /** Hears what the process at the other end posts or sends. The socket is missing when it was destroyed on the way. */
 export type ChannelListener = (message: unknown, socket: Socket | undefined) => void;
+
+/** The forked child, as its parent sees it, or `process` in a forked child: what a channel needs of them. */
+export interface Port extends EventEmitter {
+  connected: boolean;
+  send?(message: unknown, socket: Socket | undefined, options: { keepOpen: boolean }, callback: () => void): boolean;
+}
 
 /** The largest number of items in one message: bounds what one turn of either event loop has to chew on. */
 const MOST_ITEMS = 512;
 
 export class Channel {
-  readonly #port: ChildProcess | NodeJS.Process;
+  readonly #port: Port;
+  readonly #onEnvelope: (envelope: Envelope) => void;
   #outbox: Item[] = [];
   #scheduled = false;
-  #underWay = 0;
+  /** What was given to Node and not yet to the system. */
+  readonly #underWay = new Set<() => void>();
   #whenIdle: (() => void)[] = [];
+  readonly #inbox: Batch[] = [];
+  readonly #early: [unknown, Socket | undefined][] = [];
   #listener: ChannelListener | undefined;
-  #early: [unknown, Socket | undefined][] = [];
 
-  /**
-   * @param port The forked child, or `process` in a forked child.
-   * @param onEnvelope Gets each envelope that arrives, in order.
-   */
-  constructor(port: ChildProcess | NodeJS.Process, onEnvelope: (envelope: Envelope) => void) {
+  /** @param onEnvelope Gets each envelope that arrives, in order. */
+  constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
     this.#port = port;
-    const onMessage = (items: Item[], handle: SendHandle | undefined): void => {
-      for (const item of items) {
-        if (item.length === 4) onEnvelope(item);
-        else this.#hear(item[0], handle as Socket | undefined);
-      }
-    };
-    (port as NodeJS.EventEmitter).on('message', onMessage);
+    this.#onEnvelope = onEnvelope;
+    port.on('message', (items: Item[], handle: SendHandle | undefined) => {
+      this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
+      this.#takeIn();
+    });
   }
 
   /** Sets who hears the messages for this process. Those that came when nobody did are heard at once, in order. */
   listen(listener: ChannelListener | undefined): void {
     this.#listener = listener;
-    while (this.#listener !== undefined && this.#early.length > 0) this.#listener(...this.#early.shift()!);
+    this.#hear();
   }
 
-  /** Posts a message (a structured clone) to the process at the other end. Order is kept; it is lost if that process dies. */
+  /**
+   * Posts a message to the process at the other end: a clone of what it is now; the toolkit's primitives may be in it.
+   * Order is kept. It is lost if that process dies; and if this one calls process.exit() at once, all that the system has
+   * no room for, some 100 KB and more, is lost: await {@link flushed} before.
+   * @throws {NotCloneable} It holds a function, a socket …
+   */
   post(message: unknown): void {
-    this.#push([message]);
+    this.#push(directOf(message));
   }
 
   /**
    * Sends a message with a socket, of which this process keeps its own copy.
-   * Settles when the message was given to the system, which does not say that it arrived; never rejects.
+   * Settles when the message was given to the system, which does not say that it arrived, or the channel is closed.
    * Send the next socket only after the other end has answered for this one: Node has one in flight per child,
    * and whatever queues behind it is lost when the child dies.
+   * @throws {NotCloneable} The message holds a function, a socket …
    */
-  sendSocket(message: unknown, socket: Socket): Promise<void> {
-    this.#flush();
-    return new Promise((resolve) => this.#send([[message]], socket, resolve));
+  async sendSocket(message: unknown, socket: Socket): Promise<void> {
+    const item = directOf(message);
+    this.flush();
+    await new Promise<void>((resolve) => this.#send([item], socket, resolve));
   }
 
   /** For the router: passes an envelope on. */
@@ -68,25 +90,12 @@ export class Channel {
 
   /** Settles when all that was posted so far was given to the system, or the channel is closed. */
   async flushed(): Promise<void> {
-    this.#flush();
-    if (this.#underWay > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.flush();
+    if (this.#underWay.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  #hear(message: unknown, socket: Socket | undefined): void {
-    if (this.#listener === undefined) this.#early.push([message, socket]);
-    else this.#listener(message, socket);
-  }
-
-  #push(item: Item): void {
-    if (this.#outbox.push(item) >= MOST_ITEMS) {
-      this.#flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      process.nextTick(() => this.#flush());
-    }
-  }
-
-  #flush(): void {
+  /** Gives all that was posted to the system now, as far as it has room: for a process that is about to end. */
+  flush(): void {
     this.#scheduled = false;
     if (this.#outbox.length === 0) return;
     const items = this.#outbox;
@@ -94,14 +103,62 @@ export class Channel {
     this.#send(items, undefined, undefined);
   }
 
+  /**
+   * For Process: the other end is gone. Node forgets the callbacks of what was waiting behind a socket on its way, and
+   * then does not even say 'disconnect'.
+   */
+  abandon(): void {
+    for (const settle of [...this.#underWay]) settle();
+  }
+
+  #push(item: Item): void {
+    if (this.#outbox.push(item) >= MOST_ITEMS) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(() => this.flush());
+    }
+  }
+
   #send(items: Item[], socket: Socket | undefined, then: (() => void) | undefined): void {
-    this.#underWay++;
     // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
     const settle = (): void => {
+      if (!this.#underWay.delete(settle)) return;
       then?.();
-      if (--this.#underWay === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      if (this.#underWay.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
     };
-    if (!this.#port.connected) process.nextTick(settle);
-    else this.#port.send!(items, socket, { keepOpen: true }, settle);
+    this.#underWay.add(settle);
+    if (this.#port.connected) this.#port.send!(items, socket, { keepOpen: true }, settle);
+    else process.nextTick(settle);
   }
+
+  /** One after the other; when a listener throws, the rest is not lost. */
+  #takeIn(): void {
+    try {
+      for (let batch = this.#inbox[0]; batch !== undefined; batch = this.#inbox[0]) {
+        while (batch.taken < batch.items.length) this.#take(batch.items[batch.taken++]!, batch.socket);
+        this.#inbox.shift();
+      }
+    } finally {
+      if (this.#inbox.length > 0) setImmediate(() => this.#takeIn());
+    }
+  }
+
+  #take(item: Item, socket: Socket | undefined): void {
+    if (item.length === 4) {
+      this.#onEnvelope(item);
+    } else {
+      this.#early.push([item.length === 2 ? item[0] : decode(item[0]), socket]);
+      this.#hear();
+    }
+  }
+
+  #hear(): void {
+    while (this.#listener !== undefined && this.#early.length > 0) this.#listener(...this.#early.shift()!);
+  }
+}
+
+function directOf(message: unknown): Direct {
+  const plain = copyPlain(message);
+  return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
 }

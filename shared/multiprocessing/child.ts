@@ -1,12 +1,14 @@
 // The forked side of Process: learns from its parent who it is and what to run, runs it, and leaves in good order.
 import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
+import { messageOf } from '../errors.ts';
 import { Channel } from './channel.ts';
 import { decode } from './codec.ts';
 import { setCurrentProcess } from './current.ts';
 import './index.ts';
 import { activeChildren, FAILED } from './process.ts';
 import type { StartMessage } from './process.ts';
+import { keepWhileAwaiting } from './keep-alive.ts';
 import { leave } from './leaving.ts';
 import { takeApart } from './remote-error.ts';
 import * as router from './router.ts';
@@ -28,13 +30,17 @@ async function run(start: StartMessage): Promise<void> {
   const report = (error: unknown): void => {
     parent.pass([parentAddress, start.address, FAILED, takeApart(error)]);
   };
-  // Hears of errors that nobody awaits, too. Node ends the process after it, so what is sent must be sent now.
+  // Hears of errors that nobody awaits, too. Node ends the process after it.
   process.on('uncaughtExceptionMonitor', (error) => {
-    report(error);
-    void parent.flushed();
+    if (process.listenerCount('uncaughtException') === 0) report(error);
+    parent.flush();
+  });
+  process.once('exit', () => {
+    leave();
+    parent.flush();
   });
   try {
-    const exports = await import(start.module) as Record<string, unknown>;
+    const exports = await importFor(start);
     const target = exports[start.target];
     if (typeof target !== 'function') {
       throw new TypeError(`${start.module} does not export a function ${inspect(start.target)}`);
@@ -46,11 +52,18 @@ async function run(start: StartMessage): Promise<void> {
     tellOnStandardError(`${start.name} failed: ${inspect(error)}\n`);
   }
   for (const child of activeChildren()) if (!child.daemon) await child.join();
-  for (const child of activeChildren()) child.terminate();
   leave();
   await parent.flushed();
-  // From here on the process ends by itself, once its event loop has nothing left to do.
-  process.channel?.unref();
+  // From here on the process ends by itself, once its event loop has nothing left to do and nobody here awaits others.
+  if (process.channel !== undefined) keepWhileAwaiting(process.channel);
+}
+
+async function importFor({ module }: StartMessage): Promise<Record<string, unknown>> {
+  try {
+    return await import(module) as Record<string, unknown>;
+  } catch (error) {
+    throw new Error(`${module} cannot be imported: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Not by console.error: the stream would make the descriptor, which all processes share, non-blocking. */

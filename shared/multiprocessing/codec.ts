@@ -18,6 +18,12 @@ export interface Traveller {
   [TRAVEL](): Ticket;
 }
 
+/** A primitive in a value, and where it stands. */
+interface Found {
+  readonly path: readonly string[];
+  readonly traveller: Traveller;
+}
+
 interface Packet {
   readonly bytes: Uint8Array;
   /** The primitives in the value: where each one stands, and its ticket. */
@@ -40,15 +46,24 @@ export function defineKind(kind: string, revive: (ticket: Ticket) => Traveller):
  * @throws {NotCloneable} The value holds a function, a symbol, a socket …, or a primitive inside a Map or Set.
  */
 export function encode(value: unknown, what: string): Encoded {
+  return prepare(value, what)();
+}
+
+/**
+ * The first half of {@link encode}: clones the value, or throws. The primitives in it travel when the returned function
+ * is called, once; until then nothing has happened to them.
+ */
+export function prepare(value: unknown, what: string): () => Encoded {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol') throw notCloneable(what, `it is a ${typeof value}`);
-    return value as Encoded;
+    return () => value as Encoded;
   }
-  const tickets: [string[], Ticket][] = [];
-  const plain = holdsTraveller(value, new Set(), what) ? withoutTravellers(value, [], tickets, new Map()) : value;
   try {
+    const found: Found[] = [];
+    const plain = holdsTraveller(value, new Set()) ? withoutTravellers(value, [], found, new Map()) : value;
     const bytes = serialize(plain);
-    return tickets.length === 0 ? { bytes } : { bytes, tickets };
+    if (found.length === 0) return () => ({ bytes });
+    return () => ({ bytes, tickets: found.map(({ path, traveller }) => [path, traveller[TRAVEL]()]) });
   } catch (error) {
     throw notCloneable(what, messageOf(error), error);
   }
@@ -97,39 +112,44 @@ function isLeaf(value: unknown): boolean {
   return typeof value !== 'object' || value === null || ArrayBuffer.isView(value);
 }
 
-function holdsTraveller(value: object, seen: Set<object>, what: string): boolean {
+function holdsTraveller(value: object, seen: Set<object>): boolean {
   if (isTraveller(value)) return true;
   if (isLeaf(value) || seen.has(value)) return false;
   seen.add(value);
-  if (value instanceof Map || value instanceof Set) {
-    for (const inner of [...value.keys(), ...value.values()]) {
-      if (typeof inner === 'object' && inner !== null && holdsTraveller(inner, seen, what)) {
-        throw notCloneable(what, `a ${inner.constructor.name} travels in arrays and plain objects, not in a Map or Set`);
-      }
-    }
-    return false;
-  }
   let found = false;
-  for (const inner of Object.values(value) as unknown[]) {
-    if (typeof inner === 'object' && inner !== null && holdsTraveller(inner, seen, what)) found = true;
+  for (const inner of partsOf(value)) {
+    if (typeof inner === 'object' && inner !== null && holdsTraveller(inner, seen)) found = true;
+  }
+  if (found && !isArrayOrObject(value)) {
+    throw new Error('a primitive of the toolkit travels in arrays and plain objects, and in nothing else');
   }
   return found;
 }
 
+function partsOf(value: object): Iterable<unknown> {
+  if (Array.isArray(value)) return value;
+  return value instanceof Map || value instanceof Set ? [...value.keys(), ...value.values()] : Object.values(value);
+}
+
+/** Whether its structured clone is an array, or a plain object. */
+function isArrayOrObject(value: object): boolean {
+  return Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
+}
+
 /** A copy of the arrays and objects around primitives, with null in their places; everything else is shared. */
-function withoutTravellers(
-  value: unknown, path: string[], tickets: [string[], Ticket][], copies: Map<object, unknown>,
-): unknown {
+function withoutTravellers(value: unknown, path: string[], found: Found[], copies: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (isTraveller(value)) {
-    tickets.push([path, value[TRAVEL]()]);
+    found.push({ path, traveller: value });
     return null;
   }
-  if (!Array.isArray(value) && Object.prototype.toString.call(value) !== '[object Object]') return value;
+  if (!isArrayOrObject(value)) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
-  const copy: Record<string, unknown> = (Array.isArray(value) ? [] : {}) as Record<string, unknown>;
+  const isArray = Array.isArray(value);
+  // Without a prototype, so that a property `__proto__` is one like any other.
+  const copy = (isArray ? new Array(value.length) : Object.create(null)) as Record<string, unknown>;
   copies.set(value, copy);
-  for (const [key, inner] of Object.entries(value)) copy[key] = withoutTravellers(inner, [...path, key], tickets, copies);
+  for (const [key, inner] of Object.entries(value)) copy[key] = withoutTravellers(inner, [...path, key], found, copies);
   return copy;
 }

@@ -42,3 +42,33 @@ export class NotCloneable extends Error {
   override name = 'NotCloneable';
   readonly code = 'ERR_NOT_CLONEABLE';
 }
+
+/** The pipe has come to its end in good order: one of its ends was closed, or the process there ended normally. */
+export class PipeClosed extends Error {
+  override name = 'PipeClosed';
+  readonly code = 'ERR_PIPE_CLOSED';
+}
+
+/** The manager was shut down, and its dicts and lists with it. */
+export class ManagerClosed extends Error {
+  override name = 'ManagerClosed';
+  readonly code = 'ERR_MANAGER_CLOSED';
+}
+
+/** There was no place in the queue, or none became free in time. */
+export class QueueFull extends Error {
+  override name = 'QueueFull';
+  readonly code = 'ERR_QUEUE_FULL';
+}
+
+/** There was no item in the queue, or none came in time. */
+export class QueueEmpty extends Error {
+  override name = 'QueueEmpty';
+  readonly code = 'ERR_QUEUE_EMPTY';
+}
+
+/** The queue is closed: nothing can be put into it, and nothing is left to be got from it. */
+export class QueueClosed extends Error {
+  override name = 'QueueClosed';
+  readonly code = 'ERR_QUEUE_CLOSED';
+}

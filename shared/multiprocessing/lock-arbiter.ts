@@ -1,110 +1,107 @@
 // The arbiter of one Lock: who has the token, and who gets it next. Lives in the process that made the lock, which hears
 // when any of the others dies; that is why no lock file can go stale here and no holder's death can block the rest.
+// Pure: it is told what came and tells what to send. lock.ts connects it, the model test drives it without processes.
 import type { Death } from './errors.ts';
-import type { Endpoint } from './router.ts';
-import * as router from './router.ts';
+import { isWithin } from './router.ts';
 
-/** From a process that has a seat at the lock. */
+/** From a process's seat at the lock. `id`: counts the asks of that seat, upwards. */
 export type ToArbiter =
-  | { readonly type: 'ask'; readonly attempt: boolean } // One more of mine wants it; an attempt does not wait.
-  | { readonly type: 'withdraw' } // The time of one of mine ran out.
-  | { readonly type: 'return' } // The token comes back.
-  | { readonly type: 'busy' }; // It was asked for by an attempt, and is held.
+  | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait.
+  | { readonly type: 'withdraw'; readonly id: number } // Its time ran out.
+  | { readonly type: 'return'; readonly abandonedBy: Death | undefined } // The token comes back; nobody there learned of it.
+  | { readonly type: 'busy' }; // An attempt asked for the token, and it is held.
 
-/** To such a process. `turns`: how many of those who asked there are served before the next process. */
+/** To such a seat. */
 export type FromArbiter =
-  | { readonly type: 'grant'; readonly turns: number; readonly recalled: boolean; readonly abandonedBy: Death | undefined }
-  | { readonly type: 'turns'; readonly turns: number }
+  // The token, and with it the turn of every ask up to that one.
+  | { readonly type: 'grant'; readonly upTo: number; readonly recalled: boolean; readonly abandonedBy: Death | undefined }
   | { readonly type: 'recall' } // Somebody else waits.
   | { readonly type: 'attempt' } // Somebody else would like it if it is free.
-  | { readonly type: 'refuse' }; // The attempt failed.
+  | { readonly type: 'refuse'; readonly id: number }; // The attempt failed.
 
 interface Entry {
   readonly from: string;
+  readonly id: number;
   readonly attempt: boolean;
 }
 
-export class LockArbiter implements Endpoint {
-  readonly #ref: string;
-  readonly #tellMaker: (message: FromArbiter) => void;
-  /** Where the token is. It starts with the process that made the lock. */
-  #holder: string | undefined = router.selfAddress();
+export class LockArbiter {
+  readonly #tell: (to: string, message: FromArbiter) => void;
+  /** Where the token is; undefined: here, which is only so while nobody asks. */
+  #holder: string | undefined;
   #recalled = false;
   #line: Entry[] = [];
   #abandonedBy: Death | undefined;
 
-  /** @param tellMaker Reaches the seat of this very process. */
-  constructor(ref: string, tellMaker: (message: FromArbiter) => void) {
-    this.#ref = ref;
-    this.#tellMaker = tellMaker;
+  /** @param maker The address of the process that made the lock: the token starts there. */
+  constructor(maker: string, tell: (to: string, message: FromArbiter) => void) {
+    this.#holder = maker;
+    this.#tell = tell;
   }
 
-  receive(from: string, body: unknown): void {
-    const message = body as ToArbiter;
+  receive(from: string, message: ToArbiter): void {
     switch (message.type) {
       case 'ask':
-        this.#ask(from, message.attempt);
+        this.#ask({ from, id: message.id, attempt: message.attempt });
         break;
-      case 'withdraw': {
-        const i = this.#line.findLastIndex((entry) => entry.from === from && !entry.attempt);
-        if (i !== -1) this.#line.splice(i, 1);
+      case 'withdraw':
+        this.#line = this.#line.filter((entry) => entry.from !== from || entry.id !== message.id);
+        break;
+      case 'return':
+        if (this.#holder !== from) break;
+        this.#abandonedBy = message.abandonedBy;
+        this.#grantNext();
+        break;
+      case 'busy': {
+        const attempts = this.#line.filter((entry) => entry.attempt);
+        this.#line = this.#line.filter((entry) => !entry.attempt);
+        for (const { from: asker, id } of attempts) this.#tell(asker, { type: 'refuse', id });
         break;
       }
-      case 'return':
-        if (this.#holder === from) this.#free();
-        break;
-      case 'busy':
-        for (const entry of this.#line) if (entry.attempt) this.#tell(entry.from, { type: 'refuse' });
-        this.#line = this.#line.filter((entry) => !entry.attempt);
-        break;
     }
   }
 
   died(death: Death): void {
-    this.#line = this.#line.filter((entry) => !router.isWithin(entry.from, death.address));
-    if (this.#holder === undefined || !router.isWithin(this.#holder, death.address)) return;
+    this.#line = this.#line.filter((entry) => !isWithin(entry.from, death.address));
+    if (this.#holder === undefined || !isWithin(this.#holder, death.address)) return;
     this.#abandonedBy = death;
-    this.#free();
+    this.#grantNext();
   }
 
-  #ask(from: string, attempt: boolean): void {
-    if (this.#holder === undefined) {
-      this.#line.push({ from, attempt });
-      this.#free();
-    } else if (attempt && (this.#line.length > 0 || this.#holder === from)) {
-      this.#tell(from, { type: 'refuse' });
-    } else if (this.#holder === from && this.#line.length === 0) {
-      this.#tell(from, { type: 'turns', turns: 1 });
+  #ask(entry: Entry): void {
+    const holder = this.#holder;
+    if (holder === undefined) {
+      this.#line.push(entry);
+      this.#grantNext();
+    } else if (!entry.attempt) {
+      // Even when the token is at that very seat: it may be on its way back already, so this turn needs its own grant.
+      this.#line.push(entry);
+      this.#recall(holder);
+    } else if (holder === entry.from || this.#line.length > 0) {
+      this.#tell(entry.from, { type: 'refuse', id: entry.id });
     } else {
-      this.#line.push({ from, attempt });
-      if (attempt) this.#tell(this.#holder, { type: 'attempt' });
-      else this.#recall();
+      this.#line.push(entry);
+      this.#tell(holder, { type: 'attempt' });
     }
   }
 
-  #recall(): void {
+  #recall(holder: string): void {
     if (this.#recalled) return;
     this.#recalled = true;
-    this.#tell(this.#holder!, { type: 'recall' });
+    this.#tell(holder, { type: 'recall' });
   }
 
-  /** The token is here: it goes to the first in the line, with a turn for each of its waiters up to the next process. */
-  #free(): void {
-    this.#holder = undefined;
-    this.#recalled = false;
+  /** The token is here: it goes to the first in the line, with the turns of all who follow it from the same seat. */
+  #grantNext(): void {
     const next = this.#line[0]?.from;
-    if (next === undefined) return;
-    const after = this.#line.findIndex((entry) => entry.from !== next);
-    const turns = after === -1 ? this.#line.length : after;
-    this.#line.splice(0, turns);
     this.#holder = next;
+    this.#recalled = false;
+    if (next === undefined) return;
+    const others = this.#line.findIndex((entry) => entry.from !== next);
+    const served = this.#line.splice(0, others === -1 ? this.#line.length : others);
     this.#recalled = this.#line.length > 0;
-    this.#tell(next, { type: 'grant', turns, recalled: this.#recalled, abandonedBy: this.#abandonedBy });
+    const abandonedBy = this.#abandonedBy;
     this.#abandonedBy = undefined;
-  }
-
-  #tell(to: string, message: FromArbiter): void {
-    if (to === router.selfAddress()) this.#tellMaker(message);
-    else router.post(to, this.#ref, message);
+    this.#tell(next, { type: 'grant', upTo: served.at(-1)!.id, recalled: this.#recalled, abandonedBy });
   }
 }

@@ -4,18 +4,25 @@
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import { messageOf } from '../errors.ts';
 import { Channel } from './channel.ts';
-import { encode, ticketsOf } from './codec.ts';
+import type { Port } from './channel.ts';
+import { prepare, ticketsOf } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { currentProcess } from './current.ts';
 import { WrongUse } from './errors.ts';
-import { addDaemon, removeDaemon, waitBegins, waitEnds } from './keep-alive.ts';
+import type { Death } from './errors.ts';
+import { keepNoLonger, keepWhileAwaiting, waitBegins, waitEnds } from './keep-alive.ts';
 import type { Refable } from './keep-alive.ts';
 import { rebuildError } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 import * as router from './router.ts';
+import { limitTime } from './time-limit.ts';
 
 /** A function that other processes can call: an exported one, by the name under which its module exports it. */
 export interface Target<Args extends unknown[], Result = unknown> {
@@ -58,28 +65,33 @@ export function activeChildren(): Process[] {
   return [...running];
 }
 
-// However this process comes to its end, its daemons are told; a busy one would not notice the closed channel.
+// No child outlives its parent. A busy one would not notice the closed channel, so all that are left are told here; those
+// that are no daemons only run still if this process did not come to its end by itself.
 process.once('exit', () => {
-  for (const child of running) if (child.daemon) child.terminate();
+  for (const child of running) child.terminate();
 });
 
 export class Process<Args extends unknown[] = never[]> {
   readonly name: string;
   readonly daemon: boolean;
+  #settleEnded: (death: Death) => void = () => {};
+  /** Settles with how it ended, once it has. Awaiting this does not keep the program running; awaiting join() does. */
+  readonly ended: Promise<Death> = new Promise((resolve) => { this.#settleEnded = resolve; });
   readonly #start: Omit<StartMessage, 'address' | 'args'>;
-  readonly #args: unknown[];
+  #args: unknown[];
+  #isStarted = false;
   #child: ChildProcess | undefined;
   #channel: Channel | undefined;
   #refable: Refable | undefined;
-  #death: { exitCode: number } | undefined;
+  #death: Death | undefined;
   #error: Error | undefined;
   #address = '';
   readonly #joiners: (() => void)[] = [];
 
-  /** @throws {WrongUse} The target has no name by which its module could export it. */
+  /** @throws {WrongUse} The target has no name by which its module could export it, or the module is a relative path. */
   constructor(options: ProcessOptions<Args>) {
-    if (options.target.name === '') {
-      throw new WrongUse('the target of a Process must be an exported function, and this one has no name');
+    if (typeof options.target !== 'function' || options.target.name === '') {
+      throw new WrongUse(`the target of a Process must be an exported function with a name, not ${inspect(options.target)}`);
     }
     const parentName = currentProcess().name;
     const number = ++lastNumber;
@@ -87,7 +99,7 @@ export class Process<Args extends unknown[] = never[]> {
     this.daemon = options.daemon ?? false;
     this.#args = [...options.args];
     this.#start = {
-      name: this.name, daemon: this.daemon, module: String(options.module), target: options.target.name,
+      name: this.name, daemon: this.daemon, module: locate(options.module), target: options.target.name,
     };
   }
 
@@ -114,7 +126,7 @@ export class Process<Args extends unknown[] = never[]> {
 
   /** Whether it was started and has not ended. */
   isAlive(): boolean {
-    return this.#child !== undefined && this.#death === undefined;
+    return this.#isStarted && this.#death === undefined;
   }
 
   /**
@@ -122,28 +134,25 @@ export class Process<Args extends unknown[] = never[]> {
    * @throws {WrongUse} It was started before. @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
-    if (this.#child !== undefined) throw new WrongUse(`${this.name} cannot be started twice`);
-    const args = this.#args.map((arg, i) => encode(arg, `argument ${i + 1} of ${this.name}`));
+    if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
+    const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
+    const args = prepared.map((encodeIt) => encodeIt());
+    this.#args = [];
+    this.#isStarted = true;
     this.#address = router.newChildAddress();
-    // Standard input stays the parent's own: two readers of one terminal would take each other's keys.
-    const child = fork(CHILD_ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-    this.#child = child;
-    this.#channel = new Channel(child, (envelope) => {
-      if (envelope[2] === FAILED) this.#error = rebuildError(envelope[3] as RemoteError, this.#who());
+    const child = this.#fork();
+    this.#channel = new Channel(child ?? nowhere(), (envelope) => {
+      if (envelope[2] === FAILED) this.#error ??= rebuildError(envelope[3] as RemoteError, this.#who());
       else router.arrive(envelope, this.#address);
     });
     router.addChild(this.#address, this.#channel);
     running.add(this);
-    if (this.daemon) this.#beDaemon(child);
-    child.once('exit', (code, signal) => this.#exited(code ?? -constants.signals[signal ?? 'SIGKILL']));
-    child.on('error', (error) => {
-      if (child.pid !== undefined) return; // A message that came too late for it. Its 'exit' says the rest.
-      this.#error = new Error(`${this.name} could not be forked: ${messageOf(error)}`, { cause: error });
-      this.#ended(1);
-    });
+    if (child !== undefined) this.#watch(child);
     this.#channel.post({ ...this.#start, address: this.#address, args } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
-    for (const ticket of args.flatMap(ticketsOf)) router.postFor(this.#address, router.ownerOf(ticket.ref), ticket.ref, router.ATTACH);
+    for (const { ref } of args.flatMap(ticketsOf)) {
+      router.postFor(this.#address, router.ownerOf(ref), ref, router.ATTACH);
+    }
   }
 
   /**
@@ -151,15 +160,15 @@ export class Process<Args extends unknown[] = never[]> {
    * @throws {WrongUse} It was not started.
    */
   async join(timeoutMs?: number): Promise<boolean> {
-    if (this.#child === undefined) throw new WrongUse(`${this.name} cannot be joined before start()`);
+    if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be joined before start()`);
     if (this.#death !== undefined) return true;
     waitBegins();
     try {
       return await new Promise<boolean>((resolve) => {
-        const timer = timeoutMs === undefined ? undefined : setTimeout(() => {
+        const timer = limitTime(timeoutMs, () => {
           this.#joiners.splice(this.#joiners.indexOf(joined), 1);
           resolve(false);
-        }, timeoutMs);
+        });
         const joined = (): void => {
           clearTimeout(timer);
           resolve(true);
@@ -182,20 +191,42 @@ export class Process<Args extends unknown[] = never[]> {
   }
 
   #signal(signal: NodeJS.Signals): void {
-    if (this.#child === undefined) throw new WrongUse(`${this.name} cannot be ended before start()`);
-    this.#child.kill(signal);
+    if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be ended before start()`);
+    this.#child?.kill(signal);
   }
 
   #who(): string {
     return `${this.name} (pid ${this.#child?.pid})`;
   }
 
-  #beDaemon(child: ChildProcess): void {
+  /** undefined, and the reason in `error`, when the system refuses at once; other reasons come with the event 'error'. */
+  #fork(): ChildProcess | undefined {
+    try {
+      // Standard input stays the parent's own: two readers of one terminal would take each other's keys.
+      this.#child = fork(CHILD_ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    } catch (error) {
+      process.nextTick(() => this.#notForked(error));
+    }
+    return this.#child;
+  }
+
+  #watch(child: ChildProcess): void {
+    child.once('exit', (code, signal) => this.#exited(code ?? -constants.signals[signal ?? 'SIGKILL']));
+    child.on('error', (error) => {
+      // With a pid it is a message that came too late for it. Its 'exit' says the rest.
+      if (child.pid === undefined) this.#notForked(error);
+    });
+    if (!this.daemon) return;
     this.#refable = {
       ref: () => { child.ref(); child.channel?.ref(); },
       unref: () => { child.unref(); child.channel?.unref(); },
     };
-    addDaemon(this.#refable);
+    keepWhileAwaiting(this.#refable);
+  }
+
+  #notForked(reason: unknown): void {
+    this.#error = new Error(`${this.name} could not be forked: ${messageOf(reason)}`, { cause: reason });
+    this.#ended(1);
   }
 
   /** The process is gone; what it wrote before may still be on the way, and ends with 'disconnect'. */
@@ -214,10 +245,26 @@ export class Process<Args extends unknown[] = never[]> {
 
   #ended(exitCode: number): void {
     if (this.#death !== undefined) return;
-    this.#death = { exitCode };
+    this.#death = { address: this.#address, name: this.name, pid: this.pid, exitCode };
     running.delete(this);
-    if (this.#refable !== undefined) removeDaemon(this.#refable);
-    router.childDied({ address: this.#address, name: this.name, pid: this.pid, exitCode });
+    if (this.#refable !== undefined) keepNoLonger(this.#refable);
+    this.#channel!.abandon();
+    router.childDied(this.#death);
+    this.#settleEnded(this.#death);
     for (const joined of this.#joiners.splice(0)) joined();
   }
+}
+
+/** The URL of a module for every process: a relative path means another place in each. */
+function locate(module: string | URL): string {
+  const text = String(module);
+  if (/^\.\.?\//.test(text)) {
+    throw new WrongUse(`the module of a Process must be import.meta.url or an absolute path, not '${text}'`);
+  }
+  return isAbsolute(text) ? pathToFileURL(text).href : text;
+}
+
+/** The port of a process that could not be forked. */
+function nowhere(): Port {
+  return Object.assign(new EventEmitter(), { connected: false });
 }

@@ -1,33 +1,53 @@
-// Runs the real server as a process, on a free port, for end-to-end tests.
+// Runs the real server as a process, on a free port, for the end-to-end tests.
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** What would configure the server if the tests' own environment had it, and what the test runner tells its children. */
+const OWN_VARIABLES = /^(?:HOST|PORT|WORKERS|CONNECTIONS_PER_.*|MAX_CONNECTIONS_.*|WAITING|IDLE_TIMEOUT|GRACE|WORKER_TIMEOUT|ON_CRASH|LOG|LOG_FORMAT|NO_COLOR|NODE_TEST_CONTEXT)$/;
 
-/** How long the server may take to start, or to print an awaited line, in milliseconds. */
-const DEADLINE_MS = 15_000;
+/** How long anything awaited may take, in milliseconds. */
+export const DEADLINE_MS = 20_000;
+
+export interface StartOptions {
+  env?: Record<string, string>;
+  /** What runs node: `['node']`, or with `prlimit` or `setsid` before it. */
+  command?: string[];
+  /** A descriptor to be the server's standard output. Without it the test reads that as `stdout`. */
+  stdout?: number;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
 
 export class TestServer implements AsyncDisposable {
   readonly process: ChildProcess;
   stdout = '';
   stderr = '';
   port = 0;
-  readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
+  /** Settles, without a deadline, when the server has ended and all that it wrote is read. */
+  readonly exited: Promise<Exit>;
   readonly #watchers = new Set<() => void>();
 
-  constructor(flags: string[], env: Record<string, string>, command: string[]) {
+  constructor(flags: string[], { env = {}, command = [process.execPath], stdout }: StartOptions = {}) {
     const [program, ...args] = [...command, '--import', 'tsx', MAIN, ...flags];
     this.process = spawn(program!, args, {
-      cwd: ROOT, env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: ROOT, env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
     });
-    this.process.stdout!.setEncoding('utf8').on('data', (text: string) => {
+    this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#look();
     });
-    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => { this.stderr += text; });
+    this.process.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+      this.#look();
+    });
     this.exited = new Promise((resolve) => this.process.once('close', (code, signal) => {
       resolve({ code, signal });
       this.#look();
@@ -35,29 +55,27 @@ export class TestServer implements AsyncDisposable {
   }
 
   /** Settles when the output matches; rejects when the server ends or the deadline passes before. */
-  async printed(pattern: RegExp): Promise<RegExpExecArray> {
-    const match = await this.when(() => pattern.exec(this.stdout) ?? undefined, `${pattern} in the output`);
-    return match;
+  printed(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.when(() => pattern.exec(this.stdout) ?? undefined, `${pattern} in the output`);
   }
 
   /** Settles with what `check` returns, as soon as that is not undefined; looks after each output and now and then. */
   async when<T>(check: () => T | undefined, what: string): Promise<T> {
-    let settle: (() => void) | undefined;
-    const deadline = Date.now() + DEADLINE_MS;
+    const deadline = performance.now() + DEADLINE_MS;
     for (;;) {
+      const gone = this.#isGone();
       const found = check();
       if (found !== undefined) return found;
-      const gone = this.process.exitCode !== null || this.process.signalCode !== null;
-      if (gone || Date.now() > deadline) {
+      if (gone || performance.now() > deadline) {
         throw new Error(`${gone ? 'the server ended before' : 'no'} ${what}\n${this.stdout}\n${this.stderr}`);
       }
-      await new Promise<void>((resolve) => {
-        settle = resolve;
-        this.#watchers.add(resolve);
-        setTimeout(resolve, 20);
-      });
-      this.#watchers.delete(settle!);
+      await this.#nextLook();
     }
+  }
+
+  /** The lines printed so far. */
+  lines(): string[] {
+    return this.stdout.split('\n').slice(0, -1);
   }
 
   /** The process ids of the workers that live now. */
@@ -65,40 +83,75 @@ export class TestServer implements AsyncDisposable {
     return childrenOf(this.process.pid!);
   }
 
+  /** The process id of the worker that the log calls `worker SLOT`. */
+  pidOf(slot: number): number {
+    const ready = [...this.stdout.matchAll(new RegExp(`worker ${slot} is ready \\(pid (\\d+)\\)`, 'g'))].at(-1);
+    if (ready === undefined) throw new Error(`no worker ${slot} is ready:\n${this.stdout}`);
+    return Number(ready[1]);
+  }
+
+  /** Settles with the number of the worker that serves this client, `127.0.0.1:PORT`. */
+  async slotOf(peer: string): Promise<number> {
+    return Number((await this.printed(new RegExp(`worker (\\d+) +${escape(peer)}  connected`)))[1]);
+  }
+
   /** Sends a signal to the master only. */
   signal(signal: NodeJS.Signals): void {
     this.process.kill(signal);
   }
 
+  /** The same with a deadline. */
+  async exit(): Promise<Exit> {
+    const late = new AbortController();
+    const exit = await Promise.race([
+      this.exited, delay(DEADLINE_MS, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+    if (exit === undefined) throw new Error(`the server has not ended\n${this.stdout}\n${this.stderr}`);
+    return exit;
+  }
+
   /** Stops the server as a user would. @returns Its exit code. */
   async stop(): Promise<number | null> {
     this.signal('SIGTERM');
-    return (await this.exited).code;
+    return (await this.exit()).code;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const workers = this.process.exitCode === null ? this.workers() : [];
+    const workers = this.#isGone() ? [] : this.workers();
     this.process.kill('SIGKILL');
     // A worker that a test has stopped does not see its master go.
     for (const pid of workers) signalIfAlive(pid, 'SIGKILL');
-    await this.exited;
+    await this.exit();
+  }
+
+  #isGone(): boolean {
+    return this.process.exitCode !== null || this.process.signalCode !== null;
+  }
+
+  async #nextLook(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const look = (): void => {
+        clearTimeout(timer);
+        this.#watchers.delete(look);
+        resolve();
+      };
+      const timer = setTimeout(look, 10);
+      this.#watchers.add(look);
+    });
   }
 
   #look(): void {
-    for (const watcher of this.#watchers) watcher();
+    for (const look of [...this.#watchers]) look();
   }
 }
 
-/**
- * Starts the server on a free port and waits until it listens.
- * @param command What runs node: `['node']`, or with `prlimit` before it.
- */
-export async function startTestServer(
-  flags: string[] = [], { env = {}, command = [process.execPath] }: { env?: Record<string, string>; command?: string[] } = {},
-): Promise<TestServer> {
-  const server = new TestServer(['--port', '0', ...flags], env, command);
+/** Starts the server on a free port and waits until it listens; with `stdout`, that is left to the caller. */
+export async function startTestServer(flags: string[] = [], options: StartOptions = {}): Promise<TestServer> {
+  const server = new TestServer(['--port', '0', ...flags], options);
+  if (options.stdout !== undefined) return server;
   try {
-    server.port = Number((await server.printed(/listening on \S+:(\d+)/))[1]);
+    server.port = portIn((await server.printed(/listening on \S+:\d+/))[0]);
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
@@ -106,27 +159,30 @@ export async function startTestServer(
   return server;
 }
 
-/** Runs the server with these flags to its end. */
-export async function runServer(flags: string[], env: Record<string, string> = {}): Promise<TestServer & { code: number | null }> {
-  const server = new TestServer(flags, env, [process.execPath]);
-  const { code } = await server.exited;
-  return Object.assign(server, { code });
+/** The port in `listening on 127.0.0.1:8080`. */
+export function portIn(output: string): number {
+  return Number(/listening on \S+:(\d+)/.exec(output)?.[1]);
 }
 
-/** The environment without what would configure the server or the test runner's children. */
+/** Runs the server with these flags to its end. */
+export async function runServer(flags: string[], options: StartOptions = {}): Promise<TestServer & Exit> {
+  const server = new TestServer(flags, options);
+  return Object.assign(server, await server.exit());
+}
+
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const { HOST: _host, PORT: _port, WORKERS: _workers, NODE_TEST_CONTEXT: _context, ...rest } = process.env;
-  return rest;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name)));
 }
 
 /** The ids of the living processes that this one has forked with Process; tsx has children of its own. */
 export function childrenOf(pid: number): number[] {
-  try {
-    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
-    return children.filter((child) => readFileSync(`/proc/${child}/cmdline`, 'utf8').includes('multiprocessing/child'));
-  } catch {
-    return [];
-  }
+  const children = readIfThere(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+  return children.filter((child) => readIfThere(`/proc/${child}/cmdline`).includes('multiprocessing/child'));
+}
+
+/** A number of bytes in /proc/PID/status: `VmRSS`, the memory that it has now, `VmHWM`, the most that it has had. */
+export function memoryOf(pid: number, what: 'VmRSS' | 'VmHWM'): number {
+  return Number(new RegExp(`${what}:\\s+(\\d+) kB`).exec(readIfThere(`/proc/${pid}/status`))?.[1]) * 1024;
 }
 
 export function signalIfAlive(pid: number, signal: NodeJS.Signals | 0): boolean {
@@ -137,3 +193,14 @@ export function signalIfAlive(pid: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function escape(text: string): string {
+  return text.replace(/[.[\]]/g, '\\$&');
+}

@@ -1,0 +1,16 @@
+// All demos, in the order in which they are best looked at. Used by main.ts and its test.
+import { append } from './append.ts';
+import { clients } from './clients.ts';
+import type { Demo } from './demo.ts';
+import { joinable } from './joinable.ts';
+import { lifecycle } from './lifecycle.ts';
+import { pool } from './pool.ts';
+import { producerConsumer } from './producer-consumer.ts';
+import { queueLimits } from './queue-limits.ts';
+import { sharedDict } from './shared-dict.ts';
+import { terminal } from './terminal.ts';
+import { tickets } from './tickets.ts';
+
+export const demos: readonly Demo[] = [
+  lifecycle, terminal, append, tickets, queueLimits, producerConsumer, joinable, sharedDict, pool, clients,
+];

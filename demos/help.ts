@@ -1,0 +1,32 @@
+// The texts of `npm run demo` and of `npm run demo -- NAME --help`. Pure. Called by main.ts.
+import type { Demo } from './demo.ts';
+
+/** The list of all demos, with a line each. */
+export function listText(demos: readonly Demo[]): string {
+  const width = Math.max(...demos.map(({ name }) => name.length));
+  return `Small programs about processes: what goes wrong, and the same program put right.
+
+  npm run demo -- NAME [--workers N] [flags]
+  npm run demo -- NAME --help                  what to look at
+
+${demos.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
+`;
+}
+
+/** What one demo shows, what to look at, and its flags. */
+export function helpFor(demo: Demo, cpus: number): string {
+  const locks = `
+  --no-lock    run only the version without the lock
+  --lock       run only the version with it`;
+  return `${demo.name}: ${demo.summary}
+
+${demo.lookAt}
+
+  npm run demo -- ${demo.name}${demo.hasLock ? ' [--no-lock | --lock]' : ''} [--workers N]
+
+  --workers N  ${demo.workersAre} (here ${demo.usual(cpus)}, at least ${demo.fewest})${demo.hasLock ? locks : ''}
+
+Exit codes: 0 it showed what it should, 1 it did not, 2 wrong name or flag
+The program: demos/${demo.name}.ts
+`;
+}

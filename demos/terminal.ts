@@ -1,0 +1,117 @@
+// Teaches that processes share their terminal: blocks of lines get mixed up, unless a Lock lets one print at a time.
+// After the first part of the first Python tutorial: workers say that they run, work a little, and say that it is done.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
+import type { ListProxy } from '../shared/multiprocessing/index.ts';
+import { meet, newBarrier } from './barrier.ts';
+import type { Barrier } from './barrier.ts';
+import { oneForEachCpu } from './demo.ts';
+import type { Demo, Options } from './demo.ts';
+import { timeline } from './drawing.ts';
+import { Screen } from './screen.ts';
+
+export const terminal: Demo = {
+  name: 'terminal',
+  summary: 'workers print blocks: mixed up, or whole with a lock',
+  lookAt: `Each worker prints blocks of three lines, which belong together like the parts
+of a frame. Look whether each frame is whole, and in the timeline who prints
+when.
+Without the lock the workers hand over after each line, so that you need no
+luck to see what goes wrong. With the lock a worker has the terminal for a
+whole block; the price is that the others wait.`,
+  workersAre: 'workers',
+  fewest: 2,
+  usual: oneForEachCpu(2),
+  hasLock: true,
+  run,
+};
+
+const module = import.meta.url;
+const BLOCKS = 2;
+const BLOCK = ['┌ is running', '│ is working', '└ is done'] as const;
+const PAUSE_MS = 10;
+
+/** A line that was printed. */
+interface Line {
+  readonly worker: number;
+  readonly block: number;
+}
+
+/** A block's times: when its worker wanted to print, began and was done. */
+interface Times {
+  readonly worker: number;
+  readonly wanted: number;
+  readonly began: number;
+  readonly done: number;
+}
+
+/** @param handOver Where those meet who are between their lines. With the lock that is one at a time. */
+export async function work(
+  worker: number, lock: Lock | undefined, handOver: Barrier, lines: ListProxy<Line>, times: ListProxy<Times>,
+): Promise<void> {
+  const screen = new Screen(new Lock()); // Nobody else has that lock: it keeps a line whole, and no more.
+  for (let block = 1; block <= BLOCKS; block++) {
+    const wanted = Date.now();
+    await lock?.acquire();
+    const began = Date.now();
+    for (const text of BLOCK) {
+      await screen.say(screen.ofWorker(worker, `  ${text[0]} worker ${worker}, block ${block}${text.slice(1)}`));
+      await lines.push({ worker, block });
+      await sleep(PAUSE_MS);
+      await meet(handOver);
+    }
+    const done = Date.now();
+    await lock?.release();
+    await times.push({ worker, wanted, began, done });
+  }
+}
+
+async function run(screen: Screen, { workers, versions }: Options): Promise<boolean> {
+  const results: { text: string; isShown: boolean }[] = [];
+  for (const withLock of versions) {
+    await screen.title(withLock ? 'with the lock' : 'without the lock');
+    const lock = withLock ? new Lock() : undefined; // The only difference.
+    const blocks = workers * BLOCKS;
+    const torn = await printBlocks(screen, workers, lock);
+    results.push({
+      text: `${withLock ? 'with   ' : 'without'} the lock: ${blocks} blocks printed, ${torn} torn`,
+      isShown: torn === (withLock ? 0 : blocks),
+    });
+  }
+  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
+  return results.every(({ isShown }) => isShown);
+}
+
+/** @returns How many blocks had lines of others between their own. */
+async function printBlocks(screen: Screen, workers: number, lock: Lock | undefined): Promise<number> {
+  const manager = new Manager();
+  const lines = manager.list<Line>();
+  const times = manager.list<Times>();
+  const handOver = newBarrier(manager, lock === undefined ? workers : 1);
+  const processes = Array.from({ length: workers }, (_, i) => (
+    new Process({ module, target: work, args: [i + 1, lock, handOver, lines, times] })
+  ));
+  for (const process of processes) process.start();
+  for (const process of processes) await process.join();
+
+  const spans = await times.toArray();
+  await screen.say('');
+  await screen.say(timeline(processes.map((_, i) => ({
+    label: `worker ${i + 1}`,
+    paint: (text: string) => screen.ofWorker(i + 1, text),
+    spans: spans.filter(({ worker }) => worker === i + 1).flatMap(({ wanted, began, done }) => [
+      { from: wanted, to: began, mark: '░' }, { from: began, to: done, mark: '█' },
+    ]).filter(({ from, to }) => to > from),
+  }))));
+  await screen.say(lock === undefined ? '  █ prints a block' : '  ░ waits for the lock   █ holds it, and prints a block');
+  return countTorn(await lines.toArray());
+}
+
+function countTorn(lines: readonly Line[]): number {
+  const places = new Map<string, number[]>();
+  lines.forEach(({ worker, block }, place) => {
+    const key = `${worker}.${block}`;
+    places.set(key, [...places.get(key) ?? [], place]);
+  });
+  return [...places.values()].filter((own) => own.at(-1)! - own[0]! !== BLOCK.length - 1).length;
+}

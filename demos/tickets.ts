@@ -1,0 +1,162 @@
+// Teaches why what is read and then written needs a lock: a file as the database of a ticket office, and many buyers.
+// After both Python tutorials: search() tells how many tickets are left, buy() takes one, and the network is slow.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
+import type { ListProxy } from '../shared/multiprocessing/index.ts';
+import { meet, newBarrier } from './barrier.ts';
+import type { Barrier } from './barrier.ts';
+import { oneForEachCpu } from './demo.ts';
+import type { Demo, Options } from './demo.ts';
+import { timeline } from './drawing.ts';
+import { replaceFile } from './replace-file.ts';
+import type { Screen } from './screen.ts';
+import { inTemporaryFolder } from './temporary-folder.ts';
+import { showHalfWritten } from './tickets-half-written.ts';
+
+const BUYERS = 100;
+const TICKETS = 1;
+
+export const tickets: Demo = {
+  name: 'tickets',
+  summary: `${BUYERS} buyers, ${TICKETS} ticket: oversold without a lock`,
+  lookAt: `Each buyer reads the number of tickets left from a file, and if there is one,
+writes the number back, less one. Look how many have bought in the end, and in
+the timeline how many were between reading and writing at the same time.
+Without the lock no process writes before every other has a buyer who has
+read, so that you need no luck to see it. With the lock they buy one at a
+time.
+At the end a writer is killed in the middle of its work: look what is in the
+file.
+The buyers are played by a few processes, each many at a time: a process for
+each of ${BUYERS} would take far longer to start than to buy.`,
+  workersAre: 'processes that play the buyers',
+  fewest: 2,
+  usual: oneForEachCpu(2),
+  hasLock: true,
+  run,
+};
+
+const module = import.meta.url;
+
+/** What is in the file. */
+interface Database {
+  readonly count: number;
+}
+
+/** How it went for one buyer. */
+interface Trip {
+  readonly worker: number;
+  /** What search() said before. */
+  readonly wasTold: number;
+  readonly hasTicket: boolean;
+  /** When the buyer read the file to buy, and was done with it. */
+  readonly read: number;
+  readonly done: number;
+}
+
+/** What all processes of one version share. */
+interface Office {
+  readonly file: string;
+  /** Where all processes meet before the first buyer comes. */
+  readonly opening: Barrier;
+  /** Where those meet who have read. With the lock that is one at a time. */
+  readonly haveRead: Barrier;
+  readonly trips: ListProxy<Trip>;
+}
+
+/** Plays some of the buyers, all at the same time. */
+export async function play(worker: number, buyers: number, office: Office, lock: Lock | undefined): Promise<void> {
+  let met: Promise<void> | undefined;
+  await meet(office.opening);
+  await Promise.all(Array.from({ length: buyers }, async () => {
+    await network(60);
+    const wasTold = await search(office.file);
+    await lock?.acquire();
+    const read = Date.now();
+    const hasTicket = await buy(office.file, () => met ??= meet(office.haveRead));
+    const done = Date.now();
+    await lock?.release();
+    await office.trips.push({ worker, wasTold, hasTicket, read, done });
+  }));
+}
+
+async function search(file: string): Promise<number> {
+  return (JSON.parse(await readFile(file, 'utf8')) as Database).count;
+}
+
+/** @param others Settles when the others have read too. @returns Whether there was a ticket. */
+async function buy(file: string, others: () => Promise<void>): Promise<boolean> {
+  const { count } = JSON.parse(await readFile(file, 'utf8')) as Database;
+  await network(2);
+  await others();
+  if (count === 0) return false;
+  await network(20);
+  await replaceFile(file, JSON.stringify({ count: count - 1 } satisfies Database));
+  return true;
+}
+
+/** A slow network, which takes up to `ms` milliseconds. */
+async function network(ms: number): Promise<void> {
+  await sleep(Math.random() * ms);
+}
+
+async function run(screen: Screen, { workers, versions }: Options): Promise<boolean> {
+  const results: { text: string; isShown: boolean }[] = [];
+  for (const withLock of versions) {
+    await screen.title(withLock ? 'with the lock' : 'without the lock');
+    const lock = withLock ? new Lock() : undefined; // The only difference.
+    const { sold, left } = await sell(screen, workers, lock);
+    const tooMany = sold - TICKETS;
+    results.push({
+      text: `${withLock ? 'with   ' : 'without'} the lock: ${BUYERS} buyers, ${TICKETS} ticket, ${sold} sold: `
+        + (tooMany > 0 ? screen.wrong(`${tooMany} too many`) : 'exact'),
+      isShown: left === 0 && (withLock ? tooMany === 0 : tooMany > 0),
+    });
+  }
+  const isWhole = await showHalfWritten(screen);
+  await screen.say(`\n${results.map(({ text }) => text).join('\n')}
+a writer killed in the middle: ${isWhole ? 'half a file in place, a whole one with rename' : 'not shown'}`);
+  return isWhole && results.every(({ isShown }) => isShown);
+}
+
+/** @returns How many buyers have a ticket, and what the file says in the end. */
+async function sell(screen: Screen, workers: number, lock: Lock | undefined): Promise<{ sold: number; left: number }> {
+  return await inTemporaryFolder(async (folder) => {
+    const file = join(folder, 'tickets.json');
+    await replaceFile(file, JSON.stringify({ count: TICKETS } satisfies Database));
+    const manager = new Manager();
+    const office: Office = {
+      file,
+      opening: newBarrier(manager, workers),
+      haveRead: newBarrier(manager, lock === undefined ? workers : 1),
+      trips: manager.list<Trip>(),
+    };
+    const processes = Array.from({ length: workers }, (_, i) => {
+      const buyers = Math.floor((BUYERS + i) / workers);
+      return new Process({ module, target: play, args: [i + 1, buyers, office, lock] });
+    });
+    for (const process of processes) process.start();
+    for (const process of processes) await process.join();
+
+    const trips = await office.trips.toArray();
+    const sold = trips.filter(({ hasTicket }) => hasTicket).length;
+    const disappointed = trips.filter(({ hasTicket, wasTold }) => wasTold > 0 && !hasTicket).length;
+    const left = await search(file);
+    await screen.say(timeline(processes.map((_, i) => {
+      const own = trips.filter(({ worker }) => worker === i + 1);
+      own.sort((a, b) => Number(a.hasTicket) - Number(b.hasTicket)); // The others are seen behind those with a ticket.
+      return {
+        label: `process ${i + 1}`,
+        paint: (text: string) => screen.ofWorker(i + 1, text),
+        spans: own.map(({ read, done, hasTicket }) => ({ from: read, to: done, mark: hasTicket ? '█' : '░' })),
+      };
+    })));
+    const holds = lock === undefined ? '' : 'holds the lock, ';
+    await screen.say(`  █ ${holds}buys a ticket   ░ ${holds}finds none left
+  ${trips.length} buyers came; ${sold} with a ticket now; ${left} left, says the file
+  ${disappointed} were told of a ticket by search(), and came too late to buy it`);
+    return { sold, left };
+  });
+}

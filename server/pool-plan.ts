@@ -1,0 +1,125 @@
+// What the worker pool should do next: start a worker, retire one, or wait. Pure: worker-pool.ts tells it what happened
+// and what is wanted, does what it says, and knows the processes and the clock.
+//
+// Whatever happens only changes this table; next() then names the one next step that brings what is closer to what is
+// wanted. So a wish that comes in the middle of a reload is kept, one worker retires at a time, and none is started
+// while there are as many as there may be.
+
+/** starting ─▶ ready ─▶ retiring; from each the process may end, and is forgotten. */
+export type WorkerState = 'starting' | 'ready' | 'retiring';
+
+/** The next step. */
+export type Action =
+  | { readonly kind: 'start' }
+  /** `why` is for the log. */
+  | { readonly kind: 'retire'; readonly worker: number; readonly why: string };
+
+interface Place {
+  state: WorkerState;
+  /** Why it is to be replaced, as soon as its turn comes. */
+  unwanted: string | undefined;
+  /** A reload asked for that. */
+  old: boolean;
+}
+
+export class PoolPlan {
+  readonly #most: number;
+  #size: number;
+  /** The oldest first. */
+  readonly #workers = new Map<number, Place>();
+  #reloading = false;
+
+  /** @param size How many workers there should be, @param most the most that may ever be wanted. */
+  constructor(size: number, most: number) {
+    this.#size = size;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** How many there are, in whatever state. */
+  get count(): number {
+    return this.#workers.size;
+  }
+
+  stateOf(worker: number): WorkerState | undefined {
+    return this.#workers.get(worker)?.state;
+  }
+
+  /** How many are ready. */
+  get ready(): number {
+    return [...this.#workers.values()].filter(({ state }) => state === 'ready').length;
+  }
+
+  /** As many as wanted are there, and all of them ready. */
+  get isWhole(): boolean {
+    return this.count === this.#size && this.ready === this.#size;
+  }
+
+  /** A worker's process was started. Ids are the caller's; none is used twice. */
+  started(worker: number): void {
+    this.#workers.set(worker, { state: 'starting', unwanted: undefined, old: false });
+  }
+
+  /** It can serve. @returns false, and nothing has changed, unless it was starting. */
+  becameReady(worker: number): boolean {
+    const place = this.#workers.get(worker);
+    if (place?.state !== 'starting') return false;
+    place.state = 'ready';
+    return true;
+  }
+
+  /** It was told to give back what it has, and to end. */
+  retiring(worker: number): void {
+    const place = this.#workers.get(worker);
+    if (place !== undefined) place.state = 'retiring';
+  }
+
+  /** Its process has ended, whatever the reason. */
+  ended(worker: number): void {
+    this.#workers.delete(worker);
+  }
+
+  /** Every worker that there is now is to be replaced, those that are just starting too: they may have loaded old code. */
+  reload(): void {
+    this.#reloading = true;
+    for (const place of this.#workers.values()) {
+      place.unwanted ??= 'reload';
+      place.old = true;
+    }
+  }
+
+  /** One worker is to be replaced. */
+  recycle(worker: number, why: string): void {
+    const place = this.#workers.get(worker);
+    if (place !== undefined) place.unwanted ??= why;
+  }
+
+  /** One more (+1) or less (-1). @returns false, and nothing has changed, when there would be none or too many. */
+  resize(by: 1 | -1): boolean {
+    const size = this.#size + by;
+    if (size < 1 || size > this.#most) return false;
+    this.#size = size;
+    return true;
+  }
+
+  /** Whether a reload has come to its end since this was asked last: none of the old workers is left, and the pool is whole. */
+  reloadIsDone(): boolean {
+    if (!this.#reloading || !this.isWhole || [...this.#workers.values()].some(({ old }) => old)) return false;
+    this.#reloading = false;
+    return true;
+  }
+
+  /** The next step; undefined: there is nothing to do before something happens. */
+  next(): Action | undefined {
+    if (this.count < this.#size) return { kind: 'start' };
+    // While one starts or retires, all the others serve: so each can give back to them.
+    if (this.ready < this.count) return undefined;
+    const workers = [...this.#workers];
+    const [worker, place] = workers.find(([, { unwanted }]) => unwanted !== undefined) ?? workers.at(-1)!;
+    if (this.count > this.#size) return { kind: 'retire', worker, why: 'one worker less' };
+    return place.unwanted === undefined ? undefined : { kind: 'retire', worker, why: place.unwanted };
+  }
+}

@@ -1,0 +1,59 @@
+// Manager: dicts and lists that many processes use. Follows Python's multiprocessing.Manager.
+import { TRAVEL } from './codec.ts';
+import { ManagerClosed, WrongUse } from './errors.ts';
+import { SharedDict, shareDict } from './dict-proxy.ts';
+import type { DictProxy } from './dict-proxy.ts';
+import { SharedList, shareList } from './list-proxy.ts';
+import type { ListProxy } from './list-proxy.ts';
+
+/**
+ * Makes dicts and lists, which live in this process until the manager is shut down or the process ends; other processes
+ * get them in arguments or messages.
+ *
+ * Python starts a server process for this, because its processes do one thing at a time. A Node process answers for
+ * what it keeps whenever its event loop turns: it is the server. So make the manager in a process that does not compute
+ * for long; while it does, all who use its dicts and lists wait.
+ */
+export class Manager {
+  readonly #objects: (SharedDict | SharedList)[] = [];
+  #isClosed = false;
+
+  /**
+   * Makes a dict. @param initial What is in it at first: the object's own properties.
+   * @throws {ManagerClosed} @throws {NotCloneable} A value cannot be sent.
+   */
+  dict<V = unknown>(initial: Readonly<Record<string, V>> = {}): DictProxy<V> {
+    this.#refuseIfClosed();
+    const dict = new SharedDict();
+    const proxy = shareDict(dict, initial);
+    this.#objects.push(dict);
+    return proxy;
+  }
+
+  /**
+   * Makes a list. @param initial What is in it at first.
+   * @throws {ManagerClosed} @throws {NotCloneable} A value cannot be sent.
+   */
+  list<T = unknown>(initial: readonly T[] = []): ListProxy<T> {
+    this.#refuseIfClosed();
+    const list = new SharedList();
+    const proxy = shareList(list, initial);
+    this.#objects.push(list);
+    return proxy;
+  }
+
+  /** Drops all dicts and lists: whoever uses one, now or later, is rejected with `ManagerClosed`. Twice is harmless. */
+  shutdown(): void {
+    this.#isClosed = true;
+    for (const object of this.#objects.splice(0)) object.shutdown();
+  }
+
+  /** For codec.ts. */
+  [TRAVEL](): never {
+    throw new WrongUse('a Manager stays in the process that made it: pass its dicts and lists to the others');
+  }
+
+  #refuseIfClosed(): void {
+    if (this.#isClosed) throw new ManagerClosed('this manager was shut down');
+  }
+}

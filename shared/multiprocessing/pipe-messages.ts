@@ -1,0 +1,63 @@
+// What the ends of a Pipe and its hub tell each other, and the names under which they do.
+import type { Death } from './errors.ts';
+import type { Lost } from './parcel.ts';
+import type { Load } from './pipe-window.ts';
+import type { Item } from './queue-item.ts';
+
+/** Which of the two ends. */
+export type Side = 0 | 1;
+
+/** Why an end can no longer be used. */
+export type Ending =
+  | { readonly type: 'closed' }
+  | { readonly type: 'died'; readonly death: Death } // Its process: after a normal end the exit code is 0.
+  | { readonly type: 'elsewhere' }; // Another process has received it.
+
+/** From an end to the hub. */
+export type ToHub =
+  | { readonly type: 'value'; readonly item: Item }
+  | { readonly type: 'read'; readonly count: number } // So many more were read.
+  | { readonly type: 'ask'; readonly id: number } // Answer when all that has come for me is on its way to me.
+  | { readonly type: 'pass'; readonly trip: number; readonly read: number } // This end leaves; so many were read.
+  | { readonly type: 'left' } // My process ends; what it passed on has been sent.
+  | Lost
+  | { readonly type: 'close' };
+
+/** To an end. `trip` says how often the end was passed on before: it tells a late answer from the one that counts. */
+export type FromHub =
+  | { readonly type: 'welcome'; readonly trip: number; readonly load: Load } // After this comes all that is unread.
+  | { readonly type: 'refused'; readonly trip: number; readonly ending: Ending }
+  | { readonly type: 'gone'; readonly trip: number } // Somebody else answers for the end now.
+  | { readonly type: 'value'; readonly item: Item }
+  | { readonly type: 'credit'; readonly load: Load } // So much of what this end sent was read.
+  | { readonly type: 'ended'; readonly ending: Ending } // The other end. Nothing more will come.
+  | { readonly type: 'answer'; readonly id: number };
+
+/** Says that an end has arrived in the sender's process. */
+export interface Claim {
+  readonly ref: string;
+  readonly trip: number;
+}
+
+/**
+ * Where claims for the ends of all pipes go that were made in the process at `owner`: not to the hub, because a pipe
+ * that is over has none any more.
+ */
+export function claimRef(owner: string): string {
+  return `${owner}#pipes`;
+}
+
+/** The name of an end: that of its pipe, and which end it is. */
+export function refOf(pipe: string, side: Side): string {
+  return `${pipe}/${side}`;
+}
+
+/** The name of the pipe to which an end belongs. */
+export function pipeOf(ref: string): string {
+  return ref.slice(0, -2);
+}
+
+/** Which end of its pipe that is. */
+export function sideOf(ref: string): Side {
+  return ref.endsWith('0') ? 0 : 1;
+}

@@ -1,0 +1,129 @@
+// The end of a Queue at which gets wait for items, and the items themselves. Part of queue-owner.ts.
+import { Fifo } from './fifo.ts';
+import type { Holder, Holders, Numbered } from './queue-holder.ts';
+import type { OwnerHost } from './queue-hosts.ts';
+import { sizeOf } from './queue-item.ts';
+import type { Item } from './queue-item.ts';
+import { Lead } from './queue-lead.ts';
+import { lastFor, Line } from './queue-line.ts';
+import type { Waiter } from './queue-line.ts';
+
+/** No more is sent ahead once this much is in one message, in bytes. */
+const MANY_BYTES = 256 * 1024;
+/** For this long others wait for what a process was asked to give back, in milliseconds: it may be busy, or stopped. */
+export const RECALL_MS = 100;
+
+interface Batch {
+  readonly items: Item[];
+  ahead: number;
+}
+
+export class GetEnd {
+  readonly #host: OwnerHost;
+  readonly #holders: Holders;
+  /** Calls for another serve(). */
+  readonly #onLate: () => void;
+  readonly #lead = new Lead();
+  readonly #items = new Fifo<Numbered>();
+  #lastNumber = 0;
+  readonly line = new Line();
+
+  constructor(holders: Holders, host: OwnerHost, onLate: () => void) {
+    this.#holders = holders;
+    this.#host = host;
+    this.#onLate = onLate;
+  }
+
+  /** How many items are here. */
+  get length(): number {
+    return this.#items.length;
+  }
+
+  ask(from: string, now: boolean): void {
+    this.#lead.asked(from, this.#host.now());
+    this.line.push({ from, now });
+  }
+
+  add(items: readonly Item[]): void {
+    for (const item of items) {
+      this.#host.keeps(item);
+      this.#items.push({ number: ++this.#lastNumber, item });
+    }
+  }
+
+  /** Items that were sent out go back to where they were. */
+  comeBack(entries: readonly Numbered[]): void {
+    if (entries.length === 0) return;
+    const sorted = [...entries].sort((a, b) => a.number - b.number);
+    const last = sorted.at(-1)!.number;
+    for (const { item } of sorted) this.#host.keeps(item);
+    while (this.#items.length > 0 && this.#items.at(0)!.number < last) sorted.push(this.#items.shift()!);
+    this.#items.unshift(sorted.sort((a, b) => a.number - b.number));
+  }
+
+  /** Sends items to those who wait, and if nobody waits any more, some ahead to the last of them. */
+  serve(): void {
+    const batches = new Map<string, Batch>();
+    let last: string | undefined;
+    let isHeldUp = false;
+    while (this.line.length > 0) {
+      const next = this.#next();
+      isHeldUp = next === undefined || this.#recallFromOthers(next.from);
+      if (isHeldUp || this.#items.length === 0) break;
+      this.line.remove(next!);
+      last = next!.from;
+      if (!batches.has(last)) batches.set(last, { items: [], ahead: 0 });
+      batches.get(last)!.items.push(this.#sendOut(last));
+    }
+    if (this.line.length === 0 && last !== undefined) this.#sendAhead(this.#holders.get(last)!, batches.get(last)!);
+    for (const [to, { items, ahead }] of lastFor(this.#host.self, batches)) {
+      this.#lead.served(to, this.#host.now());
+      this.#host.tell(to, { type: 'items', items, ahead });
+    }
+    if (isHeldUp || this.#items.length > 0) return;
+    for (const from of this.line.removeImpatient()) this.#host.tell(from, { type: 'empty' });
+  }
+
+  /** What is sent to a process before it has answered a recall would be mixed up with what it gives back. */
+  #next(): Waiter | undefined {
+    return this.line.find(({ from }) => this.#holders.get(from)!.recalledAt === undefined);
+  }
+
+  #sendOut(to: string): Item {
+    const entry = this.#items.shift()!;
+    this.#holders.get(to)!.send(entry);
+    return entry.item;
+  }
+
+  #sendAhead(holder: Holder, batch: Batch): void {
+    const most = Math.min(this.#lead.of(holder.address), this.#items.length);
+    let bytes = 0;
+    for (const item of batch.items) bytes += sizeOf(item);
+    for (; batch.ahead < most && bytes < MANY_BYTES; batch.ahead++) {
+      const item = this.#sendOut(holder.address);
+      bytes += sizeOf(item);
+      batch.items.push(item);
+    }
+    holder.ahead += batch.ahead;
+  }
+
+  /**
+   * What others were sent ahead is older than what is here; who gets it later than this would see it out of order. So it
+   * comes back first. @returns Whether to wait for it.
+   */
+  #recallFromOthers(asker: string): boolean {
+    let waits = false;
+    for (const holder of this.#holders.values()) {
+      if (holder.ahead === 0 || holder.address === asker) continue;
+      const now = this.#host.now();
+      if (holder.recalledAt === undefined) {
+        holder.recalledAt = now;
+        this.#host.tell(holder.address, { type: 'recall' });
+        this.#host.after(RECALL_MS, this.#onLate);
+      }
+      // This process's own seat has answered already.
+      if (holder.recalledAt !== undefined && now - holder.recalledAt < RECALL_MS) waits = true;
+    }
+    return waits;
+  }
+}

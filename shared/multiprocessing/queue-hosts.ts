@@ -1,0 +1,30 @@
+// What connects the pure parts of a Queue with other processes and with time: the owner (queue-owner.ts and its two ends)
+// and the seat's two halves. queue-seat.ts makes these for real, the model test without processes.
+import type { Item } from './queue-item.ts';
+import type { FromOwner, ToOwner } from './queue-messages.ts';
+
+export interface OwnerHost {
+  /** The address of the process that made the queue. */
+  readonly self: string;
+  tell(to: string, message: FromOwner): void;
+  /** An item is kept here from now on. */
+  keeps(item: Item): void;
+  /** A clock, in milliseconds. */
+  now(): number;
+  /** Calls `work` when what runs now is done, with all that follows from it at once. */
+  afterThis(work: () => void): void;
+  /** Calls `work` after that many milliseconds, if the process still runs. */
+  after(ms: number, work: () => void): void;
+}
+
+export interface SeatHost {
+  /** Whether the owner lives in this process, and answers at once. */
+  readonly atHome: boolean;
+  tell(message: ToOwner): void;
+  /** Whether one more operation may be served in this turn of the event loop. */
+  mayServeAtOnce(): boolean;
+  /** Calls `work` when the event loop has turned. */
+  nextTurn(work: () => void): void;
+  /** Calls `work` when what runs now is done, with all that follows from it at once. */
+  afterThis(work: () => void): void;
+}

@@ -1,0 +1,241 @@
+// The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in the
+// process that made the queue, which hears when any of the others dies: what the dead had and had not done comes back.
+// Pure: it is told what came and tells what to send. queue-seat.ts connects it, the model test drives it.
+import type { Death } from './errors.ts';
+import { Fifo } from './fifo.ts';
+import { GetEnd } from './queue-get-end.ts';
+import { Holder, Holders } from './queue-holder.ts';
+import type { Numbered } from './queue-holder.ts';
+import type { OwnerHost } from './queue-hosts.ts';
+import type { Item } from './queue-item.ts';
+import type { ToOwner } from './queue-messages.ts';
+import { PutEnd } from './queue-put-end.ts';
+import { isWithin } from './router.ts';
+
+/** So many items may be on their way from one process to an unbounded queue. */
+export const MOST_ON_THE_WAY = 1024;
+
+interface Join {
+  readonly from: string;
+  readonly id: number;
+}
+
+export class QueueOwner {
+  readonly #host: OwnerHost;
+  /** Infinity when there is no bound. */
+  readonly #maxsize: number;
+  /** What was taken is done when its process says so, and not when it asks for more. */
+  readonly #joinable: boolean;
+  readonly #holders = new Holders();
+  readonly #putEnd: PutEnd;
+  readonly #getEnd: GetEnd;
+  /** What processes that have left could not put any more, for want of a place. */
+  readonly #parting = new Fifo<Item>();
+  #joins: Join[] = [];
+  #closed = false;
+  /** From these, puts may still come although the queue is closed. */
+  readonly #unsealed = new Set<string>();
+  /** A process that held the queue and failed; undefined again when a new process holds it. */
+  #failure: Death | undefined;
+  #settlesSoon = false;
+  /** Which end the last settling served alone. */
+  #servedAlone: 'put' | 'get' | undefined;
+
+  /** @param maxsize How many items it holds; 0: any number. */
+  constructor(maxsize: number, joinable: boolean, host: OwnerHost) {
+    this.#maxsize = maxsize === 0 ? Infinity : maxsize;
+    this.#joinable = joinable;
+    this.#host = host;
+    this.#putEnd = new PutEnd(this.#holders, host);
+    this.#getEnd = new GetEnd(this.#holders, host, () => this.#settleSoon());
+    this.attached(host.self);
+    this.#holders.get(host.self)!.starting = false;
+  }
+
+  /** That process holds the queue from now on, though it may not have started yet. */
+  attached(from: string): void {
+    if (this.#holders.has(from)) return;
+    this.#holders.set(from, new Holder(from));
+    this.#failure = undefined;
+  }
+
+  receive(from: string, message: ToOwner): void {
+    if (message.type === 'here') this.attached(from);
+    const holder = this.#holders.get(from);
+    if (holder === undefined) return; // It is dead.
+    switch (message.type) {
+      case 'here':
+        this.#welcome(holder);
+        break;
+      case 'want':
+        if (this.#closed) break; // Its process will hear of that, and then the put is refused.
+        this.#putEnd.ask(from, message.now);
+        if (from === this.#host.self) this.#putEnd.serve(this.#places());
+        break;
+      case 'unwant':
+        this.#putEnd.line.withdraw(from);
+        break;
+      case 'put':
+        this.#put(holder, message.items);
+        break;
+      case 'unused':
+        this.#putEnd.giveBack(from, message.places);
+        break;
+      case 'parting':
+        for (const item of message.items) this.#parting.push(item);
+        this.#placeParting();
+        break;
+      case 'ask':
+        holder.consumes = true;
+        this.#getEnd.ask(from, message.now);
+        if (from === this.#host.self) this.#getEnd.serve();
+        break;
+      case 'unask':
+        this.#getEnd.line.withdraw(from);
+        break;
+      case 'used':
+        holder.used(message.taken, message.done);
+        break;
+      case 'spare':
+        holder.ahead += message.count;
+        break;
+      case 'back':
+        this.#getEnd.comeBack(holder.giveBack(message.count));
+        break;
+      case 'query':
+        if (message.about === 'size') this.#host.tell(from, { type: 'answer', id: message.id, value: this.#size() });
+        else this.#joins.push({ from, id: message.id });
+        break;
+      case 'close':
+        this.#close();
+        break;
+      case 'sealed':
+        this.#unsealed.delete(from);
+        break;
+    }
+    this.#settleSoon();
+  }
+
+  died(death: Death): void {
+    const dead = [...this.#holders.values()].filter(({ address }) => isWithin(address, death.address));
+    if (dead.length === 0) return;
+    let failed = death.exitCode !== 0;
+    const left: Numbered[] = [];
+    for (const holder of dead) {
+      this.#holders.delete(holder.address);
+      this.#unsealed.delete(holder.address);
+      failed ||= this.#joinable && holder.inWork > 0;
+      left.push(...holder.giveUp());
+    }
+    if (failed) this.#failure = death;
+    this.#getEnd.comeBack(left);
+    this.#getEnd.line.removeDead(death.address);
+    this.#putEnd.line.removeDead(death.address);
+    this.#joins = this.#joins.filter(({ from }) => !isWithin(from, death.address));
+    this.#settleSoon();
+  }
+
+  #welcome(holder: Holder): void {
+    holder.starting = false;
+    if (this.#closed) this.#host.tell(holder.address, { type: 'closed' });
+    else if (this.#maxsize === Infinity) this.#acknowledge(holder, MOST_ON_THE_WAY);
+  }
+
+  #put(holder: Holder, items: readonly Item[]): void {
+    this.#getEnd.add(items);
+    if (this.#maxsize !== Infinity) holder.reserved -= items.length;
+    else if (holder.address !== this.#host.self) this.#acknowledge(holder, items.length);
+  }
+
+  /** An unbounded queue has places enough; these say how much may be on the way to it. */
+  #acknowledge(holder: Holder, count: number): void {
+    this.#host.tell(holder.address, { type: 'places', count, ahead: count });
+  }
+
+  #placeParting(): void {
+    for (let free = this.#putEnd.free(this.#places()); free > 0 && this.#parting.length > 0; free--) {
+      this.#getEnd.add([this.#parting.shift()!]);
+    }
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#putEnd.line.takeAll();
+    for (const holder of this.#holders.values()) if (!holder.starting) this.#unsealed.add(holder.address);
+    for (const address of [...this.#unsealed]) this.#host.tell(address, { type: 'closed' });
+  }
+
+  /** Everything that can happen now happens once all has been heard that came at the same time. */
+  #settleSoon(): void {
+    if (this.#settlesSoon) return;
+    this.#settlesSoon = true;
+    this.#host.afterThis(() => {
+      this.#settlesSoon = false;
+      this.#settle();
+    });
+  }
+
+  /** Those of this very process put or take more as soon as they are served; the other end is served with all of that. */
+  #settle(): void {
+    const { self } = this.#host;
+    const last = this.#servedAlone;
+    this.#servedAlone = undefined;
+    this.#placeParting();
+    if (last === undefined && this.#getEnd.length > 0 && this.#getEnd.line.has(self)) {
+      this.#servedAlone = 'get';
+      this.#getEnd.serve();
+      this.#settleSoon();
+    } else if (last === undefined && this.#putEnd.free(this.#places()) > 0 && this.#putEnd.line.has(self)) {
+      this.#servedAlone = 'put';
+      this.#putEnd.serve(this.#places());
+      this.#settleSoon();
+    } else {
+      this.#putEnd.serve(this.#places());
+      this.#getEnd.serve();
+      this.#endDrained();
+      this.#failStranded();
+      this.#answerJoins();
+    }
+  }
+
+  #endDrained(): void {
+    if (!this.#closed || this.#unsealed.size > 0 || this.#parting.length > 0 || this.#size() > 0) return;
+    const counts = this.#getEnd.line.counts();
+    this.#getEnd.line.takeAll();
+    for (const [to, count] of counts) this.#host.tell(to, { type: 'drained', count });
+  }
+
+  /** When a process failed and all who are left wait, they would wait for ever. */
+  #failStranded(): void {
+    const death = this.#failure;
+    if (death === undefined) return;
+    for (const [side, { line }] of [['get', this.#getEnd], ['put', this.#putEnd]] as const) {
+      const counts = line.counts();
+      if (![...this.#holders.keys()].every((address) => counts.has(address))) continue;
+      line.takeAll();
+      for (const [to, count] of counts) this.#host.tell(to, { type: 'stranded', side, count, death });
+    }
+  }
+
+  #answerJoins(): void {
+    if (this.#joins.length === 0) return;
+    const unfinished = this.#size() + this.#holders.sum((holder) => holder.inWork);
+    const death = this.#failure;
+    if (unfinished === 0) {
+      for (const { from, id } of this.#joins.splice(0)) this.#host.tell(from, { type: 'answer', id, value: 0 });
+    } else if (death !== undefined && ![...this.#holders.values()].some((holder) => holder.consumes || holder.starting)) {
+      for (const { from, id } of this.#joins.splice(0)) this.#host.tell(from, { type: 'abandoned', id, unfinished, death });
+    }
+  }
+
+  /** How many items were put that no get has returned yet. */
+  #size(): number {
+    return this.#getEnd.length + this.#holders.sum((holder) => holder.untaken);
+  }
+
+  /** How many places have no item in them. */
+  #places(): number {
+    return this.#maxsize - this.#size();
+  }
+}

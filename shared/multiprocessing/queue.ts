@@ -1,0 +1,138 @@
+// Queue: items from any process to any other, first in, first out. Follows Python's multiprocessing.Queue, but what a
+// process had taken and not used when it was killed is not lost, and nobody waits for ever for the dead.
+//
+// A queue lives in the process that made it (queue-owner.ts); every process that holds it has a seat at it (queue-seat.ts), connected by queue-link.ts.
+// Messages are few because whoever is quick is served ahead of asking: places for puts, items for gets.
+import { inspect } from 'node:util';
+import { defineKind, TRAVEL } from './codec.ts';
+import type { Ticket, Traveller } from './codec.ts';
+import { QueueClosed, WrongUse } from './errors.ts';
+import { QueueLink } from './queue-link.ts';
+
+export class Queue<T> implements Traveller, AsyncIterable<T> {
+  protected readonly link: QueueLink;
+
+  /**
+   * Makes a queue, which lives in this process; other processes get it in arguments, messages and items. With this
+   * process it ends.
+   * @param maxsize How many items it holds; while it is full, put waits. 0: there is no bound.
+   * @throws {WrongUse} `maxsize` is negative, or no whole number.
+   */
+  constructor(maxsize?: number);
+  /** For the toolkit itself: a queue that lives in another process, or another kind of queue. */
+  constructor(link: QueueLink);
+  constructor(maxsize: number | QueueLink = 0) {
+    this.link = maxsize instanceof QueueLink ? maxsize : new QueueLink('Queue', checkMaxsize(maxsize));
+  }
+
+  /**
+   * Puts a clone of the item into the queue: what is done to the original later does not matter. Waits while the queue is
+   * full. Items of one process come out in the order in which it put them; those of several as they arrived.
+   *
+   * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
+   * When it has settled, the item leaves with the end of this turn of the event loop; if this process is killed before,
+   * it is not in the queue. A put that nobody awaited is in the queue all the same when this process's target ends.
+   * @param timeoutMs How long to wait for a place, in milliseconds; 0 is {@link putNowait}. Without it there is no limit.
+   * @throws {QueueFull} The queue was full all that time.
+   * @throws {QueueClosed} The queue is closed.
+   * @throws {NotCloneable} The item holds a function, a socket …
+   * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is full, a process that held it
+   * failed, and all who still hold it wait as well.
+   */
+  put(item: T, timeoutMs?: number): Promise<void> {
+    return this.link.put(item, timeoutMs);
+  }
+
+  /** Puts a clone of the item into the queue if there is a place. @throws As {@link put}, and {QueueFull} at once. */
+  putNowait(item: T): Promise<void> {
+    return this.link.put(item, 0);
+  }
+
+  /**
+   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked.
+   *
+   * Each item is taken once, unless the process that took it fails (a signal, an exit code other than 0, the target
+   * throws) before it used it: then it goes back to the head of the queue. A process has used an item when it calls get
+   * again, or when its target ends. The owner learns of that with the end of the turn of the event loop: what was taken
+   * in the turn in which a process is killed may be handed out twice. What comes back may come after younger items, and
+   * may be more than `maxsize`.
+   * @param timeoutMs How long to wait, in milliseconds; 0 is {@link getNowait}. Without it there is no limit.
+   * @throws {QueueEmpty} The queue was empty all that time.
+   * @throws {QueueClosed} The queue is closed, and empty.
+   * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
+   * failed, and all who still hold it wait as well.
+   */
+  get(timeoutMs?: number): Promise<T> {
+    return this.link.get(timeoutMs) as Promise<T>;
+  }
+
+  /** Takes the next item if there is one. @throws As {@link get}, and {QueueEmpty} at once. */
+  getNowait(): Promise<T> {
+    return this.link.get(0) as Promise<T>;
+  }
+
+  /** How many items were put that no get has returned yet. Others may have changed it when you learn of it. */
+  qsize(): Promise<number> {
+    return this.link.size();
+  }
+
+  /** Whether there is no item in the queue. Others may have changed it when you learn of it. */
+  async empty(): Promise<boolean> {
+    return await this.link.size() === 0;
+  }
+
+  /** Whether the queue holds `maxsize` items; never, without a bound. Others may have changed it when you learn of it. */
+  async full(): Promise<boolean> {
+    return this.link.maxsize > 0 && await this.link.size() >= this.link.maxsize;
+  }
+
+  /**
+   * Closes the queue for all: puts that wait and later ones are refused. What is in it can still be got; then get is
+   * refused, and `for await` ends. Closing twice does nothing.
+   * @throws {ProcessDied} The process in which the queue lives is dead.
+   */
+  close(): Promise<void> {
+    return this.link.close();
+  }
+
+  /** Takes items until the queue is closed and empty: `for await (const item of queue)`. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    for (;;) {
+      let item: T;
+      try {
+        item = await this.get();
+      } catch (error) {
+        if (error instanceof QueueClosed) return;
+        throw error;
+      }
+      yield item;
+    }
+  }
+
+  /** For codec.ts: from now on others have to do with it. */
+  [TRAVEL](): Ticket {
+    const ticket = this.link.travel();
+    known.set(ticket.ref, this);
+    return ticket;
+  }
+}
+
+/** @throws {WrongUse} It is negative, or no whole number. */
+export function checkMaxsize(maxsize: unknown): number {
+  if (typeof maxsize === 'number' && Number.isSafeInteger(maxsize) && maxsize >= 0) return maxsize;
+  throw new WrongUse(`the maxsize of a queue is a whole number of items, or 0 for no bound, not ${inspect(maxsize)}`);
+}
+
+/** The queues that others have to do with, by their names in the tree: a queue that comes back is the one that left. */
+const known = new Map<string, Queue<unknown>>();
+
+/** Says how queues of a kind come to life in the process that receives their tickets. */
+export function defineQueue(kind: QueueLink['kind'], make: (link: QueueLink) => Queue<unknown>): void {
+  defineKind(kind, ({ ref, detail }) => {
+    const queue = known.get(ref) ?? make(new QueueLink(kind, detail as number, ref));
+    known.set(ref, queue);
+    return queue;
+  });
+}
+
+defineQueue('Queue', (link) => new Queue(link));

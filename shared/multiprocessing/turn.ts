@@ -1,0 +1,33 @@
+// Turns of the event loop. A loop of awaits that are served at once never lets the event loop turn, and then no message
+// comes in or goes out; so whoever serves at once asks here how long that may go on. Used by the parts of Queue.
+
+/** For this long the operations of one turn may be served at once, in milliseconds. */
+const SLICE_MS = 2;
+/** So many operations in one turn may be served at once: then others should get what came of them. */
+const MOST_IN_A_TURN = 256;
+
+let served = 0;
+let since: number | undefined;
+
+/** Whether one more operation may be served at once. If not, serve it at the {@link nextTurn}. */
+export function mayServeAtOnce(): boolean {
+  if (since === undefined) {
+    since = performance.now();
+    served = 1;
+    setImmediate(() => {
+      since = undefined;
+    });
+    return true;
+  }
+  return ++served <= MOST_IN_A_TURN && performance.now() - since < SLICE_MS;
+}
+
+/** Calls `work` when the event loop has turned, and messages may have come in. */
+export function nextTurn(work: () => void): void {
+  setImmediate(work);
+}
+
+/** Calls `work` when what runs now is done, with all that follows from it at once (promises that are settled already). */
+export function afterThis(work: () => void): void {
+  queueMicrotask(() => process.nextTick(work));
+}

@@ -1,0 +1,166 @@
+// The verifying load: many clients in this process, random and repeatable by a seed, that hold every byte against what must
+// come, and know which of them a fault excuses. Used by the fault tests and the soak.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LoadClient } from './faults-client.ts';
+import type { Kind, Trouble } from './faults-client.ts';
+import { Latencies } from './faults-latencies.ts';
+import { makeMessages, Random } from './faults-random.ts';
+import type { Message } from './faults-random.ts';
+
+export interface LoadOptions {
+  readonly port: number;
+  readonly host?: string;
+  readonly seed: number;
+  readonly connections: number;
+  /** Dealt out in turn. Default: most are prompt, and some of every other kind. */
+  readonly kinds?: readonly Kind[];
+  /** The mean pause between a reply and the next message, in milliseconds. Default: 20. */
+  readonly paceMs?: number;
+}
+
+/** Why clients may be cut off from now on, and which. */
+interface Excuse {
+  readonly why: string;
+  readonly clients: readonly LoadClient[];
+}
+
+const DEADLINE_MS = 30_000;
+const MIXED: readonly Kind[] = ['prompt', 'prompt', 'stream', 'half', 'prompt', 'slow', 'prompt', 'idle'];
+
+export class Load {
+  readonly #options: LoadOptions;
+  readonly #random: Random;
+  readonly #messages: readonly Message[];
+  readonly #clients = new Set<LoadClient>();
+  #made = 0;
+  #stopping = false;
+  /** All that went wrong and that no fault explains. */
+  readonly troubles: Trouble[] = [];
+  /** Cut off, and excused. */
+  excused = 0;
+  /** Connections that took the place of others that a fault had ended. */
+  replaced = 0;
+  replies = 0;
+  bytes = 0;
+  /** Of prompt clients: from the first byte sent to the last byte back. */
+  latencies = new Latencies();
+
+  constructor(options: LoadOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#messages = makeMessages(this.#random, 150);
+  }
+
+  /** Connects all clients; settles when each has had a reply. */
+  async start(): Promise<void> {
+    const { connections, kinds = MIXED } = this.#options;
+    for (let i = 0; i < connections; i++) this.#add(kinds[i % kinds.length]!);
+    await this.until(() => [...this.#clients].every(({ answered }) => answered > 0), 'a reply for every client');
+  }
+
+  get clients(): readonly LoadClient[] {
+    return [...this.#clients];
+  }
+
+  /** The clients that are connected from these ports may be cut off until {@link Excuse} is taken back. */
+  excuse(ports: ReadonlySet<number>, why: string): LoadClient[] {
+    const clients = this.clients.filter(({ port }) => ports.has(port));
+    for (const client of clients) client.excuse = why;
+    return clients;
+  }
+
+  /** Whoever has not been cut off so far must not be any more. */
+  endExcuses(): void {
+    for (const client of this.#clients) client.excuse = undefined;
+  }
+
+  /** Waits until `check` says true. @throws Error after the deadline, with `what`. */
+  async until(check: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+    const deadline = performance.now() + deadlineMs;
+    while (!check()) {
+      if (performance.now() > deadline) throw new Error(`no ${what} after ${deadlineMs} ms\n${this.summary()}`);
+      await sleep(5);
+    }
+  }
+
+  /** Waits until every client has had one more reply: whatever was broken, all are served again. */
+  async allAnswered(deadlineMs?: number): Promise<void> {
+    const before = new Map(this.clients.map((client) => [client, client.answered]));
+    const lacking = (): LoadClient[] => this.clients.filter((client) => client.answered <= (before.get(client) ?? 0));
+    await this.until(() => lacking().length === 0, 'reply for every client', deadlineMs);
+  }
+
+  /** The server is about to stop: a FIN is right once all is answered that it has surely received. */
+  expectFin(): void {
+    this.#stopping = true;
+    for (const client of this.#clients) client.expectFin();
+  }
+
+  /** Lets every client finish: all replies, then a FIN from both sides. */
+  async finish(): Promise<void> {
+    this.#stopping = true;
+    for (const client of this.clients) client.finish();
+    await this.allOver();
+  }
+
+  /** Waits until no connection is left. */
+  async allOver(deadlineMs = DEADLINE_MS): Promise<void> {
+    try {
+      await this.until(() => this.#clients.size === 0, 'end of every connection', deadlineMs);
+    } catch (error) {
+      for (const client of this.clients) {
+        this.#trouble(client, 'stuck', `for ${Math.round(client.waitingMs)} ms, after ${client.answered} replies`);
+        client.destroy();
+      }
+      throw error;
+    }
+  }
+
+  /** Ends all connections at once. */
+  [Symbol.dispose](): void {
+    this.#stopping = true;
+    for (const client of this.clients) client.destroy();
+  }
+
+  /** What happened, in a few lines: for a failing test, and for the soak. */
+  summary(): string {
+    const counts = new Map<string, number>();
+    for (const { what } of this.troubles) counts.set(what, (counts.get(what) ?? 0) + 1);
+    const lines = [
+      `${this.#made} connections (${this.#clients.size} open, ${this.replaced} replaced), ${this.replies} replies, ` +
+      `${this.bytes} bytes, ${this.excused} excused, ${this.troubles.length} troubles (seed ${this.#options.seed})`,
+      ...[...counts].map(([what, count]) => `  ${count} ${what}`),
+      ...this.troubles.slice(0, 10).map(({ what, client, detail }) => `  ${client}: ${what}: ${detail}`),
+    ];
+    const stuck = this.clients.filter(({ waitingMs }) => waitingMs > 2000);
+    for (const client of stuck.slice(0, 10)) lines.push(`  ${client.name} (port ${client.port}) waits for ${Math.round(client.waitingMs)} ms`);
+    return lines.join('\n');
+  }
+
+  #add(kind: Kind): void {
+    const { port, host = '127.0.0.1', paceMs = 20 } = this.#options;
+    const name = `client ${++this.#made}`;
+    const options = { port, host, kind, paceMs, random: this.#random.fork(), messages: this.#messages };
+    this.#clients.add(new LoadClient(name, options, {
+      trouble: (client, what, detail) => this.#trouble(client, what, detail),
+      answered: (client, bytes, latencyMs) => {
+        this.replies++;
+        this.bytes += bytes;
+        if (client.kind === 'prompt') this.latencies.add(latencyMs);
+      },
+      over: (client) => this.#over(client),
+    }));
+  }
+
+  #trouble(client: LoadClient, what: Trouble['what'], detail: string): void {
+    this.troubles.push({ what, client: client.name, detail });
+  }
+
+  #over(client: LoadClient): void {
+    this.#clients.delete(client);
+    if (client.excuse !== undefined) this.excused++;
+    if (this.#stopping) return;
+    if (client.kind !== 'half' || client.excuse !== undefined) this.replaced++;
+    this.#add(client.kind);
+  }
+}

@@ -1,0 +1,420 @@
+// The protocol of Lock without processes: seats and an arbiter on a network that delays as it likes and loses the dead.
+// Thousands of random runs; a failure names the run, which can be repeated.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { ProcessDied } from '../shared/multiprocessing/index.ts';
+import type { Death } from '../shared/multiprocessing/index.ts';
+import { LockArbiter } from '../shared/multiprocessing/lock-arbiter.ts';
+import type { FromArbiter, ToArbiter } from '../shared/multiprocessing/lock-arbiter.ts';
+import { LockSeat, SLICE_MS } from '../shared/multiprocessing/lock-seat.ts';
+import type { Waiter } from '../shared/multiprocessing/lock-seat.ts';
+import { isWithin } from '../shared/multiprocessing/router.ts';
+
+const MAKER = '5';
+/** The maker's parent, its child, two siblings, and a child of one of these: with it, the child dies. */
+const ADDRESSES = ['', MAKER, '5.1', '6', '7', '7.1'];
+const TASKS_A_PROCESS = 3;
+
+type TaskState = 'idle' | 'listening' | 'waiting' | 'holding';
+
+interface Task {
+  readonly of: Member;
+  state: TaskState;
+  attempt: boolean;
+  waiter: Waiter | undefined;
+}
+
+interface Member {
+  readonly address: string;
+  readonly seat: LockSeat;
+  readonly tasks: Task[];
+  /** To and from the arbiter, in order. */
+  readonly up: ToArbiter[];
+  readonly down: FromArbiter[];
+  /** What the process will do later: the next tick, the idle timer, the next turn of its event loop. */
+  readonly later: (() => void)[];
+  alive: boolean;
+}
+
+class Model {
+  readonly #random: () => number;
+  readonly #members: Member[];
+  readonly #arbiter: LockArbiter;
+  /** The deaths that the maker has not heard of yet. */
+  readonly #untold: Death[] = [];
+  /** Those who wait and were heard by the arbiter, in its order. */
+  #line: Task[] = [];
+  #now = 0;
+  #holder: Task | undefined;
+  /** A holder died, and nobody has held the lock since. */
+  #abandoned = false;
+  makerDied = false;
+  acquired = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.#arbiter = new LockArbiter(MAKER, (to, message) => this.#tell(to, message));
+    this.#members = ADDRESSES.map((address) => this.#member(address));
+  }
+
+  run(steps: number, maySpareMaker: boolean): void {
+    for (let i = 0; i < steps; i++) {
+      const events = this.#events(true);
+      this.#pick(events)();
+      if (this.#random() < 0.004) this.#crash(this.#pick(ADDRESSES.slice(maySpareMaker ? 2 : 1)));
+    }
+    // No more new wishes: everyone who waits must be served now, or learn that nobody can be.
+    for (let events = this.#events(false); events.length > 0; events = this.#events(false)) this.#pick(events)();
+    for (const { address, alive, tasks } of this.#members) {
+      for (const { state } of tasks) if (alive) assert.equal(state, 'idle', `a task of process '${address}'`);
+    }
+  }
+
+  #member(address: string): Member {
+    const atHome = address === MAKER;
+    const seat = new LockSeat(atHome);
+    const member: Member = { address, seat, tasks: [], up: [], down: [], later: [], alive: true };
+    for (let i = 0; i < TASKS_A_PROCESS; i++) {
+      member.tasks.push({ of: member, state: 'idle', attempt: false, waiter: undefined });
+    }
+    const later = (work: () => void): void => { member.later.push(work); };
+    seat.connect({
+      atHome,
+      now: () => this.#now,
+      soon: later,
+      nextTurn: later,
+      after: (_ms, work) => later(work),
+      tell: (message) => {
+        if (atHome) this.#hearAtArbiter(member, message);
+        else member.up.push(message);
+      },
+    });
+    return member;
+  }
+
+  /** All that may happen next. */
+  #events(mayAsk: boolean): (() => void)[] {
+    const events: (() => void)[] = mayAsk ? [() => { this.#now += this.#random() * 2; }] : [];
+    for (const member of this.#members) {
+      if (member.up.length > 0 && !this.makerDied) {
+        events.push(() => this.#hearAtArbiter(member, member.up.shift()!));
+      }
+      if (!member.alive) continue;
+      if (member.down.length > 0) events.push(() => member.seat.hear(member.down.shift()!));
+      for (const i of member.later.keys()) events.push(() => member.later.splice(i, 1)[0]!());
+      for (const task of member.tasks) this.#eventsOf(task, mayAsk, events);
+    }
+    for (const [i, death] of this.#untold.entries()) {
+      // The news comes after the last message from there.
+      if (this.#members.some(({ address, up }) => isWithin(address, death.address) && up.length > 0)) continue;
+      if (!this.makerDied) events.push(() => this.#arbiter.died(this.#untold.splice(i, 1)[0]!));
+    }
+    return events;
+  }
+
+  #eventsOf(task: Task, mayAsk: boolean, events: (() => void)[]): void {
+    switch (task.state) {
+      case 'idle':
+        if (mayAsk) events.push(() => this.#acquire(task));
+        break;
+      case 'listening':
+        events.push(() => {
+          if (task.of.seat.take()) this.#hold(task);
+          else this.#wait(task);
+        });
+        break;
+      case 'waiting':
+        if (mayAsk && this.#random() < 0.1) events.push(() => this.#giveUp(task));
+        break;
+      case 'holding':
+        events.push(() => this.#release(task));
+        break;
+    }
+  }
+
+  /** As lock.ts does. */
+  #acquire(task: Task): void {
+    const { seat } = task.of;
+    task.attempt = this.#random() < 0.2;
+    if (seat.take()) {
+      this.#hold(task);
+    } else if (task.attempt && seat.isInUseHere()) {
+      return;
+    } else if (seat.mustListen()) {
+      task.state = 'listening';
+    } else {
+      this.#wait(task);
+    }
+  }
+
+  #wait(task: Task): void {
+    task.state = 'waiting';
+    task.waiter = undefined;
+    const waiter = task.of.seat.wait(task.attempt, (got) => {
+      if (got) return this.#hold(task);
+      assert.ok(task.attempt, 'only an attempt is refused');
+      task.state = 'idle';
+      this.#leaveLine(task);
+    }, (error) => {
+      assert.ok(error instanceof ProcessDied && this.makerDied);
+      task.state = 'idle';
+    });
+    task.waiter = waiter;
+  }
+
+  #giveUp(task: Task): void {
+    task.of.seat.withdraw(task.waiter!);
+    task.state = 'idle';
+    this.#leaveLine(task);
+  }
+
+  #hold(task: Task): void {
+    assert.ok(this.#holder === undefined, 'one at a time');
+    const first = this.#line.find((other) => !other.attempt);
+    if (this.#line.includes(task) && !task.attempt) assert.ok(task === first, 'in the order of asking');
+    if (this.#abandoned) assert.ok(task.of.seat.abandonedBy, 'the next holder learns of the death');
+    this.#abandoned = false;
+    this.#leaveLine(task);
+    this.#holder = task;
+    task.state = 'holding';
+    this.acquired++;
+  }
+
+  #release(task: Task): void {
+    task.state = 'idle';
+    this.#holder = undefined;
+    assert.ok(task.of.seat.release());
+    // As a loop does, which comes before anything else.
+    if (this.#random() < 0.5) this.#acquire(task);
+  }
+
+  #leaveLine(task: Task): void {
+    this.#line = this.#line.filter((other) => other !== task);
+  }
+
+  #hearAtArbiter(from: Member, message: ToArbiter): void {
+    if (message.type === 'ask' && from.alive) {
+      const asker = from.tasks.find(({ state, waiter }) => state === 'waiting' && waiter?.id === message.id)
+        // The maker's own ask is heard before wait() has returned.
+        ?? from.tasks.find(({ state, waiter }) => state === 'waiting' && waiter === undefined);
+      if (asker !== undefined) this.#line.push(asker);
+    }
+    this.#arbiter.receive(from.address, message);
+  }
+
+  #tell(to: string, message: FromArbiter): void {
+    const member = this.#members.find(({ address }) => address === to)!;
+    if (to === MAKER) member.seat.hear(message);
+    else if (member.alive) member.down.push(message);
+    else this.#untold.push(deathOf(to)); // The router says so again.
+  }
+
+  /** A process dies, and all below it; what it sent last may be lost. */
+  #crash(at: string): void {
+    for (const member of this.#members) {
+      if (!isWithin(member.address, at) || !member.alive) continue;
+      member.alive = false;
+      member.up.splice(Math.floor(this.#random() * (member.up.length + 1)));
+      for (const task of member.tasks) {
+        this.#leaveLine(task);
+        if (this.#holder !== task) continue;
+        this.#holder = undefined;
+        this.#abandoned = true;
+      }
+    }
+    this.#untold.push(deathOf(at));
+    if (at !== MAKER) return;
+    this.makerDied = true;
+    for (const { address, alive, seat, down, later } of this.#members) {
+      // What was on its way may arrive before the news, and nothing after it.
+      if (alive && !isWithin(address, at)) later.push(() => {
+        down.length = 0;
+        seat.orphan(deathOf(at));
+      });
+    }
+  }
+
+  #pick<T>(of: readonly T[]): T {
+    return of[Math.floor(this.#random() * of.length)]!;
+  }
+}
+
+function deathOf(address: string): Death {
+  return { address, name: `Process-${address}`, pid: 1, exitCode: -9 };
+}
+
+/** Numbers from 0 to 1, the same for the same seed (Mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+function runMany(runs: number, maySpareMaker: boolean): void {
+  let acquired = 0;
+  const start = Number(process.env['LOCK_MODEL_FROM'] ?? 1);
+  for (let seed = start; seed < start + runs; seed++) {
+    const model = new Model(randomFrom(seed));
+    try {
+      model.run(400, maySpareMaker);
+    } catch (error) {
+      throw new Error(`run ${seed}: ${(error as Error).message}`, { cause: error });
+    }
+    acquired += model.acquired;
+  }
+  assert.ok(acquired > 10 * runs, `only ${acquired} times in ${runs} runs`);
+}
+
+describe('the protocol of a lock', () => {
+  test('excludes, serves in order and loses nobody, whatever is delayed and whoever dies', { timeout: 20_000 }, () => {
+    runMany(1500, true);
+  });
+
+  test('fails everyone who waits when the process that made it dies', { timeout: 20_000 }, () => {
+    runMany(500, false);
+  });
+});
+
+describe('a seat at a lock', () => {
+  interface Seated {
+    seat: LockSeat;
+    clock: { now: number };
+    sent: string[];
+    /** Lets the process's later work happen. */
+    turn(): void;
+  }
+
+  function seated(): Seated {
+    const clock = { now: 1000 };
+    const sent: string[] = [];
+    let later: (() => void)[] = [];
+    const seat = new LockSeat(false);
+    seat.connect({
+      atHome: false,
+      now: () => clock.now,
+      soon: (work) => later.push(work),
+      nextTurn: (work) => later.push(work),
+      after: () => {},
+      tell: ({ type }) => sent.push(type),
+    });
+    const turn = (): void => {
+      const works = later;
+      later = [];
+      for (const work of works) work();
+    };
+    return { seat, clock, sent, turn };
+  }
+
+  function takeAndRelease(seat: LockSeat): boolean {
+    return seat.take() && seat.release();
+  }
+
+  const grant = { type: 'grant', upTo: 0, recalled: false, abandonedBy: undefined } as const;
+
+  test('sends nothing for taking the lock again and again', () => {
+    const { seat, clock, sent, turn } = seated();
+    seat.hear(grant);
+    for (let i = 0; i < 1000; i++) {
+      assert.ok(takeAndRelease(seat));
+      clock.now += 0.5;
+      if (i % 3 === 0) turn();
+    }
+    assert.deepEqual(sent, []);
+  });
+
+  test('passes others over for no longer than its slice once it has heard of them', () => {
+    const { seat, clock, sent, turn } = seated();
+    seat.hear(grant);
+    seat.hear({ type: 'recall' });
+    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
+    assert.equal(takeAndRelease(seat), false);
+    assert.equal(seat.mustListen(), false);
+    turn();
+    assert.deepEqual(sent, ['return']);
+    seat.hear({ ...grant, recalled: true });
+    assert.ok(takeAndRelease(seat));
+    turn();
+    assert.deepEqual(sent, ['return', 'return'], 'a process that does not take it again keeps nobody waiting');
+  });
+
+  test('listens for others after its slice at the latest', () => {
+    const { seat, clock, turn } = seated();
+    seat.hear(grant);
+    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
+    assert.equal(takeAndRelease(seat), false);
+    assert.ok(seat.mustListen());
+    turn();
+    assert.ok(takeAndRelease(seat));
+  });
+
+  test('hears of the end of the process that made the lock while it holds it, and may finish', () => {
+    const { seat, sent } = seated();
+    seat.hear(grant);
+    assert.ok(seat.take());
+    let failed: Error | undefined;
+    seat.wait(false, () => assert.fail(), (error) => { failed = error; });
+    seat.orphan(deathOf(MAKER));
+    assert.ok(failed instanceof ProcessDied);
+    assert.ok(seat.release());
+    assert.equal(seat.release(), false);
+    assert.equal(seat.take(), false);
+    assert.deepEqual(sent, []);
+  });
+});
+
+describe('the arbiter of a lock', () => {
+  interface Seen { to: string; message: FromArbiter }
+
+  function arbiter(): { told: () => Seen[]; receive: LockArbiter['receive'] } {
+    let seen: Seen[] = [];
+    const made = new LockArbiter(MAKER, (to, message) => seen.push({ to, message }));
+    const told = (): Seen[] => {
+      const all = seen;
+      seen = [];
+      return all;
+    };
+    return { told, receive: (from, message) => made.receive(from, message) };
+  }
+
+  test('recalls once, and says with the grant when others wait already', () => {
+    const { told, receive } = arbiter();
+    receive('1', { type: 'ask', id: 1, attempt: false });
+    receive('2', { type: 'ask', id: 1, attempt: false });
+    receive('1', { type: 'ask', id: 2, attempt: false });
+    assert.deepEqual(told(), [{ to: MAKER, message: { type: 'recall' } }]);
+    const grant = { type: 'grant', abandonedBy: undefined };
+    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 1, recalled: true } }]);
+    receive('1', { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), [{ to: '2', message: { ...grant, upTo: 1, recalled: true } }]);
+    receive('2', { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 2, recalled: false } }]);
+    receive('1', { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), []);
+  });
+
+  test('gives all who follow each other from one seat their turn at once', () => {
+    const { told, receive } = arbiter();
+    for (const id of [1, 2, 3]) receive('1', { type: 'ask', id, attempt: false });
+    receive('1', { type: 'withdraw', id: 2 });
+    told();
+    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), [{ to: '1', message: { type: 'grant', upTo: 3, recalled: false, abandonedBy: undefined } }]);
+  });
+
+  test('recalls nothing for an attempt', () => {
+    const { told, receive } = arbiter();
+    receive('1', { type: 'ask', id: 1, attempt: true });
+    assert.deepEqual(told(), [{ to: MAKER, message: { type: 'attempt' } }]);
+    receive('2', { type: 'ask', id: 1, attempt: true });
+    assert.deepEqual(told(), [{ to: '2', message: { type: 'refuse', id: 1 } }]);
+    receive(MAKER, { type: 'busy' });
+    assert.deepEqual(told(), [{ to: '1', message: { type: 'refuse', id: 1 } }]);
+    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    assert.deepEqual(told(), []);
+  });
+});

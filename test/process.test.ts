@@ -1,0 +1,366 @@
+// Process: starting, ending, failing, and what travels over the channel between parent and child.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { once } from 'node:events';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { activeChildren, currentProcess, NotCloneable, Process, WrongUse } from '../shared/multiprocessing/index.ts';
+import * as work from './fixtures/process-work.ts';
+import { DEADLINE, isRunning, startProcess, startProgram, untilGone } from './helpers/processes.ts';
+
+const module = new URL('./fixtures/process-work.ts', import.meta.url);
+
+/** How a target ended, once it has. */
+async function endOf(process: Process<never[]>): Promise<{ exitCode: number | null; error: Error | undefined }> {
+  assert.equal(await process.join(), true);
+  return { exitCode: process.exitCode, error: process.error };
+}
+
+describe('a process', { concurrency: 4 }, () => {
+  test('runs its target with its arguments, and both sides know who it is', DEADLINE, async (t) => {
+    const args: Parameters<typeof work.introduce> = [7, 'ß', new Map([['then', new Date(0)]]), Buffer.from('é'), undefined];
+    const { process, mail } = startProcess(t, { module, target: work.introduce, args, name: 'Ada', daemon: true });
+    assert.deepEqual(await mail.next(), { name: 'Ada', pid: process.pid, daemon: true, args, pidOfSystem: process.pid });
+    assert.ok(process.isAlive());
+    assert.equal(process.exitCode, null);
+    assert.equal(await process.join(1), false);
+    assert.ok(activeChildren().includes(process));
+    process.channel.post('go on');
+    assert.equal(await process.join(60_000), true);
+    assert.equal(process.isAlive(), false);
+    assert.equal(process.exitCode, 0);
+    assert.equal(process.error, undefined);
+    assert.equal(await process.join(0), true, 'joining again is allowed');
+    assert.ok(!activeChildren().includes(process));
+    process.terminate();
+    process.kill();
+  });
+
+  test('takes a large argument whole', DEADLINE, async (t) => {
+    const bytes = new Uint8Array(20 << 20).fill(3);
+    const { mail } = startProcess(t, { module, target: work.byteSum, args: [bytes] });
+    bytes.fill(4); // Too late to matter.
+    assert.deepEqual(await mail.next(), { length: 20 << 20, sum: 3 * (20 << 20) });
+  });
+
+  test('is ended by terminate and by kill, even when it is busy, and tells the signal', DEADLINE, async (t) => {
+    const asked = startProcess(t, { module, target: work.busy, args: [] });
+    const killed = startProcess(t, { module, target: work.idle, args: [] });
+    await Promise.all([asked.mail.next(), killed.mail.next()]);
+    asked.process.terminate();
+    killed.process.kill();
+    assert.deepEqual(await endOf(asked.process), { exitCode: -15, error: undefined });
+    assert.deepEqual(await endOf(killed.process), { exitCode: -9, error: undefined });
+  });
+
+  test('has the exit code that its target chose', DEADLINE, async (t) => {
+    const exits = startProcess(t, { module, target: work.exits, args: [3] });
+    const sets = startProcess(t, { module, target: work.setsExitCode, args: [5] });
+    assert.deepEqual(await endOf(exits.process), { exitCode: 3, error: undefined });
+    assert.deepEqual(await endOf(sets.process), { exitCode: 5, error: undefined });
+  });
+
+  test('hands over what its target threw: name, code, cause and its own stack', DEADLINE, async (t) => {
+    const { process } = startProcess(t, { module, target: work.throwsOdd, args: [], name: 'Eve' });
+    const { exitCode, error } = await endOf(process);
+    assert.equal(exitCode, 1);
+    assert.equal(error?.name, 'OddError');
+    assert.equal(error.message, 'seven is odd');
+    assert.equal((error as { code?: unknown }).code, 'ERR_ODD');
+    assert.match(error.stack!, /throwsOdd.*process-work\.ts/s);
+    assert.match(error.stack!, new RegExp(`in Eve \\(pid ${process.pid}\\)`));
+    assert.ok(error.cause instanceof Error);
+    assert.equal(error.cause.name, 'RangeError');
+    assert.equal(error.cause.cause, 7);
+  });
+
+  test('hands over all errors of an AggregateError, and what is no Error as text', DEADLINE, async (t) => {
+    const many = startProcess(t, { module, target: work.throwsMany, args: [] });
+    const text = startProcess(t, { module, target: work.throwsText, args: [] });
+    const aggregate = (await endOf(many.process)).error;
+    assert.ok(aggregate instanceof AggregateError);
+    assert.deepEqual(aggregate.errors.map(({ message }: Error) => message), ['first', 'second']);
+    assert.match((await endOf(text.process)).error!.message, /no Error was thrown: 'just text'/);
+  });
+
+  test('hands over what was thrown where nobody awaits it', DEADLINE, async (t) => {
+    const timer = startProcess(t, { module, target: work.throwsLater, args: [] });
+    const promise = startProcess(t, { module, target: work.rejectsUnheard, args: [] });
+    for (const [{ process }, message] of [[timer, 'thrown by a timer'], [promise, 'nobody awaits this']] as const) {
+      const { exitCode, error } = await endOf(process);
+      assert.deepEqual([exitCode, error?.name, error?.message], [1, 'OddError', message]);
+    }
+  });
+
+  test('has not failed when it handles such an error itself', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.survives, args: [] });
+    assert.equal(await mail.next(), 'handled');
+    process.channel.post('go on');
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
+  });
+
+  test('says that its module does not export the target, or cannot be imported', DEADLINE, async (t) => {
+    const directory = mkdtempSync(join(tmpdir(), 'echopool-'));
+    t.after(() => rmSync(directory, { recursive: true }));
+    const broken = join(directory, 'broken.mjs');
+    writeFileSync(broken, 'export function broken( {');
+    const hidden = function hidden(): void {};
+    const processes = [
+      startProcess(t, { module, target: hidden, args: [] }),
+      startProcess(t, { module: join(directory, 'missing.mjs'), target: work.nothing, args: [] }),
+      startProcess(t, { module: broken, target: work.nothing, args: [] }),
+    ];
+    const [unexported, missing, unparsed] = await Promise.all(processes.map(({ process }) => endOf(process)));
+    assert.deepEqual([unexported!.exitCode, missing!.exitCode, unparsed!.exitCode], [1, 1, 1]);
+    assert.match(unexported!.error!.message, /process-work\.ts does not export a function 'hidden'/);
+    assert.match(missing!.error!.message, /missing\.mjs cannot be imported: /);
+    assert.match(unparsed!.error!.message, /broken\.mjs cannot be imported: /);
+    assert.equal((unparsed!.error!.cause as Error).name, 'SyntaxError');
+  });
+
+  test('refuses wrong use in a sentence', DEADLINE, async (t) => {
+    const wrong = { name: 'WrongUse', code: 'ERR_WRONG_USE' };
+    assert.throws(() => new Process({ module, target: (() => () => {})(), args: [] }), { ...wrong, message: /exported function/ });
+    assert.throws(() => new Process({ module: './a.ts', target: work.nothing, args: [] }), { ...wrong, message: /'\.\/a\.ts'/ });
+    const unstarted = new Process({ module, target: work.nothing, args: [] });
+    await assert.rejects(unstarted.join(), { ...wrong, message: `${unstarted.name} cannot be joined before start()` });
+    assert.throws(() => unstarted.terminate(), wrong);
+    assert.throws(() => unstarted.kill(), wrong);
+    assert.throws(() => unstarted.channel, wrong);
+    assert.equal(unstarted.pid, undefined);
+    assert.equal(unstarted.isAlive(), false);
+    const { process } = startProcess(t, { module, target: work.nothing, args: [] });
+    await assert.rejects(process.join(NaN), WrongUse);
+    assert.throws(() => process.start(), { ...wrong, message: `${process.name} cannot be started twice` });
+    await process.join(Infinity);
+    assert.throws(() => process.start(), wrong, 'not when it has ended either');
+  });
+
+  test('names the argument that cannot be sent, and can be tried again', DEADLINE, async () => {
+    const args = [1, 'two', { deep: [() => 3] }];
+    const process = new Process({ module, target: work.nothing as (...args: unknown[]) => void, args, name: 'Bob' });
+    for (const attempt of [1, 2]) {
+      assert.throws(() => process.start(), (error: Error) => {
+        assert.ok(error instanceof NotCloneable, `attempt ${attempt}`);
+        assert.match(error.message, /argument 3 of Bob cannot be sent.*could not be cloned/);
+        assert.ok(error.cause instanceof Error);
+        return true;
+      });
+    }
+    assert.equal(process.isAlive(), false);
+  });
+
+  test('that cannot be forked has ended, with the reason', DEADLINE, async () => {
+    // The system refuses in two ways: at once, and by an event. Neither may stop the other children.
+    const refused = (spoil: () => void, restore: () => void): Process => {
+      const refusedOne = new Process({ module, target: work.nothing, args: [] });
+      spoil();
+      try {
+        refusedOne.start();
+      } finally {
+        restore();
+      }
+      refusedOne.channel.post('nobody hears this');
+      return refusedOne as Process;
+    };
+    const { execPath } = process;
+    const missing = refused(() => { process.execPath = '/nowhere/node'; }, () => { process.execPath = execPath; });
+    const tooBig = refused(() => { process.env['HUGE'] = 'x'.repeat(1 << 18); }, () => { delete process.env['HUGE']; });
+    for (const [child, reason] of [[missing, /ENOENT/], [tooBig, /E2BIG/]] as const) {
+      await child.channel.flushed();
+      const { exitCode, error } = await endOf(child);
+      assert.equal(exitCode, 1);
+      assert.match(error!.message, new RegExp(`${child.name} could not be forked: .*${reason.source}`));
+      assert.equal(child.pid, undefined);
+      assert.equal(child.isAlive(), false);
+      child.kill();
+    }
+  });
+
+  test('that cannot be forked for want of file descriptors has ended, too', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['has-no-files'], 'ulimit -n 64');
+    const { wasAlive, joined, exitCode, pid, error } = JSON.parse((await program.line())!) as Record<string, unknown>;
+    assert.deepEqual([wasAlive, joined, exitCode, pid], [true, true, 1, undefined]);
+    assert.match(error as string, /EMFILE/);
+    assert.equal(await program.ended, 0);
+  });
+});
+
+describe('the end of a program', { concurrency: 2 }, () => {
+  interface Member { name: string; pid: number }
+
+  for (const [way, code] of [['return', 0], ['exit', 7], ['throw', 1]] as const) {
+    test(`by ${way} ends its children and theirs, busy daemons too`, DEADLINE, async (t) => {
+      const program = startProgram(t, 'process-root.ts', ['family', way, 'busy']);
+      const members = JSON.parse((await program.line())!) as Member[];
+      assert.equal(await program.ended, code);
+      await untilGone(...members.map(({ pid }) => pid));
+      assert.deepEqual(members.map(({ name }) => name), ['Process-1', 'Process-2', 'Process-2:1', 'Process-3']);
+    });
+  }
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    test(`by ${signal} ends its children and theirs`, DEADLINE, async (t) => {
+      const program = startProgram(t, 'process-root.ts', ['family', 'wait', 'idle']);
+      const members = JSON.parse((await program.line())!) as Member[];
+      program.child.kill(signal);
+      assert.equal(await program.ended, signal);
+      await untilGone(...members.map(({ pid }) => pid));
+    });
+  }
+
+  test('waits for a child that is no daemon', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['waits']);
+    assert.equal(await program.line(), '"main ends"');
+    assert.deepEqual(JSON.parse((await program.line())!), { exitCodeOfChild: 0 });
+    assert.equal(await program.ended, 0);
+  });
+
+  test('waits while a join or an acquire is pending, though only a daemon is left', DEADLINE, async (t) => {
+    const joins = startProgram(t, 'process-root.ts', ['joins-daemon']);
+    const acquires = startProgram(t, 'process-root.ts', ['acquires-from-daemon']);
+    assert.deepEqual(JSON.parse((await joins.line())!), { joined: true });
+    assert.deepEqual(JSON.parse((await acquires.line())!), { acquired: true });
+    assert.deepEqual([await joins.ended, await acquires.ended], [0, 0]);
+  });
+});
+
+describe('the end of a process in the middle', { concurrency: 4 }, () => {
+  test('by SIGKILL ends its children', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.startsChildren, args: [2, false], name: 'Middle' });
+    const children = await mail.next() as { name: string; pid: number }[];
+    assert.deepEqual(children.map(({ name }) => name), ['Middle:1', 'Middle:2']);
+    assert.ok(children.every(({ pid }) => isRunning(pid)));
+    process.kill();
+    await untilGone(...children.map(({ pid }) => pid));
+  });
+
+  test('by itself ends its daemons', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.startsChildren, args: [1, true] });
+    const children = await mail.next() as { pid: number }[];
+    process.channel.post('end');
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
+    await untilGone(...children.map(({ pid }) => pid));
+  });
+
+  test('waits for its children that are no daemons', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.leavesChildRunning, args: [] });
+    assert.equal(await mail.next(), 'target ends');
+    process.channel.post('go on');
+    assert.equal(await mail.next(), 'child ended');
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
+  });
+});
+
+describe('a channel', { concurrency: 4 }, () => {
+  test('delivers what was posted right before process.exit()', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.postsAndExits, args: [1000] });
+    await process.join();
+    assert.equal(process.exitCode, 4);
+    for (let i = 0; i < 1000; i++) assert.equal(await mail.next(), i);
+  });
+
+  test('delivers all that was posted before the target ended, however much, before join() is true', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.postsMuch, args: [40, 100_000] });
+    await process.join();
+    assert.equal(mail.waiting, 40);
+    for (let i = 0; i < 40; i++) assert.equal((await mail.next() as { i: number }).i, i);
+  });
+
+  test('keeps the order, and what came before anybody listened', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.echoMessages, args: [] });
+    const sent: unknown[] = [];
+    const mutable = { count: 0, list: [0] };
+    for (let i = 0; i < 2000; i++) {
+      process.channel.post(i);
+      sent.push(i);
+    }
+    process.channel.post(mutable);
+    sent.push({ count: 0, list: [0] });
+    mutable.count = 1; // Too late to matter.
+    mutable.list.push(1);
+    process.channel.post(new Set(['set']));
+    process.channel.post('end');
+    assert.deepEqual(await mail.next(), [...sent, new Set(['set']), 'end']);
+  });
+
+  test('refuses what cannot be sent, and loses nothing beside it', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.echoMessages, args: [] });
+    process.channel.post('before');
+    assert.throws(() => process.channel.post({ work: () => {} }), /the message cannot be sent to another process/);
+    await assert.rejects(process.channel.sendSocket(Symbol('s'), connect({ port: 1, lookup: () => {} })), NotCloneable);
+    process.channel.post('end');
+    assert.deepEqual(await mail.next(), ['before', 'end']);
+  });
+
+  test('loses nothing when a listener throws', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.throwsWhileListening, args: [] });
+    assert.equal(await mail.next(), 'ready');
+    for (const message of [1, 2, 3, 4, 'end']) process.channel.post(message);
+    assert.deepEqual(await mail.next(), { got: [1, 2, 3, 4, 'end'], errors: ['no threes'] });
+  });
+
+  test('sends sockets in the order of the messages, and the sender keeps its copy', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.greetOverSockets, args: [] });
+    const { client, accepted } = await connection(t);
+    process.channel.post('first');
+    await process.channel.sendSocket({ greeting: 'hello' }, accepted);
+    process.channel.post('third');
+    assert.deepEqual(await mail.next(), { heard: 'first' });
+    assert.deepEqual(await mail.next(), { accepted: true });
+    assert.deepEqual(await mail.next(), { heard: 'third' });
+    client.write('Ada');
+    assert.equal(String((await once(client, 'data'))[0]), 'hello Ada');
+    process.kill();
+    await process.join();
+    assert.equal(accepted.destroyed, false);
+    accepted.write('still here');
+    assert.equal(String((await once(client, 'data'))[0]), 'still here');
+  });
+
+  test('sends the message alone when the socket is destroyed already', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.greetOverSockets, args: [] });
+    const { accepted } = await connection(t);
+    accepted.destroy();
+    await process.channel.sendSocket({ greeting: 'hello' }, accepted);
+    assert.deepEqual(await mail.next(), { accepted: false });
+  });
+
+  test('settles what was under way when the child dies with a socket on its way to it', DEADLINE, async (t) => {
+    const { process, mail } = startProcess(t, { module, target: work.busyOnWord, args: [] });
+    await mail.next();
+    process.channel.post('be busy');
+    await process.channel.flushed();
+    const sockets = await Promise.all([connection(t), connection(t)]);
+    const sent = sockets.map(({ accepted }) => process.channel.sendSocket('yours', accepted));
+    process.channel.post('behind them');
+    const flushed = process.channel.flushed();
+    process.kill();
+    await Promise.all([...sent, flushed, process.join()]);
+    process.channel.post('too late');
+    await process.channel.flushed();
+    assert.equal(process.exitCode, -9);
+  });
+});
+
+test('the program that was started by hand is the MainProcess', () => {
+  const { name, pid, daemon, parent } = currentProcess();
+  assert.deepEqual([name, pid, daemon, parent], ['MainProcess', process.pid, false, undefined]);
+});
+
+/** Both ends of a TCP connection; the accepted one is paused. */
+async function connection(t: { after(work: () => void): void }): Promise<{ client: Socket; accepted: Socket }> {
+  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const [[accepted]] = await Promise.all([once(server, 'connection') as Promise<[Socket]>, once(client, 'connect')]);
+  t.after(() => {
+    client.destroy();
+    accepted.destroy();
+    server.close();
+  });
+  return { client, accepted };
+}

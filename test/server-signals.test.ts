@@ -1,0 +1,190 @@
+// What the server does when it is told to stop, and when it is not asked.
+import assert from 'node:assert/strict';
+import { createConnection } from 'node:net';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { startTestServer, TestServer } from './helpers/server.ts';
+import { untilGone } from './helpers/processes.ts';
+import { connectClient, fillUp, fillUpReply } from './helpers/test-client.ts';
+import type { TestClient } from './helpers/test-client.ts';
+
+/** In a process group of its own, as a shell with job control and systemd would start it. */
+const OWN_GROUP = { command: ['setsid', process.execPath] };
+const SUMMARY = /served (\d+) connections, (\d+) messages, (\d+) bytes in, (\d+) bytes out; (\d+) refused, (\d+) cut off\n$/;
+
+/** A client that reads nothing of a long reply: a stop has to wait for it, up to the grace. */
+async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; sent: number }> {
+  const stuck = await connectClient(server.port, { paused: true });
+  await using other = await connectClient(server.port);
+  return { stuck, sent: await fillUp(stuck, other) };
+}
+
+async function refused(port: number): Promise<string> {
+  const socket = createConnection({ port, host: '127.0.0.1' });
+  const [error] = await once(socket, 'error') as [NodeJS.ErrnoException];
+  return error.code ?? error.message;
+}
+
+describe('a stop', { concurrency: true }, () => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    test(`by ${signal} answers what was received, ends each connection with a FIN, sums up and exits with 0`, async () => {
+      await using server = await startTestServer();
+      const workers = server.workers();
+      const [silent, talking, half] = [
+        await connectClient(server.port), await connectClient(server.port), await connectClient(server.port),
+      ] as const;
+      assert.equal(await talking.ask('before'), 'BEFORE');
+      assert.equal(await half.ask('half'), 'HALF');
+      talking.send('last words');
+      half.send(Buffer.from('ß').subarray(0, 1));
+      server.signal(signal);
+      assert.equal((await talking.readToEnd()).toString(), 'LAST WORDS');
+      assert.deepEqual([...await half.readToEnd()], [0xc3], 'the half of a character that was held');
+      assert.equal((await silent.readToEnd()).length, 0);
+      assert.deepEqual(await Promise.all([silent.fate, talking.fate, half.fate]), ['FIN', 'FIN', 'FIN']);
+      assert.deepEqual(await server.exit(), { code: 0, signal: null });
+      assert.deepEqual(SUMMARY.exec(server.stdout)?.slice(1), ['3', '4', '21', '21', '0', '0']);
+      assert.equal(server.stderr, '');
+      await untilGone(...workers);
+    });
+  }
+
+  test('under load gives every client the upper case of a beginning of what it sent, and a FIN', async () => {
+    await using server = await startTestServer(['--log', 'none']);
+    const clients = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
+    for (const client of clients) {
+      const pump = (): void => {
+        // Until the FIN has come; the first answer to it is our own.
+        if (client.socket.writable) setImmediate(pump);
+        client.send('abcdefghijklmnopqrstuvwxyz');
+      };
+      client.socket.once('end', () => client.end());
+      pump();
+    }
+    for (const client of clients) assert.equal((await client.read(260)).toString(), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ'.repeat(10));
+    server.signal('SIGTERM');
+    for (const client of clients) {
+      const rest = await client.readToEnd();
+      assert.ok(rest.every((byte, at) => byte === 'A'.charCodeAt(0) + at % 26));
+    }
+    for (const client of clients) await client[Symbol.asyncDispose]();
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.equal(SUMMARY.exec(server.stdout)?.[6], '0');
+  });
+
+  test('lets nobody in, lets a slow client finish, and takes two signals of one Ctrl-C for one', async () => {
+    await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);
+    const { stuck, sent } = await connectStuck(server);
+    // As under `npm start`: one from the terminal, one passed on by npm.
+    server.signal('SIGINT');
+    server.signal('SIGINT');
+    await server.printed(/stopping: 1 connection to end/);
+    server.signal('SIGINT');
+    assert.equal(await refused(server.port), 'ECONNREFUSED');
+    stuck.socket.resume();
+    const reply = await stuck.readToEnd();
+    assert.ok(reply.length > 0 && reply.length <= sent);
+    assert.ok(reply.equals(fillUpReply(reply.length)));
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.match(server.stdout, SUMMARY);
+  });
+
+  test('is over at once after a second signal', async () => {
+    await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);
+    const { stuck } = await connectStuck(server);
+    const workers = server.workers();
+    server.signal('SIGINT');
+    await server.printed(/stopping/);
+    // Whenever the first is long enough ago, one more of these is the second.
+    const again = setInterval(() => server.signal('SIGINT'), 150);
+    try {
+      assert.deepEqual(await server.exit(), { code: 130, signal: null });
+    } finally {
+      clearInterval(again);
+    }
+    await untilGone(...workers);
+    await stuck[Symbol.asyncDispose]();
+  });
+
+  test('is over after --grace, with clients that do not read cut off and counted', async () => {
+    await using server = await startTestServer(['--grace', '0.3', '--workers', '1', '--log', 'connections']);
+    const { stuck } = await connectStuck(server);
+    const workers = server.workers();
+    const began = performance.now();
+    assert.equal(await server.stop(), 0);
+    assert.ok(performance.now() - began >= 300, 'the grace was not granted');
+    assert.match(server.stdout, /the grace of 300 ms is over: 1 /);
+    assert.equal(SUMMARY.exec(server.stdout)?.[6], '1');
+    await untilGone(...workers);
+    // Not a FIN, which would say that this was the whole reply.
+    stuck.socket.resume();
+    assert.equal(await stuck.fate, 'ECONNRESET');
+  });
+
+  test('does not wait out the grace for a client that goes on sending after the FIN', async () => {
+    await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'none']);
+    const client = await connectClient(server.port, { allowHalfOpen: true });
+    const flood = setInterval(() => client.send('more'), 1);
+    try {
+      assert.equal(await client.readText('MORE'), 'MORE');
+      assert.equal(await server.stop(), 0);
+    } finally {
+      clearInterval(flood);
+    }
+    await client[Symbol.asyncDispose]();
+  });
+
+  test('answers as well when the whole process group is told', async () => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      await using server = await startTestServer([], OWN_GROUP);
+      const client = await connectClient(server.port);
+      assert.equal(await client.ask('before'), 'BEFORE');
+      client.send('last words');
+      process.kill(-server.process.pid!, signal);
+      assert.equal((await client.readToEnd()).toString(), 'LAST WORDS');
+      assert.deepEqual(await server.exit(), { code: 0, signal: null });
+      assert.equal(SUMMARY.exec(server.stdout)?.[6], '0');
+    }
+  });
+
+  test('is possible while the workers start', async () => {
+    await using server = new TestServer(['--port', '0'], OWN_GROUP);
+    const workers = await server.when(() => {
+      const some = server.workers();
+      return some.length > 0 ? some : undefined;
+    }, 'worker');
+    process.kill(-server.process.pid!, 'SIGINT');
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.doesNotMatch(server.stdout, /listening on/);
+    assert.equal(server.stderr, '');
+    await untilGone(...workers);
+  });
+});
+
+test('SIGHUP replaces every worker, and a client stays connected', async () => {
+  await using server = await startTestServer();
+  await using client = await connectClient(server.port);
+  assert.equal(await client.ask('before'), 'BEFORE');
+  const before = server.workers();
+  server.signal('SIGHUP');
+  await server.printed(/the reload is done/);
+  assert.equal(await client.ask('after'), 'AFTER');
+  const now = server.workers();
+  assert.equal(now.length, before.length);
+  assert.deepEqual(now.filter((pid) => before.includes(pid)), []);
+  await untilGone(...before);
+});
+
+test('workers end when the master is killed, busy or not, and their clients are cut off', async () => {
+  await using server = await startTestServer(['--log', 'none']);
+  const clients = await Promise.all([1, 2, 3, 4].map(() => connectClient(server.port)));
+  for (const client of clients) assert.equal(await client.ask('hi'), 'HI');
+  const { stuck } = await connectStuck(server);
+  const workers = server.workers();
+  assert.notEqual(workers.length, 0);
+  server.signal('SIGKILL');
+  assert.equal((await server.exit()).signal, 'SIGKILL');
+  await untilGone(...workers);
+  stuck.socket.resume();
+  for (const client of [...clients, stuck]) await client.fate;
+});
