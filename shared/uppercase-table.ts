@@ -21,15 +21,15 @@ export function flipOf(codePoint: number): Flip {
   return (blocks[codePoint >> 12] ?? learn(codePoint >> 12))[codePoint & 0xfff]!;
 }
 
-/** Set in the flip of a pair of bytes that do not tell. A flip of ASCII or of two bytes never has this bit. */
+/** Stands in place of a pair's flip when two bytes do not tell. It is a bit that no such flip has. */
 export const LOOK_CLOSER = 0x40;
 
 /**
- * The flips of any two bytes in a row, for a first byte of a character and the byte after it; 0 for any other pair, as
- * the second half of a character is no business of the byte after. So ASCII and characters of two bytes are done
- * (ß to SS too), as are the many longer ones where nothing near has an upper case; the others say `LOOK_CLOSER`, and
- * so do blocks not learnt yet. Pair and flip are little-endian numbers; the index is the low 14 bits of the pair, as
- * the other two bits of a second byte never differ.
+ * The flips of pairs of neighbouring bytes: what becomes of the character that begins at the first of them, or 0 if
+ * none begins there. ASCII and two-byte characters need no more than that (ß has it too, to SS). For longer ones it is
+ * 0 if none that begins with this pair has an upper case, as in CJK or emoji, and otherwise `LOOK_CLOSER`, as it is for
+ * blocks not learnt yet. Pairs and flips are little-endian numbers, and the index is the pair's low 14 bits: the other
+ * two bits of a second byte are always the same, and after ASCII it does not matter.
  */
 export const pairFlips = new Uint16Array(1 << 14);
 for (let second = 0; second < 64; second++) {
