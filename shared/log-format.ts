@@ -14,31 +14,29 @@ export interface LineFormat {
 
 /** `12:34:56.789 worker 1  127.0.0.1:53122  5 bytes  "hello"`, in local time. */
 export class PrettyFormat implements LineFormat {
-  readonly #time: () => string;
-  readonly #who: string;
-  readonly #color: boolean;
+  readonly #start: () => string;
+  readonly #warning: string;
 
   constructor(who: Who, color: boolean, now: () => number) {
     const name = (who === 'master' ? who : `worker ${who}`).padEnd('worker 1'.length);
-    this.#time = cached(now, localTime);
-    this.#who = `${color ? paintWho(who, name) : name}  `;
-    this.#color = color;
+    const shown = color ? paintWho(who, name) : name;
+    this.#start = cached(now, (time) => `${localTime(time)} ${shown}  `);
+    this.#warning = color ? paintWarning('warning:') : 'warning:';
   }
 
   message(peer: string, bytes: Buffer): string {
     const { text, cut } = previewOf(bytes);
     const quoted = text.includes('"') ? text.replaceAll('"', '\\"') : text;
     const size = counted(bytes.length, 'byte');
-    return `${this.#time()} ${this.#who}${escapeHidden(peer)}  ${size}  "${quoted}"${cut ? '...' : ''}`;
+    return `${this.#start()}${escapeHidden(peer)}  ${size}  "${quoted}"${cut ? '...' : ''}`;
   }
 
   connection(_event: string, peer: string, text: string): string {
-    return `${this.#time()} ${this.#who}${escapeHidden(peer)}  ${escapeHidden(text)}`;
+    return `${this.#start()}${escapeHidden(peer)}  ${escapeHidden(text)}`;
   }
 
   notice(level: LineLevel, _event: string, text: string): string {
-    const warning = this.#color ? paintWarning('warning:') : 'warning:';
-    return `${this.#time()} ${this.#who}${level === 'warn' ? `${warning} ` : ''}${escapeHidden(text)}`;
+    return `${this.#start()}${level === 'warn' ? `${this.#warning} ` : ''}${escapeHidden(text)}`;
   }
 }
 
@@ -82,7 +80,7 @@ function members(fields: object): string {
   return inside === '' ? '' : `,${inside}`;
 }
 
-/** The time as text, made anew only when the clock has moved: at full speed there are 50 lines in a millisecond. */
+/** What depends on the time, made anew only when the clock has moved: at full speed a millisecond has 50 lines. */
 function cached(now: () => number, format: (time: number) => string): () => string {
   let time = NaN;
   let text = '';

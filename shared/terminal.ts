@@ -19,15 +19,23 @@ export interface TerminalOptions {
   fd?: number;
   /** One lock for all processes that write to the same terminal. */
   lock: TerminalLock;
-  /** How many bytes may pile up before blocks are dropped. Default: 1 MiB. */
+  /** How many bytes may pile up before blocks are dropped. Default: 4 MiB. */
   limit?: number;
   /** The line that tells how many lines were dropped. Default: `N lines dropped`. */
   droppedLine?: (count: number) => string;
 }
 
-const DEFAULT_LIMIT = 1024 * 1024;
-/** At least this long from one hold of the lock to the next, in milliseconds: a hold costs far more than a line. */
+/** Most of a second at 50,000 lines a second: a machine with too much to do can stand still for longer than a tenth. */
+const DEFAULT_LIMIT = 4 * 1024 * 1024;
+/**
+ * At least this long from one hold of the lock to the next, in milliseconds. A hold that others contend for costs a
+ * millisecond of processor time, as much as two thousand lines; and half of it is how long a line waits when it is busy.
+ */
 const PACE_MS = 40;
+/** How large the memory for blocks is at first, in bytes. It doubles as needed, and is new for each batch. */
+const FIRST_CAPACITY = 16 * 1024;
+/** The most bytes that one UTF-16 code unit takes in UTF-8. */
+const MOST_BYTES = 3;
 /** How long to wait before a full disk is tried again, in milliseconds. */
 const FULL_DISK_WAIT_MS = 1000;
 /** The lock is asked for again after this long, in milliseconds: to wait for it keeps the process alive. */
@@ -36,6 +44,7 @@ const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
 /** How long close() waits for a write that ought to return at once, in milliseconds. */
 const LAST_WRITE_MS = 100;
 const NEWLINE = 10;
+const NOTHING = Buffer.alloc(0);
 
 interface Waiter {
   /** The number of the batch with which all that it waits for is written. */
@@ -50,8 +59,8 @@ export class Terminal {
   readonly #droppedLine: (count: number) => string;
   #state: 'open' | 'gone' | 'closed' = 'open';
 
-  /** What was accepted and is not in a batch yet: a string, because V8 makes appending cheap. */
-  #queue = '';
+  /** What was accepted and is not in a batch yet: the first bytes of this. Strings would cost the garbage collector. */
+  #queue = NOTHING;
   #queuedBytes = 0;
   /** What is being written: taken out of the queue, not freed before all of it is written. */
   #batchBytes = 0;
@@ -95,20 +104,15 @@ export class Terminal {
    *   the terminal is gone or closed.
    */
   print(block: string): boolean {
-    const text = block.charCodeAt(block.length - 1) === NEWLINE ? block : `${block}\n`;
-    if (this.#state !== 'open') {
-      this.#dropped += countLines(text);
-      return false;
+    if (this.#state === 'open') {
+      this.#running ??= this.#run();
+      if (this.#hasRoomFor(block)) {
+        this.#append(block);
+        return true;
+      }
     }
-    this.#running ??= this.#run();
-    const size = Buffer.byteLength(text);
-    if (this.#missed > 0 || this.pending + size > this.#limit) {
-      this.#drop(countLines(text));
-      return false;
-    }
-    this.#queue += text;
-    this.#queuedBytes += size;
-    return true;
+    this.#drop(block);
+    return false;
   }
 
   /**
@@ -174,7 +178,34 @@ export class Terminal {
   }
 
   #hasWork(): boolean {
-    return this.#queue !== '' || this.#untold > 0;
+    return this.#queuedBytes > 0 || this.#untold > 0;
+  }
+
+  #hasRoomFor(block: string): boolean {
+    if (this.#missed > 0) return false;
+    const room = this.#limit - this.pending;
+    // To ask for the exact length costs as much as to write it.
+    return MOST_BYTES * block.length < room || Buffer.byteLength(block) + (endsLine(block) ? 0 : 1) <= room;
+  }
+
+  #append(block: string): void {
+    const most = this.#queuedBytes + MOST_BYTES * block.length + 1;
+    if (most > this.#queue.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(most, 2 * this.#queue.length, FIRST_CAPACITY));
+      this.#queue.copy(larger, 0, 0, this.#queuedBytes);
+      this.#queue = larger;
+    }
+    let end = this.#queuedBytes + this.#queue.write(block, this.#queuedBytes);
+    if (block === '' || this.#queue[end - 1] !== NEWLINE) this.#queue[end++] = NEWLINE;
+    this.#queuedBytes = end;
+  }
+
+  #drop(block: string): void {
+    const lines = countLines(Buffer.from(block)) + (endsLine(block) ? 0 : 1);
+    this.#dropped += lines;
+    if (this.#state !== 'open') return;
+    if (this.#queuedBytes === 0) this.#untold += lines;
+    else this.#missed += lines;
   }
 
   /** Waits, but not while somebody waits for the result. */
@@ -194,10 +225,11 @@ export class Terminal {
   async #writeBatch(): Promise<void> {
     const told = this.#untold;
     const freshLine = this.#torn || this.#lock.abandonedBy !== undefined ? '\n' : '';
-    const head = told > 0 ? `${freshLine}${this.#droppedLine(told)}\n` : freshLine;
-    const bytes = Buffer.from(head + this.#queue);
+    const head = Buffer.from(told > 0 ? `${freshLine}${this.#droppedLine(told)}\n` : freshLine);
+    const blocks = this.#queue.subarray(0, this.#queuedBytes);
+    const bytes = head.length > 0 ? Buffer.concat([head, blocks]) : blocks;
     const batch = this.#batches++;
-    this.#queue = '';
+    this.#queue = NOTHING;
     this.#queuedBytes = 0;
     this.#batchBytes = bytes.length;
     this.#untold = this.#missed;
@@ -210,11 +242,10 @@ export class Terminal {
       this.#settleWaiters(true, batch);
       return;
     }
-    const headBytes = Buffer.byteLength(head);
-    const lost = countLines(bytes.toString('latin1', Math.max(written, headBytes)));
+    const lost = countLines(bytes.subarray(Math.max(written, head.length)));
     this.#dropped += lost;
     if (FULL_DISK.has(codeOf(error))) {
-      this.#untold += lost + (written < headBytes ? told : 0);
+      this.#untold += lost + (written < head.length ? told : 0);
       this.#nextHold = performance.now() + FULL_DISK_WAIT_MS;
       this.#settleWaiters(false);
     } else {
@@ -226,17 +257,11 @@ export class Terminal {
     for (const waiter of [...this.#waiters]) if (waiter.batch <= upTo) waiter.settle(written);
   }
 
-  #drop(lines: number): void {
-    this.#dropped += lines;
-    if (this.#queue === '') this.#untold += lines;
-    else this.#missed += lines;
-  }
-
   #end(state: 'gone' | 'closed'): void {
     if (this.#state !== 'open') return;
     this.#state = state;
-    this.#dropped += countLines(this.#queue);
-    this.#queue = '';
+    this.#dropped += countLines(this.#queue.subarray(0, this.#queuedBytes));
+    this.#queue = NOTHING;
     this.#queuedBytes = 0;
     this.#untold = 0;
     this.#missed = 0;
@@ -250,8 +275,12 @@ function defaultDroppedLine(count: number): string {
   return `${count} lines dropped`;
 }
 
-function countLines(text: string): number {
+function endsLine(block: string): boolean {
+  return block.charCodeAt(block.length - 1) === NEWLINE;
+}
+
+function countLines(bytes: Buffer): number {
   let lines = 0;
-  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines += 1;
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
   return lines;
 }
