@@ -23,8 +23,8 @@ of them look before the first one writes, so they write over each other's
 lines.
 Part 2: the same with the file opened for appending ('a'): look at the order
 of the tasks in the file, and that none is missing.
-${TASKS} tasks are done by a few processes, as a process for each would take
-far longer to start than to work.`,
+${TASKS} tasks are done by a few processes, as a process for each would take far
+longer to start than to work.`,
   workersAre: 'processes',
   fewest: 2,
   usual: oneForEachCpu(2),

@@ -39,16 +39,17 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
   const demo = demos.find((candidate) => candidate.name === name);
   if (demo === undefined) throw new UsageError(unknownDemo(name, demos));
   if (wantsHelp) return { kind: 'help', demo };
+
+  const flags = flagsOf(demo);
+  for (const { name: typed, value, index } of given) {
+    const flag = flags.find((candidate) => candidate.name === typed);
+    if (flag === undefined) throw new UsageError(unknownFlag(demo, argv[index]!.split('=')[0]!));
+    if (!flag.takesValue && value !== undefined) throw new UsageError(`--${typed} takes no value, not ${quote(value)}`);
+  }
   if (second !== undefined) {
     throw new UsageError(`unexpected argument ${quote(second)}: after ${name} there are only flags (${hints(demo)})`);
   }
-  const flags = flagsOf(demo);
-  for (const { name, value, index } of given) {
-    const flag = flags.find((candidate) => candidate.name === name);
-    if (flag === undefined) throw new UsageError(unknownFlag(demo, argv[index]!.split('=')[0]!));
-    if (!flag.takesValue && value !== undefined) throw new UsageError(`--${name} takes no value, not ${quote(value)}`);
-  }
-  const has = (flag: string): boolean => given.some(({ name }) => name === flag);
+  const has = (flag: string): boolean => given.some((one) => one.name === flag);
   if (has('lock') && has('no-lock')) {
     throw new UsageError('--lock and --no-lock exclude each other: leave both out to run both');
   }
@@ -64,7 +65,7 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
 }
 
 /** All flags of a demo: `--workers N, --help`. */
-export function hints(demo: Demo): string {
+function hints(demo: Demo): string {
   return flagsOf(demo).map(({ hint }) => hint).join(', ');
 }
 

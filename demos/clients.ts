@@ -16,7 +16,7 @@ export const clients: Demo = {
 each worker serves one client at a time. Three times as many clients as
 workers connect at once. Look who waits and which worker serves each in the
 end: there are never more digits one below the other than there are workers.`,
-  workersAre: "the server's workers, no more than there are CPUs",
+  workersAre: 'workers of the server, one a CPU at most',
   fewest: 1,
   usual: oneForEachCpu(1),
   hasLock: false,
@@ -47,13 +47,13 @@ async function run(screen: Screen, { workers: wanted }: Options): Promise<boolea
   let served = 0;
   let allServe!: () => void;
   const allWorkersServe = new Promise<void>((resolve) => { allServe = resolve; });
-  const visits = connections.map((connection, i) => visit(connection, `client ${i + 1}`, async () => {
+  const visits = Promise.all(connections.map((connection, i) => visit(connection, `client ${i + 1}`, async () => {
     if (++served === workers) allServe();
     await allWorkersServe; // Whoever is served stays until all workers have somebody to serve.
-  }));
-  await allWorkersServe;
+  })));
+  await Promise.race([allWorkersServe, visits]);
   await screen.say(`  all ${count} are connected; ${served} have a reply, and the other ${count - served} wait`);
-  const done = await Promise.all(visits);
+  const done = await visits;
   const exitCode = await server.stop();
 
   await draw(screen, done, server.log);

@@ -4,7 +4,7 @@ import type { Demo } from './demo.ts';
 /** The list of all demos, with a line each. */
 export function listText(demos: readonly Demo[]): string {
   const width = Math.max(...demos.map(({ name }) => name.length));
-  return `Small programs about processes: what goes wrong, and the same program put right.
+  return `Programs about processes: what goes wrong, and the same program put right.
 
   npm run demo -- NAME [--workers N] [flags]
   npm run demo -- NAME --help                  what to look at

@@ -15,8 +15,7 @@ export const joinable: Demo = {
   name: 'joinable',
   summary: 'taskDone and join: what is taken is not yet done',
   lookAt: `A producer puts ten things into a queue, for consumers that never end by
-themselves:
-they are daemons, and end with the program that started them.
+themselves: they are daemons, and end with the program that started them.
 1. The producer waits until the queue is empty. Then everything is taken, but
    not all of it is done: look how many things are when the producer stops
    waiting.

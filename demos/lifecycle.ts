@@ -168,6 +168,6 @@ async function showDaemon(screen: Screen, manager: Manager): Promise<{ waited: b
     { label: 'daemon', spans: [{ from: when('daemon', 'begins'), to: daemonEnded, mark: '█' }] },
   ]));
   await screen.say('  █ at work   ░ done, and waiting for the child that is no daemon');
-  const waited = when('ordinary', 'ends') > when('parent', 'ends') && parent.exitCode === 0;
-  return { waited, daemonGone };
+  // Had the parent not waited for it, the ordinary child would not have come to its end.
+  return { waited: !Number.isNaN(when('ordinary', 'ends')) && parent.exitCode === 0, daemonGone };
 }

@@ -149,7 +149,7 @@ async function runProgram(screen: Screen, { tells, joins }: Program, workers: nu
       const spans = [{ from, to: ends[i]!.time, mark: '░' }, ...used];
       return { label: name, spans, paint: (text: string) => screen.ofWorker(i + 1, text) };
     }),
-    { label: 'main', spans: tells === 'nobody' ? [] : [{ from: through, to: through, mark: '▲' }] },
+    ...(tells === 'nobody' ? [] : [{ label: 'main', spans: [{ from: through, to: through, mark: '▲' }] }]),
   ]));
   if (tells !== 'nobody') await screen.say('  ▲ the main process is through');
   const used = new Set(done.filter(({ who }) => who !== 'producer').map(({ thing }) => thing)).size;

@@ -112,7 +112,7 @@ async function pileUp(screen: Screen, workers: number, maxsize: number): Promise
   ));
   for (const producer of producers) producer.start();
   if (maxsize === 0) for (const producer of producers) await producer.join();
-  else while (!await things.full()) await sleep(1);
+  else while (!await things.full() && producers.some((producer) => producer.isAlive())) await sleep(1);
   const waiting = producers.filter((producer) => producer.isAlive()).length;
   const size = await things.qsize();
   await screen.say(`  ${nameOf(maxsize)}: ${size} things are in the queue, ${waiting} of ${workers} producers wait`);

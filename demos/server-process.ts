@@ -31,8 +31,9 @@ const MAIN = fileURLToPath(new URL(ENTRY, import.meta.url));
 /** Starts the server with these flags, and the ones that this needs. Settles when it listens. @throws It does not. */
 export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
   const needed = ['--host', '127.0.0.1', '--port', '0', '--log', 'messages', '--log-format', 'json'];
+  // Detached, so that a terminal's Ctrl-C reaches only the demo, and does not look like a server that broke down.
   const server = spawn(process.execPath, [...process.execArgv, MAIN, ...needed, ...flags], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'inherit'], detached: true,
   });
   const kill = (): void => void server.kill('SIGKILL');
   process.once('exit', kill);

@@ -45,11 +45,19 @@ interface Times {
   readonly done: number;
 }
 
-/** @param handOver Where those meet who are between their lines. With the lock that is one at a time. */
-export async function work(
-  worker: number, lock: Lock | undefined, handOver: Barrier, lines: ListProxy<Line>, times: ListProxy<Times>,
-): Promise<void> {
+/** What all workers of one version share. */
+interface Shared {
+  /** Where all meet before the first line. */
+  readonly opening: Barrier;
+  /** Where those meet who are between their lines. With the lock that is one at a time. */
+  readonly handOver: Barrier;
+  readonly lines: ListProxy<Line>;
+  readonly times: ListProxy<Times>;
+}
+
+export async function work(worker: number, { opening, handOver, lines, times }: Shared, lock?: Lock): Promise<void> {
   const screen = new Screen(new Lock()); // Nobody else has that lock: it keeps a line whole, and no more.
+  await meet(opening);
   for (let block = 1; block <= BLOCKS; block++) {
     const wanted = Date.now();
     await lock?.acquire();
@@ -85,16 +93,19 @@ async function run(screen: Screen, { workers, versions }: Options): Promise<bool
 /** @returns How many blocks had lines of others between their own. */
 async function printBlocks(screen: Screen, workers: number, lock: Lock | undefined): Promise<number> {
   const manager = new Manager();
-  const lines = manager.list<Line>();
-  const times = manager.list<Times>();
-  const handOver = newBarrier(manager, lock === undefined ? workers : 1);
+  const shared: Shared = {
+    opening: newBarrier(manager, workers),
+    handOver: newBarrier(manager, lock === undefined ? workers : 1), // As many as there can be at a time.
+    lines: manager.list(),
+    times: manager.list(),
+  };
   const processes = Array.from({ length: workers }, (_, i) => (
-    new Process({ module, target: work, args: [i + 1, lock, handOver, lines, times] })
+    new Process({ module, target: work, args: [i + 1, shared, lock] })
   ));
   for (const process of processes) process.start();
   for (const process of processes) await process.join();
 
-  const spans = await times.toArray();
+  const spans = await shared.times.toArray();
   await screen.say('');
   await screen.say(timeline(processes.map((_, i) => ({
     label: `worker ${i + 1}`,
@@ -103,8 +114,8 @@ async function printBlocks(screen: Screen, workers: number, lock: Lock | undefin
       { from: wanted, to: began, mark: '░' }, { from: began, to: done, mark: '█' },
     ]).filter(({ from, to }) => to > from),
   }))));
-  await screen.say(lock === undefined ? '  █ prints a block' : '  ░ waits for the lock   █ holds it, and prints a block');
-  return countTorn(await lines.toArray());
+  await screen.say(lock === undefined ? '  █ prints a block' : '  ░ waits for the lock   █ holds it, and prints');
+  return countTorn(await shared.lines.toArray());
 }
 
 function countTorn(lines: readonly Line[]): number {

@@ -130,7 +130,7 @@ async function sell(screen: Screen, workers: number, lock: Lock | undefined): Pr
     const office: Office = {
       file,
       opening: newBarrier(manager, workers),
-      haveRead: newBarrier(manager, lock === undefined ? workers : 1),
+      haveRead: newBarrier(manager, lock === undefined ? workers : 1), // As many as there can be at a time.
       trips: manager.list<Trip>(),
     };
     const processes = Array.from({ length: workers }, (_, i) => {
