@@ -69,6 +69,11 @@ export interface DispatcherSnapshot {
 /** The events that are counted have the names of their counters. */
 type CountedEvent = keyof Omit<DispatcherCounters, 'accepted' | 'served' | 'strays'>;
 type ConnectionEvent = CountedEvent | 'offer' | 'accept';
+/** What a worker says of a connection. */
+export type Report = 'accepted' | 'unusable' | 'givenBack' | 'closed';
+
+const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;
+
 type WorkerEvent = 'stalled' | 'resumed' | 'retiring';
 
 /** The life of a connection: in this state, this event leads to that state; any other is a stray report. */
@@ -206,9 +211,18 @@ export class Dispatcher {
     this.#settle();
   }
 
+  /**
+   * Whether such a report from that worker would be believed now. If not, it is late, repeated or about the connection of
+   * another: reported all the same, it changes nothing and is counted as a stray.
+   */
+  believes(worker: number, connection: number, report: Report): boolean {
+    const found = this.#connections.get(connection);
+    return found?.worker?.id === worker && connectionMoves[found.state][eventOf[report]] !== undefined;
+  }
+
   /** A worker has the connection that it was offered, and serves it. */
   accepted(worker: number, connection: number): void {
-    const taken = this.#report(worker, connection, 'accept');
+    const taken = this.#report(worker, connection, 'accepted');
     if (taken === undefined) return;
     taken.adopted = false;
     if (!taken.wasServed) this.#counters.served++;
@@ -296,13 +310,13 @@ export class Dispatcher {
   }
 
   /** Moves a connection at the word of the worker that has it; `undefined` when it was a stray report. */
-  #report(worker: number, id: number, event: Exclude<ConnectionEvent, 'offer'>): Connection | undefined {
-    const connection = this.#connections.get(id);
-    if (connection?.worker?.id !== worker || connectionMoves[connection.state][event] === undefined) {
+  #report(worker: number, id: number, report: Report): Connection | undefined {
+    if (!this.believes(worker, id, report)) {
       this.#stray();
       return undefined;
     }
-    this.#move(connection, event);
+    const connection = this.#connections.get(id)!;
+    this.#move(connection, eventOf[report]);
     return connection;
   }
 

@@ -13,8 +13,8 @@ import { startServer } from './server.ts';
 /** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
 const LAST_WORDS_MS = 500;
 /**
- * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start` comes
- * from the terminal and from npm, which passes it on.
+ * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start`
+ * comes from the terminal and from npm, which passes it on.
  */
 const SAME_WISH_MS = 100;
 const EXIT_FAILED = 1;

@@ -40,16 +40,17 @@ export type ToWorker =
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
-export type FromWorker =
-  | { readonly type: 'ready' }
+export type FromWorker = WorkerReport | { readonly type: 'ready' } | { readonly type: 'pong' };
+
+/** What a worker says of a connection. */
+export type WorkerReport =
   /** The socket of this connection arrived and is served. */
   | { readonly type: 'accepted'; readonly id: number }
   /** The connection's socket did not arrive. */
   | { readonly type: 'unusable'; readonly id: number }
   /** Not served here any more; its descriptor here is closed. Whatever else the client sent waits in the kernel. */
   | { readonly type: 'givenBack'; readonly id: number; readonly moved: Moved }
-  | { readonly type: 'closed'; readonly id: number; readonly reason: CloseReason; readonly traffic: Traffic }
-  | { readonly type: 'pong' };
+  | { readonly type: 'closed'; readonly id: number; readonly reason: CloseReason; readonly traffic: Traffic };
 
 /** The message from the master, or `undefined` when it is none. */
 export function readToWorker(message: unknown): ToWorker | undefined {
@@ -99,7 +100,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function isCount(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0;
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isMoved(value: unknown): value is Moved {

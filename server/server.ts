@@ -13,7 +13,7 @@ import type { Command } from './dispatcher.ts';
 import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
-import type { FromWorker, Moved, Traffic } from './messages.ts';
+import type { Moved, Traffic, WorkerReport } from './messages.ts';
 import { Refusals } from './refusals.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -53,8 +53,6 @@ interface Connection {
   readonly socket: Socket;
   readonly host: string;
   readonly peer: string;
-  /** The worker that it was offered to last. */
-  worker: number;
   /** Some worker has taken it. */
   taken: boolean;
   /** What comes along to the next worker. */
@@ -99,7 +97,7 @@ class EchoServer implements Server {
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#refusals = new Refusals((text) => log.warn('refused', text));
-    this.#mostConnections = freeDescriptors();
+    this.#mostConnections = freeDescriptors(cpus);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
       { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
@@ -218,7 +216,7 @@ class EchoServer implements Server {
     } else {
       const id = ++this.#lastId;
       this.#perAddress.set(host, fromThere + 1);
-      this.#connections.set(id, { id, socket, host, peer, worker: 0, taken: false, moved: undefined });
+      this.#connections.set(id, { id, socket, host, peer, taken: false, moved: undefined });
       this.#dispatcher.accept(id);
     }
   }
@@ -234,7 +232,6 @@ class EchoServer implements Server {
     const { id, socket, peer } = connection;
     switch (command.kind) {
       case 'offer':
-        connection.worker = command.worker;
         if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`);
         this.#pool.offer(command.worker, { type: 'connection', id, peer, moved: connection.moved }, socket);
         break;
@@ -250,37 +247,34 @@ class EchoServer implements Server {
     }
   }
 
-  #hear(worker: number, message: FromWorker): void {
-    // A report from another worker than the one that has the connection is late: the dispatcher counts it, no more.
-    const connection = 'id' in message ? this.#connections.get(message.id) : undefined;
-    const owned = connection?.worker === worker ? connection : undefined;
-    switch (message.type) {
-      case 'accepted':
-        this.#dispatcher.accepted(worker, message.id);
-        if (owned !== undefined) this.#noteTaken(owned);
-        break;
-      case 'unusable':
-        if (owned !== undefined) this.#close(owned);
-        this.#dispatcher.unusable(worker, message.id);
-        this.#refusals.count('the socket did not reach the worker, which may have no descriptor left (ulimit -n)');
-        break;
-      case 'givenBack':
-        if (owned !== undefined) owned.moved = message.moved;
-        this.#dispatcher.givenBack(worker, message.id);
-        break;
-      case 'closed':
-        if (owned !== undefined) {
-          this.#close(owned);
+  #hear(worker: number, message: WorkerReport): void {
+    const { type, id } = message;
+    // A report that the dispatcher does not believe is late, or wrong: it counts it, no more.
+    const connection = this.#dispatcher.believes(worker, id, type) ? this.#connections.get(id) : undefined;
+    if (connection !== undefined) {
+      switch (type) {
+        case 'accepted':
+          this.#noteTaken(connection, worker);
+          break;
+        case 'unusable':
+          this.#close(connection);
+          this.#refusals.count('the socket did not reach the worker, which may have no descriptor left (ulimit -n)');
+          break;
+        case 'givenBack':
+          connection.moved = message.moved;
+          break;
+        case 'closed':
+          this.#close(connection);
           this.#addTraffic(message.traffic);
-        }
-        this.#dispatcher.closed(worker, message.id);
-        break;
+          break;
+      }
     }
+    this.#dispatcher[type](worker, id);
     this.#leaveIfNobodyWaits();
   }
 
-  #noteTaken(connection: Connection): void {
-    const { worker, taken, moved } = connection;
+  #noteTaken(connection: Connection, worker: number): void {
+    const { taken, moved } = connection;
     // What came along is that worker's now; should another adopt the connection, it must not be answered twice.
     if (moved !== undefined) connection.moved = { traffic: moved.traffic, unread: NOTHING };
     // Only new clients count: those that a recycled worker gave back would else recycle the next one at once.

@@ -7,7 +7,7 @@ import { describeDeath, Process } from '../shared/multiprocessing/index.ts';
 import type { Death, Lock } from '../shared/multiprocessing/index.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
+import type { ToWorker, WorkerReport } from './messages.ts';
 import { PoolPlan } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
 import { work } from './worker.ts';
@@ -27,7 +27,7 @@ export interface WorkerPoolOptions {
 /** What the pool tells the server. Workers are named by ids, each used once; `slot` is the worker's name for people. */
 export interface WorkerPoolEvents {
   ready(worker: number): void;
-  message(worker: number, message: FromWorker): void;
+  message(worker: number, message: WorkerReport): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
   retiring(worker: number): void;
@@ -47,7 +47,8 @@ interface Worker {
   readonly slot: number;
   readonly process: Process<[WorkerOptions, Lock]>;
   readyAt: number;
-  /** Runs while an offer has no answer. */
+  /** The connection that it was offered and has not answered for, and what will ask about it. */
+  offered: number | undefined;
   doubt: NodeJS.Timeout | undefined;
 }
 
@@ -100,6 +101,7 @@ export class WorkerPool {
     void found.process.channel.sendSocket(message, socket);
     // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever is
     // posted now arrives after it, or after it was dropped.
+    found.offered = message.id;
     found.doubt = setTimeout(() => this.#post(found, { type: 'check', id: message.id }), DOUBT_MS);
   }
 
@@ -199,7 +201,7 @@ export class WorkerPool {
       module: new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, readyAt: 0, doubt: undefined };
+    const worker: Worker = { id, slot, process, readyAt: 0, offered: undefined, doubt: undefined };
     this.#workers.set(id, worker);
     this.#plan.started(id);
     process.start();
@@ -226,7 +228,9 @@ export class WorkerPool {
     } else if (message.type === 'ready') {
       this.#ready(worker);
     } else if (message.type !== 'pong') {
-      if (message.type === 'accepted' || message.type === 'unusable') clearTimeout(worker.doubt);
+      if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
+        clearTimeout(worker.doubt);
+      }
       this.#events.message(worker.id, message);
     }
   }

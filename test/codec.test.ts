@@ -33,9 +33,10 @@ describe('the codec', () => {
     const shared = { shared: true };
     const cycle: Record<string, unknown> = { first: shared, second: shared };
     cycle['itself'] = cycle;
-    const sparse = [1, , 3]; // eslint-disable-line no-sparse-arrays
+    const sparse = Object.assign([1], { 2: 3 });
     for (const value of [
-      7, -0, NaN, 10n ** 30n, 'ß\u{1F600}', true, null, undefined, new Date(0), /x/gi, new Map([[{ a: 1 }, new Set([1])]]),
+      7, -0, NaN, 10n ** 30n, 'ß\u{1F600}', true, null, undefined, new Date(0), /x/gi,
+      new Map([[{ a: 1 }, new Set([1])]]),
       new Float64Array([1, 2]), Buffer.from('bytes'), new ArrayBuffer(3), [undefined, null], sparse, cycle, {}, [],
       JSON.parse('{"__proto__": {"polluted": true}}'), new RangeError('an error'),
     ]) {
@@ -65,7 +66,7 @@ describe('the codec', () => {
       readonly two = two;
     }
     const value = JSON.parse('{"__proto__": {"a": 1}, "list": [0, 1, 2]}') as Record<string, unknown>;
-    Object.assign(value, { around, again: around, deep: [[{ two }]], box: new Box(), date: new Date(0), map: new Map([[1, 2]]) });
+    Object.assign(value, { around, again: around, deep: [[{ two }]], box: new Box(), map: new Map([[1, 2]]) });
     value['itself'] = value;
     (value['list'] as unknown[])[5] = one;
     const encoded = encode(value, 'the value');
@@ -144,8 +145,9 @@ describe('small plain data', () => {
     }
     for (const value of [
       () => {}, Symbol('s'), [() => {}], new Date(), new Map(), new Point(), new Error('e'), Object.create(null), cycle,
-      [shared, shared], [1, , 3], Object.assign([1], { extra: 1 }), 'a b'.match(/a/), new Uint8Array(1), // eslint-disable-line
-      JSON.parse('{"__proto__": 1}'), new Thing('one'), { thing: new Thing('one') }, new Array(20).fill(0).map(() => []),
+      [shared, shared], Object.assign([1], { 2: 3 }), Object.assign([1], { extra: 1 }), 'a b'.match(/a/),
+      new Uint8Array(1), JSON.parse('{"__proto__": 1}'), new Thing('one'), { thing: new Thing('one') },
+      new Array(20).fill(0).map(() => []),
       Object.assign({}, { [TRAVEL]: () => ({ kind: 'k', ref: 'r' }) }),
     ]) {
       assert.equal(copyPlain(value), NOT_PLAIN);

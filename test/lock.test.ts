@@ -3,15 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
-import type { TestContext } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { Lock, ProcessDied, WrongUse } from '../shared/multiprocessing/index.ts';
 import type { Process } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/lock-work.ts';
 import type { LockAnswer, LockCommand } from './fixtures/lock-work.ts';
 import * as processWork from './fixtures/process-work.ts';
 import { DEADLINE, startProcess, untilGone } from './helpers/processes.ts';
-import type { Mail } from './helpers/processes.ts';
+import type { Cleaner, Mail } from './helpers/processes.ts';
 
 const module = new URL('./fixtures/lock-work.ts', import.meta.url);
 const processModule = new URL('./fixtures/process-work.ts', import.meta.url);
@@ -60,17 +59,37 @@ class Child {
   }
 }
 
-async function obedient(t: TestContext, lock: Lock, name: string): Promise<Child> {
+async function obedient(t: Cleaner, lock: Lock, name: string): Promise<Child> {
   const child = new Child(startProcess(t, { module, target: work.obey, args: [lock], name }));
   await child.expect({ type: 'ready' });
   return child;
 }
 
-function obedientChildren(t: TestContext, lock: Lock, ...names: string[]): Promise<Child[]> {
+function obedientChildren(t: Cleaner, lock: Lock, ...names: string[]): Promise<Child[]> {
   return Promise.all(names.map((name) => obedient(t, lock, name)));
 }
 
-describe('a lock', { concurrency: 4 }, () => {
+describe('a lock', () => {
+  let a: Child;
+  let b: Child;
+
+  const atTheEnd: (() => void | Promise<void>)[] = [];
+  before(async () => {
+    [a, b] = await obedientChildren({ after: (work) => atTheEnd.push(work) }, new Lock(), 'A', 'B') as [Child, Child];
+  }, DEADLINE);
+  after(async () => {
+    for (const work of atTheEnd) await work();
+  });
+
+  async function sharedLock(): Promise<Lock> {
+    const lock = new Lock();
+    for (const child of [a, b]) {
+      child.tell({ type: 'use', lock });
+      await child.expect({ type: 'ready' });
+    }
+    return lock;
+  }
+
   test('is held by one process at a time, and everyone gets it', DEADLINE, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'echopool-'));
     t.after(() => rmSync(directory, { recursive: true }));
@@ -94,9 +113,8 @@ describe('a lock', { concurrency: 4 }, () => {
     assert.deepEqual([...turnsOf.values()], new Array(8).fill(100));
   });
 
-  test('is given in the order of asking, over processes, their children, and several waiters in each', DEADLINE, async (t) => {
-    const lock = new Lock();
-    const [a, b] = await obedientChildren(t, lock, 'A', 'B') as [Child, Child];
+  test('is given in the order of asking, over processes, their children and their tasks', DEADLINE, async () => {
+    const lock = await sharedLock();
     a.tell({ type: 'pass' });
     await a.expect({ type: 'ready' });
     const grandchild = (command: LockCommand): void => a.tell({ type: 'tell-child', command });
@@ -137,14 +155,14 @@ describe('a lock', { concurrency: 4 }, () => {
     assert.equal(await lock.acquire(0), false);
     await a.releases();
     assert.equal(await lock.acquire(), true);
+    await lock.release();
     grandchild({ type: 'end' });
-    for (const child of [a, b]) child.tell({ type: 'end' });
   });
 
-  test('cannot be released by a process that does not hold it', DEADLINE, async (t) => {
-    const lock = new Lock();
-    await assert.rejects(lock.release(), { name: 'WrongUse', message: 'MainProcess cannot release a lock that it does not hold' });
-    const [a, b] = await obedientChildren(t, lock, 'A', 'B') as [Child, Child];
+  test('cannot be released by a process that does not hold it', DEADLINE, async () => {
+    const lock = await sharedLock();
+    const message = 'MainProcess cannot release a lock that it does not hold';
+    await assert.rejects(lock.release(), { name: 'WrongUse', message });
     await a.takes('a');
     b.tell({ type: 'release' });
     await b.expect({ type: 'failed', code: 'ERR_WRONG_USE', message: 'B cannot release a lock that it does not hold' });
@@ -155,13 +173,12 @@ describe('a lock', { concurrency: 4 }, () => {
     await a.expect({ type: 'failed', code: 'ERR_WRONG_USE' });
   });
 
-  test('is waited for no longer than the limit, and the line is right afterwards', DEADLINE, async (t) => {
-    const lock = new Lock();
-    const [a, b] = await obedientChildren(t, lock, 'A', 'B') as [Child, Child];
+  test('is waited for no longer than the limit, and the line is right afterwards', DEADLINE, async () => {
+    const lock = await sharedLock();
     await a.takes('a1');
-    await b.asks('b1', 20);
-    await b.asks('b2');
-    await b.expect({ type: 'acquired', as: 'b1', got: false });
+    b.tell({ type: 'acquire', as: 'b1', timeoutMs: 20 });
+    b.tell({ type: 'acquire', as: 'b2' });
+    await b.expect({ type: 'asked' }, { type: 'asked' }, { type: 'acquired', as: 'b1', got: false });
     assert.equal(await lock.acquire(20), false);
     const here = lock.acquire(60_000);
     await a.asks('a2', 20);
@@ -175,10 +192,9 @@ describe('a lock', { concurrency: 4 }, () => {
     await assert.rejects(lock.acquire(NaN), { name: 'WrongUse', message: /milliseconds, not NaN/ });
   });
 
-  test('is got by an attempt exactly when it is free, wherever it was last', DEADLINE, async (t) => {
-    const lock = new Lock();
+  test('is got by an attempt exactly when it is free, wherever it was last', DEADLINE, async () => {
+    const lock = await sharedLock();
     assert.equal(await lock.acquire(0), true, 'nobody else knows it');
-    const [a, b] = await obedientChildren(t, lock, 'A', 'B') as [Child, Child];
     assert.equal(await lock.acquire(0), false, 'held here');
     await a.asks('a1', 0);
     await a.expect({ type: 'acquired', as: 'a1', got: false });
@@ -279,7 +295,8 @@ describe('when a process dies, a lock', { concurrency: 4 }, () => {
     await b.gets('b', 'A');
     b.process.kill();
     assert.equal(await here, true);
-    assert.deepEqual([lock.abandonedBy?.name, lock.abandonedBy?.pid, lock.abandonedBy?.exitCode], ['B', b.process.pid, -9]);
+    const { name, pid, exitCode } = lock.abandonedBy!;
+    assert.deepEqual([name, pid, exitCode], ['B', b.process.pid, -9]);
     await lock.release();
     await c.gets('c', undefined);
   });
@@ -312,9 +329,10 @@ describe('when a process dies, a lock', { concurrency: 4 }, () => {
     await lock.withLock(() => assert.equal(lock.abandonedBy, undefined));
   });
 
-  test('that it held at the normal end of its target is free, and the next holder learns of it', DEADLINE, async (t) => {
+  test('that it held at the normal end of its target is free, and the next holder is told', DEADLINE, async (t) => {
     const lock = new Lock();
-    const { process: careless } = startProcess(t, { module, target: work.holdToTheEnd, args: [lock], name: 'Careless' });
+    const name = 'Careless';
+    const { process: careless } = startProcess(t, { module, target: work.holdToTheEnd, args: [lock], name });
     await careless.join();
     assert.equal(careless.exitCode, 0);
     assert.equal(await lock.acquire(), true);
@@ -370,7 +388,11 @@ describe('when a process dies, a lock', { concurrency: 4 }, () => {
     const here = lock.acquire();
     owner.process.kill();
     const message = `Owner (pid ${owner.process.pid}) was ended by SIGKILL: the lock that lived in it is gone`;
-    await assert.rejects(here, (error) => error instanceof ProcessDied && error.message === message && error.death.exitCode === -9);
+    await assert.rejects(here, (error) => {
+      assert.ok(error instanceof ProcessDied);
+      assert.deepEqual([error.message, error.death.exitCode], [message, -9]);
+      return true;
+    });
     await sibling.expect({ type: 'failed', code: 'ERR_PROCESS_DIED', message });
     await lock.release();
     await assert.rejects(lock.acquire(), ProcessDied);
@@ -388,7 +410,8 @@ describe('when a process dies, a lock', { concurrency: 4 }, () => {
   test('is got by a task whose target has ended already, before its process ends', DEADLINE, async (t) => {
     const lock = new Lock();
     await lock.acquire();
-    const { process, mail } = startProcess(t, { module: processModule, target: processWork.acquiresUnheard, args: [lock] });
+    const target = processWork.acquiresUnheard;
+    const { process, mail } = startProcess(t, { module: processModule, target, args: [lock] });
     assert.equal(await mail.next(), 'target ends');
     await lock.release();
     assert.equal(await mail.next(), 'acquired');

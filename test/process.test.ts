@@ -1,9 +1,6 @@
-// Process: starting, ending, failing, and what travels over the channel between parent and child.
+// Process: starting, ending, failing, and who ends with whom.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
-import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -21,9 +18,11 @@ async function endOf(process: Process<never[]>): Promise<{ exitCode: number | nu
 
 describe('a process', { concurrency: 4 }, () => {
   test('runs its target with its arguments, and both sides know who it is', DEADLINE, async (t) => {
-    const args: Parameters<typeof work.introduce> = [7, 'ß', new Map([['then', new Date(0)]]), Buffer.from('é'), undefined];
+    const then = new Map([['then', new Date(0)]]);
+    const args: Parameters<typeof work.introduce> = [7, 'ß', then, Buffer.from('é'), undefined];
     const { process, mail } = startProcess(t, { module, target: work.introduce, args, name: 'Ada', daemon: true });
-    assert.deepEqual(await mail.next(), { name: 'Ada', pid: process.pid, daemon: true, args, pidOfSystem: process.pid });
+    const { pid } = process;
+    assert.deepEqual(await mail.next(), { name: 'Ada', pid, daemon: true, args, pidOfSystem: pid });
     assert.ok(process.isAlive());
     assert.equal(process.exitCode, null);
     assert.equal(await process.join(1), false);
@@ -123,8 +122,10 @@ describe('a process', { concurrency: 4 }, () => {
 
   test('refuses wrong use in a sentence', DEADLINE, async (t) => {
     const wrong = { name: 'WrongUse', code: 'ERR_WRONG_USE' };
-    assert.throws(() => new Process({ module, target: (() => () => {})(), args: [] }), { ...wrong, message: /exported function/ });
-    assert.throws(() => new Process({ module: './a.ts', target: work.nothing, args: [] }), { ...wrong, message: /'\.\/a\.ts'/ });
+    const nameless = (() => () => {})();
+    const make = (module: string | URL, target: () => void): Process<[]> => new Process({ module, target, args: [] });
+    assert.throws(() => make(module, nameless), { ...wrong, message: /exported function/ });
+    assert.throws(() => make('./a.ts', work.nothing), { ...wrong, message: /'\.\/a\.ts'/ });
     const unstarted = new Process({ module, target: work.nothing, args: [] });
     await assert.rejects(unstarted.join(), { ...wrong, message: `${unstarted.name} cannot be joined before start()` });
     assert.throws(() => unstarted.terminate(), wrong);
@@ -212,6 +213,15 @@ describe('the end of a program', { concurrency: 2 }, () => {
     });
   }
 
+  test('ends a child whose socket it has not taken yet', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['takes-no-socket']);
+    const { pid } = JSON.parse((await program.line())!) as Member;
+    assert.equal(await program.line(), 'sent');
+    assert.ok(isRunning(pid));
+    program.child.kill('SIGKILL');
+    await untilGone(pid);
+  });
+
   test('waits for a child that is no daemon', DEADLINE, async (t) => {
     const program = startProgram(t, 'process-root.ts', ['waits']);
     assert.equal(await program.line(), '"main ends"');
@@ -230,7 +240,8 @@ describe('the end of a program', { concurrency: 2 }, () => {
 
 describe('the end of a process in the middle', { concurrency: 4 }, () => {
   test('by SIGKILL ends its children', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.startsChildren, args: [2, false], name: 'Middle' });
+    const name = 'Middle';
+    const { process, mail } = startProcess(t, { module, target: work.startsChildren, args: [2, false], name });
     const children = await mail.next() as { name: string; pid: number }[];
     assert.deepEqual(children.map(({ name }) => name), ['Middle:1', 'Middle:2']);
     assert.ok(children.every(({ pid }) => isRunning(pid)));
@@ -255,112 +266,7 @@ describe('the end of a process in the middle', { concurrency: 4 }, () => {
   });
 });
 
-describe('a channel', { concurrency: 4 }, () => {
-  test('delivers what was posted right before process.exit()', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.postsAndExits, args: [1000] });
-    await process.join();
-    assert.equal(process.exitCode, 4);
-    for (let i = 0; i < 1000; i++) assert.equal(await mail.next(), i);
-  });
-
-  test('delivers all that was posted before the target ended, however much, before join() is true', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.postsMuch, args: [40, 100_000] });
-    await process.join();
-    assert.equal(mail.waiting, 40);
-    for (let i = 0; i < 40; i++) assert.equal((await mail.next() as { i: number }).i, i);
-  });
-
-  test('keeps the order, and what came before anybody listened', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.echoMessages, args: [] });
-    const sent: unknown[] = [];
-    const mutable = { count: 0, list: [0] };
-    for (let i = 0; i < 2000; i++) {
-      process.channel.post(i);
-      sent.push(i);
-    }
-    process.channel.post(mutable);
-    sent.push({ count: 0, list: [0] });
-    mutable.count = 1; // Too late to matter.
-    mutable.list.push(1);
-    process.channel.post(new Set(['set']));
-    process.channel.post('end');
-    assert.deepEqual(await mail.next(), [...sent, new Set(['set']), 'end']);
-  });
-
-  test('refuses what cannot be sent, and loses nothing beside it', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.echoMessages, args: [] });
-    process.channel.post('before');
-    assert.throws(() => process.channel.post({ work: () => {} }), /the message cannot be sent to another process/);
-    await assert.rejects(process.channel.sendSocket(Symbol('s'), connect({ port: 1, lookup: () => {} })), NotCloneable);
-    process.channel.post('end');
-    assert.deepEqual(await mail.next(), ['before', 'end']);
-  });
-
-  test('loses nothing when a listener throws', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.throwsWhileListening, args: [] });
-    assert.equal(await mail.next(), 'ready');
-    for (const message of [1, 2, 3, 4, 'end']) process.channel.post(message);
-    assert.deepEqual(await mail.next(), { got: [1, 2, 3, 4, 'end'], errors: ['no threes'] });
-  });
-
-  test('sends sockets in the order of the messages, and the sender keeps its copy', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.greetOverSockets, args: [] });
-    const { client, accepted } = await connection(t);
-    process.channel.post('first');
-    await process.channel.sendSocket({ greeting: 'hello' }, accepted);
-    process.channel.post('third');
-    assert.deepEqual(await mail.next(), { heard: 'first' });
-    assert.deepEqual(await mail.next(), { accepted: true });
-    assert.deepEqual(await mail.next(), { heard: 'third' });
-    client.write('Ada');
-    assert.equal(String((await once(client, 'data'))[0]), 'hello Ada');
-    process.kill();
-    await process.join();
-    assert.equal(accepted.destroyed, false);
-    accepted.write('still here');
-    assert.equal(String((await once(client, 'data'))[0]), 'still here');
-  });
-
-  test('sends the message alone when the socket is destroyed already', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.greetOverSockets, args: [] });
-    const { accepted } = await connection(t);
-    accepted.destroy();
-    await process.channel.sendSocket({ greeting: 'hello' }, accepted);
-    assert.deepEqual(await mail.next(), { accepted: false });
-  });
-
-  test('settles what was under way when the child dies with a socket on its way to it', DEADLINE, async (t) => {
-    const { process, mail } = startProcess(t, { module, target: work.busyOnWord, args: [] });
-    await mail.next();
-    process.channel.post('be busy');
-    await process.channel.flushed();
-    const sockets = await Promise.all([connection(t), connection(t)]);
-    const sent = sockets.map(({ accepted }) => process.channel.sendSocket('yours', accepted));
-    process.channel.post('behind them');
-    const flushed = process.channel.flushed();
-    process.kill();
-    await Promise.all([...sent, flushed, process.join()]);
-    process.channel.post('too late');
-    await process.channel.flushed();
-    assert.equal(process.exitCode, -9);
-  });
-});
-
 test('the program that was started by hand is the MainProcess', () => {
   const { name, pid, daemon, parent } = currentProcess();
   assert.deepEqual([name, pid, daemon, parent], ['MainProcess', process.pid, false, undefined]);
 });
-
-/** Both ends of a TCP connection; the accepted one is paused. */
-async function connection(t: { after(work: () => void): void }): Promise<{ client: Socket; accepted: Socket }> {
-  const server = createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [[accepted]] = await Promise.all([once(server, 'connection') as Promise<[Socket]>, once(client, 'connect')]);
-  t.after(() => {
-    client.destroy();
-    accepted.destroy();
-    server.close();
-  });
-  return { client, accepted };
-}

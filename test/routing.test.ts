@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { TRAVEL } from '../shared/multiprocessing/codec.ts';
 import * as router from '../shared/multiprocessing/router.ts';
+import { nothing } from './fixtures/process-work.ts';
 import { openStation, station, STATION } from './fixtures/routing-work.ts';
 import type { Command, Report } from './fixtures/routing-work.ts';
 import { DEADLINE, startProcess, until } from './helpers/processes.ts';
@@ -68,7 +70,8 @@ class Tree {
   /** Those who were told of a death, once `last` was. */
   async toldOf(address: string, last: string): Promise<string[]> {
     const isTold = (report: Report): boolean => report.type === 'died' && report.address === address;
-    await until(() => this.#reports.some((report) => isTold(report) && report.at === last), `${last} is told of ${address}`);
+    const lastIsTold = (): boolean => this.#reports.some((report) => isTold(report) && report.at === last);
+    await until(lastIsTold, `${last} is told of ${address}`);
     return [...new Set(this.#reports.filter(isTold).map(({ at }) => at))].sort();
   }
 
@@ -77,7 +80,7 @@ class Tree {
   }
 }
 
-test('messages go between any two processes, in order, and their deaths are told to whom it concerns', DEADLINE, async (t) => {
+test('messages go between any two processes in order, and deaths to whom they concern', DEADLINE, async (t) => {
   const tree = new Tree(t);
   const [a, b, c] = await Promise.all(['A', 'B', 'C'].map((name) => tree.startChild(name))) as [string, string, string];
   const [a1, b1] = await Promise.all([tree.startGrandchild(a), tree.startGrandchild(b)]);
@@ -97,11 +100,14 @@ test('messages go between any two processes, in order, and their deaths are told
 
   // A cousin has heard of B's child, and so has this process; A and C have not, nor has C of anybody.
   tree.tell(b1, { type: 'post-and-die', to: a1, bodies: ['last words'] });
-  assert.deepEqual(await tree.next(({ type }) => type === 'heard'), { at: a1, type: 'heard', from: b1, body: 'last words' });
+  assert.deepEqual(await tree.next(({ type }) => type === 'heard'), {
+    at: a1, type: 'heard', from: b1, body: 'last words',
+  });
   await tree.toldOf(b1, a1);
   assert.deepEqual(await tree.toldOf(b1, ''), ['', b, a1].sort());
-  const { name, exitCode } = await tree.next((report) => report.type === 'died' && report.at === a1) as { name: string; exitCode: number } & Report;
-  assert.deepEqual([name, exitCode], ['B:1', -9]);
+  assert.deepEqual(await tree.next(({ type, at }) => type === 'died' && at === a1), {
+    at: a1, type: 'died', address: b1, name: 'B:1', exitCode: -9,
+  });
 
   // With A dies its child; B, who heard of the child only, learns that A has died.
   await tree.exchange(a1, c, 'to C');
@@ -119,16 +125,36 @@ test('messages go between any two processes, in order, and their deaths are told
   tree.nothingElseHeard();
 });
 
-test('a process learns of the death of a child that holds something of its own, though it never spoke', DEADLINE, async (t) => {
-  const tree = new Tree(t);
-  const [quiet, owner] = await Promise.all([tree.startChild('Quiet'), tree.startChild('Owner')]) as [string, string];
-  router.postFor(quiet, owner, STATION, 'in the name of Quiet');
-  assert.deepEqual(await tree.next(({ type }) => type === 'heard'), {
-    at: owner, type: 'heard', from: quiet, body: 'in the name of Quiet',
-  });
-  tree.kill(quiet);
-  assert.deepEqual(await tree.toldOf(quiet, owner), ['', owner].sort());
+test('whoever made a primitive learns at once which child was given it', DEADLINE, async (t) => {
+  const ref = router.newRef();
+  const attached: string[] = [];
+  router.addEndpoint(ref, { receive: () => {}, attached: (from) => attached.push(from), died: () => {} });
+  t.after(() => router.removeEndpoint(ref));
+  const primitive = { [TRAVEL]: () => ({ kind: 'Lock', ref }) };
+  const args = [{ deep: [primitive] }];
+  const target = nothing as (...args: unknown[]) => void;
+  const { process } = startProcess(t, { module: new URL('./fixtures/process-work.ts', import.meta.url), target, args });
+  assert.equal(attached.length, 1);
+  await process.join();
+  assert.equal(process.error, undefined);
+  const { address } = await process.ended;
+  assert.deepEqual(attached, [address]);
 });
+
+test('a process learns of the death of one that never spoke: it wrote to it, or that one holds its primitive', DEADLINE,
+  async (t) => {
+    const tree = new Tree(t);
+    const [owner, silent, young] = await Promise.all(['Owner', 'Silent', 'Young'].map((name) => tree.startChild(name)));
+    await tree.exchange(owner!, silent!, 'one way');
+    tree.kill(silent!);
+    assert.deepEqual(await tree.toldOf(silent!, owner!), ['', owner].sort());
+    router.postFor(young!, owner!, STATION, 'in its name');
+    assert.deepEqual(await tree.next(({ type }) => type === 'heard'), {
+      at: owner, type: 'heard', from: young, body: 'in its name',
+    });
+    tree.kill(young!);
+    assert.deepEqual(await tree.toldOf(young!, owner!), ['', owner].sort());
+  });
 
 test('an address is within itself and within those it begins with', () => {
   assert.ok(router.isWithin('1.2', '1'));

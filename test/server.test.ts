@@ -10,7 +10,8 @@ import type { TestClient, TestClientOptions } from './helpers/test-client.ts';
 
 const CPUS = availableParallelism();
 const oneCpu = CPUS < 2 && 'needs two CPUs, and there is one';
-const noIPv6 = !Object.values(networkInterfaces()).flat().some((one) => one?.address === '::1') && 'there is no ::1 here';
+const addresses = Object.values(networkInterfaces()).flat().map((one) => one?.address);
+const noIPv6 = !addresses.includes('::1') && 'there is no ::1 here';
 
 describe('the echo', { concurrency: true }, () => {
   let server: TestServer;
@@ -124,7 +125,7 @@ describe('the echo', { concurrency: true }, () => {
 });
 
 describe('the start', { concurrency: true }, () => {
-  test('lowers --workers to the number of usable CPUs, and says so; other settings may come from the environment', async () => {
+  test('lowers --workers to the number of usable CPUs, and says so; settings may come from variables', async () => {
     await using server = await startTestServer(['--workers', '99'], { env: { WORKERS: '1', HOST: '127.0.0.2' } });
     assert.match(server.stdout, new RegExp(`--workers 99 is lowered to ${CPUS}, the number of usable CPUs`));
     assert.match(server.stdout, /listening on 127\.0\.0\.2:\d+ /);

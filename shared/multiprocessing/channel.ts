@@ -62,8 +62,8 @@ export class Channel {
 
   /**
    * Posts a message to the process at the other end: a clone of what it is now; the toolkit's primitives may be in it.
-   * Order is kept. It is lost if that process dies; and if this one calls process.exit() at once, all that the system has
-   * no room for, some 100 KB and more, is lost: await {@link flushed} before.
+   * Order is kept. It is lost if that process dies; and if this one calls process.exit() at once, all that the system
+   * has no room for, some 100 KB and more, is lost: await {@link flushed} before.
    * @throws {NotCloneable} It holds a function, a socket …
    */
   post(message: unknown): void {

@@ -13,10 +13,17 @@ import { leave } from './leaving.ts';
 import { takeApart } from './remote-error.ts';
 import * as router from './router.ts';
 
+/** How often the child looks whether it still has a parent, in milliseconds. */
+const LOOK_FOR_PARENT_MS = 1000;
+
 if (process.send === undefined) throw new Error('child.ts is forked by Process and cannot be started by hand');
 
 // No child outlives its parent: with the channel gone there is nobody to work for, and nobody to report to.
 process.once('disconnect', () => process.exit());
+// Node does not say 'disconnect' when a socket was on its way to the parent.
+setInterval(() => {
+  if (!process.connected) process.exit();
+}, LOOK_FOR_PARENT_MS).unref();
 const parent = new Channel(process, (envelope) => router.arrive(envelope, undefined));
 parent.listen((message) => {
   parent.listen(undefined); // Whatever follows is for the target, when it listens.

@@ -1,5 +1,5 @@
-// What keeps this process running. A daemon child alone does not, nor does the parent once the target has ended; but while
-// somebody here awaits something that only another process can bring about (a lock, an item, an end), they do.
+// What keeps this process running. A daemon child alone does not, nor does the parent once the target has ended; but
+// while somebody here awaits something that only another process can bring about (a lock, an item, an end), they do.
 
 /** Something that can hold this process's event loop open, or not: a daemon child, the channel to the parent. */
 export interface Refable {

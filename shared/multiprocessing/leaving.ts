@@ -1,4 +1,4 @@
-// What a process gives back before it goes: child.ts runs these when the target has ended and once more when the process
+// What a process gives back before it goes: child.ts runs these when the target has ended and again when the process
 // ends, so that others need not learn from its death that a lock it no longer held, or an item it never used, is free.
 
 const tasks = new Set<() => void>();

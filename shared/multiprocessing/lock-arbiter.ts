@@ -1,5 +1,5 @@
-// The arbiter of one Lock: who has the token, and who gets it next. Lives in the process that made the lock, which hears
-// when any of the others dies; that is why no lock file can go stale here and no holder's death can block the rest.
+// The arbiter of one Lock: who has the token, and who gets it next. Lives in the process that made the lock, which
+// hears when any of the others dies; so no lock file can go stale here and no holder's death can block the rest.
 // Pure: it is told what came and tells what to send. lock.ts connects it, the model test drives it without processes.
 import type { Death } from './errors.ts';
 import { isWithin } from './router.ts';
@@ -8,13 +8,23 @@ import { isWithin } from './router.ts';
 export type ToArbiter =
   | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait.
   | { readonly type: 'withdraw'; readonly id: number } // Its time ran out.
-  | { readonly type: 'return'; readonly abandonedBy: Death | undefined } // The token comes back; nobody there learned of it.
+  // The token comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
+  | { readonly type: 'return'; readonly abandonedBy: Death | undefined }
   | { readonly type: 'busy' }; // An attempt asked for the token, and it is held.
+
+/** The token, and with it the turn of every ask of that seat up to that number. */
+interface Grant {
+  readonly type: 'grant';
+  readonly upTo: number;
+  /** Somebody else waits already. */
+  readonly recalled: boolean;
+  /** Who died with the token before. */
+  readonly abandonedBy: Death | undefined;
+}
 
 /** To such a seat. */
 export type FromArbiter =
-  // The token, and with it the turn of every ask up to that one.
-  | { readonly type: 'grant'; readonly upTo: number; readonly recalled: boolean; readonly abandonedBy: Death | undefined }
+  | Grant
   | { readonly type: 'recall' } // Somebody else waits.
   | { readonly type: 'attempt' } // Somebody else would like it if it is free.
   | { readonly type: 'refuse'; readonly id: number }; // The attempt failed.
@@ -61,6 +71,7 @@ export class LockArbiter {
     }
   }
 
+  /** With a process, all that it started counts as dead, although one of these may run on for a moment. */
   died(death: Death): void {
     this.#line = this.#line.filter((entry) => !isWithin(entry.from, death.address));
     if (this.#holder === undefined || !isWithin(this.#holder, death.address)) return;

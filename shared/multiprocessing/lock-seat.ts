@@ -4,9 +4,9 @@ import { ProcessDied } from './errors.ts';
 import type { Death } from './errors.ts';
 import type { FromArbiter, ToArbiter } from './lock-arbiter.ts';
 
-/** For this long the process may take the token again although others wait, in milliseconds: a message per take is slow. */
+/** For this long a process may take the token again although others wait, in milliseconds: a message a take is slow. */
 export const SLICE_MS = 2;
-/** An unused token goes home after this long, in milliseconds: only then does a death here no longer look like a holder's. */
+/** An unused token goes home after this long, in milliseconds: until then a death here looks like a holder's. */
 export const IDLE_MS = 20;
 
 /** What connects a seat with the arbiter, and with time. */
@@ -26,7 +26,7 @@ export interface SeatHost {
 
 /** Somebody of this process who waits. */
 export interface Waiter {
-  /** Under this number the arbiter has the waiter in its line. Those without one wait here only, ahead of the others. */
+  /** Under this number the arbiter has the waiter in its line. Those without one wait here only, before the others. */
   readonly id: number | undefined;
   readonly attempt: boolean;
   readonly settle: (got: boolean) => void;
@@ -76,9 +76,7 @@ export class LockSeat {
     return true;
   }
 
-  /**
-   * Whether take() fails only because this process may not have heard who else waits. Let the event loop turn, then wait.
-   */
+  /** Whether take() fails only because this process may not have heard who waits. Let the event loop turn first. */
   mustListen(): boolean {
     return this.#here && !this.#held && this.#waiters.length === 0 && this.#recalledAt === undefined;
   }
@@ -185,7 +183,7 @@ export class LockSeat {
     return true;
   }
 
-  /** If the token is here and free: it goes to the next waiter here, or home when it was recalled, or stays for a while. */
+  /** A token that is here and free goes to the next waiter here, or home when it was recalled, or stays for a while. */
   #free(): void {
     if (this.#serve() || !this.#here || this.#held || this.#host === undefined) return;
     if (this.#recalledAt === undefined) {

@@ -1,4 +1,4 @@
-// Lock: mutual exclusion between processes. Follows Python's multiprocessing.Lock, but a lock whose holder dies is free.
+// Lock: mutual exclusion between processes. Follows Python's multiprocessing.Lock, but if its holder dies it is free.
 //
 // A lock is a token that one process has at a time. The process that made the lock (lock-arbiter.ts) says who gets it
 // next, in the order of asking. Each process has a seat at the lock (lock-seat.ts): while the token is at a seat and
@@ -20,7 +20,7 @@ import * as router from './router.ts';
 import { asksOnce, limitTime } from './time-limit.ts';
 
 /** acquire(0) gives up after this long, in milliseconds: where the token is, somebody is too busy even to answer. */
-const ANSWER_MS = 100;
+const ANSWER_MS = 1000;
 
 const YES = Promise.resolve(true);
 const DONE = Promise.resolve();
@@ -45,8 +45,8 @@ export class Lock implements Traveller {
   }
 
   /**
-   * Waits for the lock. Waiters are served in the order in which they asked, over all processes; only a process that has
-   * just released the lock may take it again at once, for 2 ms at most.
+   * Waits for the lock. Waiters are served in the order in which they asked, over all processes; only a process that
+   * has just released the lock may take it again at once, for 2 ms at most.
    * @param timeoutMs How long to wait, in milliseconds; 0 asks once. Without it there is no limit.
    * @returns Whether this process holds the lock now: false when the time ran out.
    * @throws {ProcessDied} The process in which the lock lives is dead.

@@ -3,7 +3,7 @@
 // start() forks child.ts, which imports the target's module, calls the target with the arguments, and reports what it
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
 import { fork } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import { constants } from 'node:os';
 import { isAbsolute } from 'node:path';
@@ -65,8 +65,8 @@ export function activeChildren(): Process[] {
   return [...running];
 }
 
-// No child outlives its parent. A busy one would not notice the closed channel, so all that are left are told here; those
-// that are no daemons only run still if this process did not come to its end by itself.
+// No child outlives its parent. A busy one would not notice the closed channel, so all that are left are told here;
+// those that are no daemons only run still if this process did not come to its end by itself.
 process.once('exit', () => {
   for (const child of running) child.terminate();
 });
@@ -88,10 +88,11 @@ export class Process<Args extends unknown[] = never[]> {
   #address = '';
   readonly #joiners: (() => void)[] = [];
 
-  /** @throws {WrongUse} The target has no name by which its module could export it, or the module is a relative path. */
+  /** @throws {WrongUse} The target has no name by which its module could export it; the module is a relative path. */
   constructor(options: ProcessOptions<Args>) {
     if (typeof options.target !== 'function' || options.target.name === '') {
-      throw new WrongUse(`the target of a Process must be an exported function with a name, not ${inspect(options.target)}`);
+      const given = inspect(options.target);
+      throw new WrongUse(`the target of a Process must be an exported function with a name, not ${given}`);
     }
     const parentName = currentProcess().name;
     const number = ++lastNumber;
@@ -130,7 +131,8 @@ export class Process<Args extends unknown[] = never[]> {
   }
 
   /**
-   * Starts the process. Returns at once: when it runs is the system's affair. Whether it could be forked shows in `error`.
+   * Starts the process. Returns at once: when it runs is the system's affair. If it could not be forked, it has ended
+   * with an `error`.
    * @throws {WrongUse} It was started before. @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
@@ -199,11 +201,12 @@ export class Process<Args extends unknown[] = never[]> {
     return `${this.name} (pid ${this.#child?.pid})`;
   }
 
-  /** undefined, and the reason in `error`, when the system refuses at once; other reasons come with the event 'error'. */
+  /** undefined, with the reason in `error`, when the system refuses at once; it may also do so by the event 'error'. */
   #fork(): ChildProcess | undefined {
     try {
       // Standard input stays the parent's own: two readers of one terminal would take each other's keys.
-      this.#child = fork(CHILD_ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+      const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
+      this.#child = fork(CHILD_ENTRY, [], { serialization: 'advanced', stdio });
     } catch (error) {
       process.nextTick(() => this.#notForked(error));
     }
@@ -229,18 +232,18 @@ export class Process<Args extends unknown[] = never[]> {
     this.#ended(1);
   }
 
-  /** The process is gone; what it wrote before may still be on the way, and ends with 'disconnect'. */
+  /**
+   * The process is gone; what it wrote before may still be on the way, up to the end of the channel. That end shows in
+   * `connected` alone: there is no 'disconnect' when a socket was on its way.
+   */
   #exited(exitCode: number): void {
     const child = this.#child!;
-    if (!child.connected) {
-      this.#ended(exitCode);
-      return;
-    }
-    const timer = setTimeout(() => this.#ended(exitCode), LAST_MESSAGES_MS);
-    child.once('disconnect', () => {
-      clearTimeout(timer);
-      this.#ended(exitCode);
-    });
+    const deadline = performance.now() + LAST_MESSAGES_MS;
+    const look = (): void => {
+      if (child.connected && performance.now() < deadline) setImmediate(look);
+      else this.#ended(exitCode);
+    };
+    look();
   }
 
   #ended(exitCode: number): void {

@@ -5,18 +5,13 @@ import type { OwnerHost } from './queue-hosts.ts';
 import { sizeOf } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 import { Lead } from './queue-lead.ts';
-import { lastFor, Line } from './queue-line.ts';
+import { Line } from './queue-line.ts';
 import type { Waiter } from './queue-line.ts';
 
 /** No more is sent ahead once this much is in one message, in bytes. */
 const MANY_BYTES = 256 * 1024;
 /** For this long others wait for what a process was asked to give back, in milliseconds: it may be busy, or stopped. */
 export const RECALL_MS = 100;
-
-interface Batch {
-  readonly items: Item[];
-  ahead: number;
-}
 
 export class GetEnd {
   readonly #host: OwnerHost;
@@ -39,9 +34,9 @@ export class GetEnd {
     return this.#items.length;
   }
 
-  ask(from: string, now: boolean): void {
+  ask(from: string, id: number, now: boolean): void {
     this.#lead.asked(from, this.#host.now());
-    this.line.push({ from, now });
+    this.line.push({ from, id, now });
   }
 
   add(items: readonly Item[]): void {
@@ -63,25 +58,21 @@ export class GetEnd {
 
   /** Sends items to those who wait, and if nobody waits any more, some ahead to the last of them. */
   serve(): void {
-    const batches = new Map<string, Batch>();
-    let last: string | undefined;
     let isHeldUp = false;
+    // This process's own seat hears at once, and may ask for more before tell() returns.
     while (this.line.length > 0) {
       const next = this.#next();
       isHeldUp = next === undefined || this.#recallFromOthers(next.from);
       if (isHeldUp || this.#items.length === 0) break;
+      const { from, id } = next!;
       this.line.remove(next!);
-      last = next!.from;
-      if (!batches.has(last)) batches.set(last, { items: [], ahead: 0 });
-      batches.get(last)!.items.push(this.#sendOut(last));
-    }
-    if (this.line.length === 0 && last !== undefined) this.#sendAhead(this.#holders.get(last)!, batches.get(last)!);
-    for (const [to, { items, ahead }] of lastFor(this.#host.self, batches)) {
-      this.#lead.served(to, this.#host.now());
-      this.#host.tell(to, { type: 'items', items, ahead });
+      const items = [this.#sendOut(from)];
+      if (this.line.length === 0) this.#sendAhead(this.#holders.get(from)!, items);
+      this.#lead.served(from, this.#host.now());
+      this.#host.tell(from, { type: 'items', items, id });
     }
     if (isHeldUp || this.#items.length > 0) return;
-    for (const from of this.line.removeImpatient()) this.#host.tell(from, { type: 'empty' });
+    for (const { from, id } of this.line.removeImpatient()) this.#host.tell(from, { type: 'empty', id });
   }
 
   /** What is sent to a process before it has answered a recall would be mixed up with what it gives back. */
@@ -95,16 +86,13 @@ export class GetEnd {
     return entry.item;
   }
 
-  #sendAhead(holder: Holder, batch: Batch): void {
+  /** Adds more to what goes to that process. */
+  #sendAhead(holder: Holder, items: Item[]): void {
     const most = Math.min(this.#lead.of(holder.address), this.#items.length);
-    let bytes = 0;
-    for (const item of batch.items) bytes += sizeOf(item);
-    for (; batch.ahead < most && bytes < MANY_BYTES; batch.ahead++) {
-      const item = this.#sendOut(holder.address);
-      bytes += sizeOf(item);
-      batch.items.push(item);
+    for (let i = 0, bytes = sizeOf(items[0]); i < most && bytes < MANY_BYTES; i++, bytes += sizeOf(items[i])) {
+      items.push(this.#sendOut(holder.address));
+      holder.ahead++;
     }
-    holder.ahead += batch.ahead;
   }
 
   /**

@@ -3,24 +3,23 @@
 import { Fifo } from './fifo.ts';
 import type { SeatHost } from './queue-hosts.ts';
 import type { Item } from './queue-item.ts';
+import { SeatLine } from './queue-line.ts';
+import type { SeatWaiter } from './queue-line.ts';
+import { Pace } from './queue-pace.ts';
 
 /** A get that waits. */
-export interface Getter {
-  /** It does not wait for an item to come. */
-  readonly now: boolean;
+export interface Getter extends SeatWaiter {
   readonly settle: (item: Item) => void;
-  readonly fail: (error: Error) => void;
 }
 
 export class Getters {
   readonly #host: SeatHost;
+  readonly #line: SeatLine<Getter>;
+  readonly #pace: Pace;
   /** What came and was not taken, in the order in which it came. */
   readonly #stock = new Fifo<Item>();
-  /** How many of these the owner may call back: all but those that it sent for gets which still wait. */
+  /** How many of these came ahead: the owner may call them back. */
   #ahead = 0;
-  readonly #waiters = new Fifo<Getter>();
-  /** The owner knows of so many waiters, the first ones. */
-  #asked = 0;
   #pausing = false;
   #taken = 0;
   #done = 0;
@@ -29,6 +28,11 @@ export class Getters {
 
   constructor(host: SeatHost) {
     this.#host = host;
+    this.#pace = new Pace(host.now);
+    this.#line = new SeatLine<Getter>((id, now) => {
+      this.report();
+      host.tell({ type: 'ask', id, now });
+    }, (id) => host.tell({ type: 'unask', id }));
   }
 
   /** How many items the gets of this process have returned that are not done. */
@@ -36,16 +40,22 @@ export class Getters {
     return this.#taken - this.#done;
   }
 
-  /** The first so many that were taken, after those that were done before, need never come back. */
+  /** So many more, the first that were taken of those that are not done, need never come back. */
   finish(count: number): void {
     if (count === 0) return;
     this.#done += count;
     this.#reportSoon();
   }
 
+  /** A get begins: what was taken before is used, if it is `done` by that. */
+  begin(done: boolean): void {
+    if (done) this.finish(this.inWork);
+    this.#pace.called();
+  }
+
   /** Whether an item can be taken now, passing over nobody. */
   isReady(): boolean {
-    return this.#stock.length > 0 && this.#waiters.length === 0 && this.#host.mayServeAtOnce();
+    return this.#stock.length > 0 && this.#line.length === 0 && this.#host.mayServeAtOnce();
   }
 
   /** Takes the next item. There must be one. */
@@ -53,52 +63,45 @@ export class Getters {
     const item = this.#stock.shift();
     this.#ahead = Math.min(this.#ahead, this.#stock.length);
     this.#taken++;
-    this.#reportSoon();
+    this.#pace.served();
+    if (this.#pace.isLeisurely) {
+      this.report();
+      this.#host.hurry();
+    } else {
+      this.#reportSoon();
+    }
     return item;
   }
 
   /** Waits for an item; `settle` or `fail` is called once, possibly at once, unless the waiter is withdrawn before. */
   wait(getter: Getter): void {
-    this.#waiters.push(getter);
+    this.#line.push(getter);
     if ((this.#host.atHome || this.#stock.length > 0) && !this.#host.mayServeAtOnce()) this.#pause();
     this.#serve();
   }
 
   /** The time of a waiter ran out. */
   withdraw(getter: Getter): void {
-    if (!this.#waiters.remove(getter) || this.#asked <= this.#waiters.length) return;
-    this.#asked--;
-    this.#host.tell({ type: 'unask' });
+    this.#line.withdraw(getter);
   }
 
-  /** Items came, the last `ahead` of them unasked. */
-  receive(items: readonly Item[], ahead: number): void {
+  /** An item came for that waiter, and perhaps more, ahead. */
+  receive(items: readonly Item[], id: number): void {
     for (const item of items) this.#stock.push(item);
-    this.#ahead += ahead;
-    this.#asked = Math.max(0, this.#asked - (items.length - ahead));
+    this.#ahead += items.length - 1;
+    this.#line.answered(id);
     this.#serve();
   }
 
-  /** There is none for one that does not wait. */
-  refuse(error: Error): void {
-    const getter = this.#waiters.find(({ now }) => now);
-    if (getter === undefined) return;
-    this.#waiters.remove(getter);
-    this.#asked--;
-    getter.fail(error);
+  /** Nothing comes for that waiter. */
+  fail(id: number, error: Error): void {
+    this.#line.fail(id, error);
   }
 
-  /** Nothing will come for so many. */
-  fail(count: number, error: Error): void {
-    this.#asked = Math.max(0, this.#asked - count);
-    for (let i = 0; i < count; i++) this.#waiters.shift()?.fail(error);
-  }
-
-  /** Others need what was sent ahead: gives back what no get here waits for. */
+  /** Others need what came ahead: gives back what no get here waits for. */
   giveBack(): void {
-    const needed = this.#waiters.length - this.#asked;
-    const count = Math.max(0, this.#stock.length - needed);
-    this.#stock.takeLast(count);
+    this.#serveFromStock();
+    const count = this.#stock.takeAll().length;
     this.#ahead = 0;
     this.report();
     this.#host.tell({ type: 'back', count });
@@ -107,7 +110,7 @@ export class Getters {
   /** Nothing can be taken any more. */
   close(error: Error): void {
     this.#stock.takeAll();
-    for (const getter of this.#waiters.takeAll()) getter.fail(error);
+    this.#line.failAll(error);
   }
 
   /** Tells the owner what was taken and done. */
@@ -137,15 +140,12 @@ export class Getters {
 
   #serve(): void {
     if (this.#pausing) return;
-    while (this.#waiters.length > 0 && this.#stock.length > 0) this.#waiters.shift()!.settle(this.take());
-    if (this.#stock.length > this.#ahead) {
-      this.#host.tell({ type: 'spare', count: this.#stock.length - this.#ahead });
-      this.#ahead = this.#stock.length;
-    }
-    while (this.#asked < this.#waiters.length) {
-      const { now } = this.#waiters.at(this.#asked++)!;
-      this.report();
-      this.#host.tell({ type: 'ask', now });
-    }
+    this.#serveFromStock();
+    for (; this.#stock.length > this.#ahead; this.#ahead++) this.#host.tell({ type: 'spare' });
+    this.#line.askForAll();
+  }
+
+  #serveFromStock(): void {
+    while (this.#line.length > 0 && this.#stock.length > 0) this.#line.shift().settle(this.take());
   }
 }

@@ -1,5 +1,5 @@
-// What connects the pure parts of a Queue with other processes and with time: the owner (queue-owner.ts and its two ends)
-// and the seat's two halves. queue-seat.ts makes these for real, the model test without processes.
+// What connects the pure parts of a Queue with other processes and with time: the owner (queue-owner.ts and its two
+// ends) and the seats (queue-seat.ts and its two halves). Made for real by queue-link.ts, and by the model test.
 import type { Item } from './queue-item.ts';
 import type { FromOwner, ToOwner } from './queue-messages.ts';
 
@@ -21,6 +21,10 @@ export interface SeatHost {
   /** Whether the owner lives in this process, and answers at once. */
   readonly atHome: boolean;
   tell(message: ToOwner): void;
+  /** What was told, and all that follows from it, goes out now. */
+  hurry(): void;
+  /** A clock, in milliseconds. */
+  now(): number;
   /** Whether one more operation may be served in this turn of the event loop. */
   mayServeAtOnce(): boolean;
   /** Calls `work` when the event loop has turned. */

@@ -17,6 +17,7 @@ import { afterThis, mayServeAtOnce, nextTurn } from './turn.ts';
 export type QueueKind = 'Queue' | 'JoinableQueue';
 
 const DONE = Promise.resolve();
+const now = (): number => performance.now();
 
 export class QueueLink {
   readonly kind: QueueKind;
@@ -33,8 +34,13 @@ export class QueueLink {
     this.maxsize = maxsize;
     this.#ref = ref;
     const joinable = kind === 'JoinableQueue';
-    const tell = ref === undefined ? this.#tellOwnerHere : this.#tellOwnerElsewhere;
-    this.#seat = new QueueSeat(maxsize, joinable, { atHome: ref === undefined, tell, mayServeAtOnce, nextTurn, afterThis });
+    const atHome = ref === undefined;
+    const tell = atHome ? this.#tellOwnerHere : this.#tellOwnerElsewhere;
+    const hurry = (): void => {
+      this.#owner?.settle();
+      router.flush();
+    };
+    this.#seat = new QueueSeat(maxsize, joinable, { atHome, tell, hurry, now, mayServeAtOnce, nextTurn, afterThis });
     if (ref === undefined) this.#owner = this.#makeOwner(joinable);
     else this.#sitDown(ref);
   }
@@ -103,7 +109,7 @@ export class QueueLink {
         else router.post(to, this.#ref!, message);
       },
       keeps: carry,
-      now: () => performance.now(),
+      now,
       afterThis,
       after: (ms, work) => setTimeout(work, ms).unref(),
     });

@@ -46,7 +46,7 @@ export class QueueOwner {
     this.#maxsize = maxsize === 0 ? Infinity : maxsize;
     this.#joinable = joinable;
     this.#host = host;
-    this.#putEnd = new PutEnd(this.#holders, host);
+    this.#putEnd = new PutEnd(this.#holders, host, () => this.#maxsize - this.#size());
     this.#getEnd = new GetEnd(this.#holders, host, () => this.#settleSoon());
     this.attached(host.self);
     this.#holders.get(host.self)!.starting = false;
@@ -69,11 +69,11 @@ export class QueueOwner {
         break;
       case 'want':
         if (this.#closed) break; // Its process will hear of that, and then the put is refused.
-        this.#putEnd.ask(from, message.now);
-        if (from === this.#host.self) this.#putEnd.serve(this.#places());
+        this.#putEnd.ask(from, message.id, message.now);
+        if (from === this.#host.self) this.#putEnd.serve();
         break;
       case 'unwant':
-        this.#putEnd.line.withdraw(from);
+        this.#putEnd.line.withdraw(from, message.id);
         break;
       case 'put':
         this.#put(holder, message.items);
@@ -87,17 +87,17 @@ export class QueueOwner {
         break;
       case 'ask':
         holder.consumes = true;
-        this.#getEnd.ask(from, message.now);
+        this.#getEnd.ask(from, message.id, message.now);
         if (from === this.#host.self) this.#getEnd.serve();
         break;
       case 'unask':
-        this.#getEnd.line.withdraw(from);
+        this.#getEnd.line.withdraw(from, message.id);
         break;
       case 'used':
         holder.used(message.taken, message.done);
         break;
       case 'spare':
-        holder.ahead += message.count;
+        holder.ahead++;
         break;
       case 'back':
         this.#getEnd.comeBack(holder.giveBack(message.count));
@@ -138,22 +138,17 @@ export class QueueOwner {
   #welcome(holder: Holder): void {
     holder.starting = false;
     if (this.#closed) this.#host.tell(holder.address, { type: 'closed' });
-    else if (this.#maxsize === Infinity) this.#acknowledge(holder, MOST_ON_THE_WAY);
+    else if (this.#maxsize === Infinity) this.#host.tell(holder.address, { type: 'arrived', count: MOST_ON_THE_WAY });
   }
 
   #put(holder: Holder, items: readonly Item[]): void {
     this.#getEnd.add(items);
     if (this.#maxsize !== Infinity) holder.reserved -= items.length;
-    else if (holder.address !== this.#host.self) this.#acknowledge(holder, items.length);
-  }
-
-  /** An unbounded queue has places enough; these say how much may be on the way to it. */
-  #acknowledge(holder: Holder, count: number): void {
-    this.#host.tell(holder.address, { type: 'places', count, ahead: count });
+    else if (holder.address !== this.#host.self) this.#host.tell(holder.address, { type: 'arrived', count: items.length });
   }
 
   #placeParting(): void {
-    for (let free = this.#putEnd.free(this.#places()); free > 0 && this.#parting.length > 0; free--) {
+    for (let free = this.#putEnd.free(); free > 0 && this.#parting.length > 0; free--) {
       this.#getEnd.add([this.#parting.shift()!]);
     }
   }
@@ -164,6 +159,12 @@ export class QueueOwner {
     this.#putEnd.line.takeAll();
     for (const holder of this.#holders.values()) if (!holder.starting) this.#unsealed.add(holder.address);
     for (const address of [...this.#unsealed]) this.#host.tell(address, { type: 'closed' });
+  }
+
+  /** Serves both ends now: what this process does next may take long. */
+  settle(): void {
+    this.#putEnd.serve();
+    this.#getEnd.serve();
   }
 
   /** Everything that can happen now happens once all has been heard that came at the same time. */
@@ -186,13 +187,12 @@ export class QueueOwner {
       this.#servedAlone = 'get';
       this.#getEnd.serve();
       this.#settleSoon();
-    } else if (last === undefined && this.#putEnd.free(this.#places()) > 0 && this.#putEnd.line.has(self)) {
+    } else if (last === undefined && this.#putEnd.free() > 0 && this.#putEnd.line.has(self)) {
       this.#servedAlone = 'put';
-      this.#putEnd.serve(this.#places());
+      this.#putEnd.serve();
       this.#settleSoon();
     } else {
-      this.#putEnd.serve(this.#places());
-      this.#getEnd.serve();
+      this.settle();
       this.#endDrained();
       this.#failStranded();
       this.#answerJoins();
@@ -201,9 +201,7 @@ export class QueueOwner {
 
   #endDrained(): void {
     if (!this.#closed || this.#unsealed.size > 0 || this.#parting.length > 0 || this.#size() > 0) return;
-    const counts = this.#getEnd.line.counts();
-    this.#getEnd.line.takeAll();
-    for (const [to, count] of counts) this.#host.tell(to, { type: 'drained', count });
+    for (const { from, id } of this.#getEnd.line.takeAll()) this.#host.tell(from, { type: 'drained', id });
   }
 
   /** When a process failed and all who are left wait, they would wait for ever. */
@@ -211,10 +209,8 @@ export class QueueOwner {
     const death = this.#failure;
     if (death === undefined) return;
     for (const [side, { line }] of [['get', this.#getEnd], ['put', this.#putEnd]] as const) {
-      const counts = line.counts();
-      if (![...this.#holders.keys()].every((address) => counts.has(address))) continue;
-      line.takeAll();
-      for (const [to, count] of counts) this.#host.tell(to, { type: 'stranded', side, count, death });
+      if (![...this.#holders.keys()].every((address) => line.has(address))) continue;
+      for (const { from, id } of line.takeAll()) this.#host.tell(from, { type: 'stranded', side, id, death });
     }
   }
 
@@ -232,10 +228,5 @@ export class QueueOwner {
   /** How many items were put that no get has returned yet. */
   #size(): number {
     return this.#getEnd.length + this.#holders.sum((holder) => holder.untaken);
-  }
-
-  /** How many places have no item in them. */
-  #places(): number {
-    return this.#maxsize - this.#size();
   }
 }

@@ -2,22 +2,25 @@
 import type { Holders } from './queue-holder.ts';
 import type { OwnerHost } from './queue-hosts.ts';
 import { Lead } from './queue-lead.ts';
-import { lastFor, Line } from './queue-line.ts';
+import { Line } from './queue-line.ts';
 
 export class PutEnd {
   readonly #host: OwnerHost;
   readonly #holders: Holders;
+  readonly #countPlaces: () => number;
   readonly #lead = new Lead();
   readonly line = new Line();
 
-  constructor(holders: Holders, host: OwnerHost) {
+  /** @param countPlaces How many places have no item in them. */
+  constructor(holders: Holders, host: OwnerHost, countPlaces: () => number) {
     this.#holders = holders;
     this.#host = host;
+    this.#countPlaces = countPlaces;
   }
 
-  ask(from: string, now: boolean): void {
+  ask(from: string, id: number, now: boolean): void {
     this.#lead.asked(from, this.#host.now());
-    this.line.push({ from, now });
+    this.line.push({ from, id, now });
   }
 
   /** Places come back from that process, which was given too many. */
@@ -26,34 +29,23 @@ export class PutEnd {
     this.#lead.tooLong(from);
   }
 
-  /** How many places can be given when there are so many without an item. */
-  free(places: number): number {
-    return places - this.#holders.sum((holder) => holder.reserved);
+  /** How many places can be given. */
+  free(): number {
+    return this.#countPlaces() - this.#holders.sum((holder) => holder.reserved);
   }
 
   /** Gives places to those who wait, and if nobody waits any more, some ahead to the last of them. */
-  serve(places: number): void {
-    let free = this.free(places);
-    const grants = new Map<string, { count: number; ahead: number }>();
-    let last: string | undefined;
-    for (; free > 0 && this.line.length > 0; free--) {
-      last = this.line.shift()!.from;
-      const grant = grants.get(last) ?? { count: 0, ahead: 0 };
-      grant.count++;
-      grants.set(last, grant);
-    }
-    if (this.line.length === 0 && last !== undefined) {
-      const grant = grants.get(last)!;
-      grant.ahead = Math.min(free, this.#lead.of(last));
-      grant.count += grant.ahead;
-    }
-    for (const [to, { count }] of grants) this.#holders.get(to)!.reserved += count;
-    for (const [to, { count, ahead }] of lastFor(this.#host.self, grants)) {
-      this.#lead.served(to, this.#host.now());
-      this.#host.tell(to, { type: 'places', count, ahead });
+  serve(): void {
+    // This process's own seat hears at once, and may put and ask for more before tell() returns.
+    while (this.line.length > 0 && this.free() > 0) {
+      const { from, id } = this.line.shift()!;
+      const count = this.line.length > 0 ? 1 : Math.min(this.free(), 1 + this.#lead.of(from));
+      this.#holders.get(from)!.reserved += count;
+      this.#lead.served(from, this.#host.now());
+      this.#host.tell(from, { type: 'places', count, id });
     }
     // As long as a place may come back unused, nobody is told that there is none.
     if (this.#holders.sum((holder) => holder.reserved) > 0) return;
-    for (const from of this.line.removeImpatient()) this.#host.tell(from, { type: 'full' });
+    for (const { from, id } of this.line.removeImpatient()) this.#host.tell(from, { type: 'full', id });
   }
 }

@@ -4,28 +4,27 @@ import { Fifo } from './fifo.ts';
 import type { SeatHost } from './queue-hosts.ts';
 import type { Item } from './queue-item.ts';
 import { sizeOf } from './queue-item.ts';
+import { SeatLine } from './queue-line.ts';
+import type { SeatWaiter } from './queue-line.ts';
+import { Pace } from './queue-pace.ts';
 
-/** So much may be on its way to an unbounded queue, in bytes; what goes beyond waits, unless it is alone. */
+/** While so much is on its way to an unbounded queue, in bytes, puts wait. The item that reaches the limit goes. */
 const MOST_BYTES_ON_THE_WAY = 1024 * 1024;
 
 /** A put that waits. */
-export interface Putter {
-  /** It does not wait for a place to become free. */
-  readonly now: boolean;
+export interface Putter extends SeatWaiter {
   /** Makes the item ready to be sent; called once, when there is a place. */
   readonly item: () => Item;
   readonly settle: () => void;
-  readonly fail: (error: Error) => void;
 }
 
 export class Putters {
   readonly #host: SeatHost;
   readonly #bounded: boolean;
-  /** Places that may be used at once. For an unbounded queue they say how much may be on the way. */
+  readonly #line: SeatLine<Putter>;
+  readonly #pace: Pace;
+  /** Places that may be used at once. For an unbounded queue they say how many items more may be on the way. */
   #places: number;
-  readonly #waiters = new Fifo<Putter>();
-  /** The owner knows of so many waiters, the first ones. */
-  #asked = 0;
   #pausing = false;
   #outgoing: Item[] = [];
   #outgoingBytes = 0;
@@ -36,13 +35,22 @@ export class Putters {
 
   constructor(bounded: boolean, host: SeatHost) {
     this.#host = host;
+    this.#pace = new Pace(host.now);
     this.#bounded = bounded;
     this.#places = !bounded && host.atHome ? Infinity : 0;
+    this.#line = new SeatLine<Putter>(
+      (id, now) => host.tell({ type: 'want', id, now }), (id) => host.tell({ type: 'unwant', id }),
+    );
+  }
+
+  /** A put begins. */
+  begin(): void {
+    this.#pace.called();
   }
 
   /** Whether an item can be put now, passing over nobody. */
   isReady(): boolean {
-    return this.#waiters.length === 0 && this.#hasRoom() && this.#host.mayServeAtOnce();
+    return this.#line.length === 0 && this.#hasRoom() && this.#host.mayServeAtOnce();
   }
 
   /** Puts an item. There must be room. */
@@ -50,71 +58,69 @@ export class Putters {
     this.#places--;
     this.#outgoing.push(item);
     this.#outgoingBytes += sizeOf(item);
-    if (this.#host.atHome) this.#sendPut();
+    this.#pace.served();
+    const isLeisurely = this.#pace.isLeisurely;
+    if (this.#host.atHome || isLeisurely) this.#sendPut();
+    if (isLeisurely) this.#host.hurry();
     if (!this.#host.atHome || this.#bounded) this.#sendSoon();
   }
 
   /** Waits for a place; `settle` or `fail` is called once, possibly at once, unless the waiter is withdrawn before. */
   wait(putter: Putter): void {
-    this.#waiters.push(putter);
+    this.#line.push(putter);
     if ((this.#host.atHome || this.#hasRoom()) && !this.#host.mayServeAtOnce()) this.#pause();
     this.#serve();
   }
 
   /** The time of a waiter ran out. */
   withdraw(putter: Putter): void {
-    if (!this.#waiters.remove(putter) || this.#asked <= this.#waiters.length) return;
-    this.#asked--;
-    this.#host.tell({ type: 'unwant' });
+    this.#line.withdraw(putter);
   }
 
-  /** Places came, the last `ahead` of them unasked. */
-  receive(count: number, ahead: number): void {
+  /** A place came for that waiter, and perhaps more, ahead. */
+  receive(count: number, id: number): void {
     this.#places += count;
-    this.#asked = Math.max(0, this.#asked - (count - ahead));
-    if (!this.#bounded) this.#arrived(count);
+    this.#line.answered(id);
     this.#serve();
-    if (this.#bounded) this.#sendSoon();
+    this.#sendSoon();
   }
 
-  /** There is none for one that does not wait. */
-  refuse(error: Error): void {
-    const putter = this.#waiters.find(({ now }) => now);
-    if (putter === undefined) return;
-    this.#waiters.remove(putter);
-    this.#asked--;
-    putter.fail(error);
+  /** So many items have arrived in the unbounded queue, or, at first, may be on their way. */
+  arrived(count: number): void {
+    this.#places += count;
+    for (let left = count; left > 0;) {
+      const message = this.#onTheWay.shift();
+      if (message === undefined) break;
+      left -= message.count;
+      this.#bytesOnTheWay -= message.bytes;
+    }
+    this.#serve();
   }
 
-  /** No place will come for so many. */
-  fail(count: number, error: Error): void {
-    this.#asked = Math.max(0, this.#asked - count);
-    for (let i = 0; i < count; i++) this.#waiters.shift()?.fail(error);
+  /** Nothing comes for that waiter. */
+  fail(id: number, error: Error): void {
+    this.#line.fail(id, error);
   }
 
   /** Nothing can be put any more. */
   close(error: Error): void {
-    this.#asked = 0;
-    for (const putter of this.#waiters.takeAll()) putter.fail(error);
+    this.#line.failAll(error);
     this.send();
   }
 
   /** The process ends: what waits for a place is handed over to wait there. */
   leave(): void {
     this.send();
-    const waiters = this.#waiters.takeAll();
-    for (; this.#asked > 0; this.#asked--) this.#host.tell({ type: 'unwant' });
-    if (waiters.length === 0) return;
     const items: Item[] = [];
-    for (const putter of waiters) this.#settle(putter, (item) => items.push(item));
-    this.#host.tell({ type: 'parting', items });
+    while (this.#line.length > 0) this.#settle(this.#line.shift(), (item) => items.push(item));
+    if (items.length > 0) this.#host.tell({ type: 'parting', items });
   }
 
   /** Sends what was put, and gives back the places that nobody here is about to use. */
   send(): void {
     this.#sendsSoon = false;
     this.#sendPut();
-    if (this.#bounded && this.#places > 0 && this.#waiters.length === 0) {
+    if (this.#bounded && this.#places > 0 && this.#line.length === 0) {
       const places = this.#places;
       this.#places = 0;
       this.#host.tell({ type: 'unused', places });
@@ -137,15 +143,6 @@ export class Putters {
     return this.#places > 0 && (this.#bounded || this.#bytesOnTheWay + this.#outgoingBytes < MOST_BYTES_ON_THE_WAY);
   }
 
-  #arrived(count: number): void {
-    for (let left = count; left > 0;) {
-      const message = this.#onTheWay.shift();
-      if (message === undefined) return;
-      left -= message.count;
-      this.#bytesOnTheWay -= message.bytes;
-    }
-  }
-
   #sendSoon(): void {
     if (this.#sendsSoon) return;
     this.#sendsSoon = true;
@@ -158,7 +155,14 @@ export class Putters {
     this.#host.nextTurn(() => {
       this.#pausing = false;
       this.#serve();
+      this.#sendSoon();
     });
+  }
+
+  #serve(): void {
+    if (this.#pausing) return;
+    while (this.#line.length > 0 && this.#hasRoom()) this.#settle(this.#line.shift(), (item) => this.put(item));
+    if (this.#bounded) this.#line.askForAll();
   }
 
   #settle(putter: Putter, put: (item: Item) => void): void {
@@ -167,18 +171,6 @@ export class Putters {
       putter.settle();
     } catch (error) {
       putter.fail(error as Error);
-    }
-  }
-
-  #serve(): void {
-    if (this.#pausing) return;
-    while (this.#waiters.length > 0 && this.#hasRoom()) {
-      this.#settle(this.#waiters.shift()!, (item) => this.put(item));
-    }
-    if (!this.#bounded) return;
-    while (this.#asked < this.#waiters.length) {
-      const { now } = this.#waiters.at(this.#asked++)!;
-      this.#host.tell({ type: 'want', now });
     }
   }
 }

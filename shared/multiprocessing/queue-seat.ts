@@ -36,12 +36,13 @@ export class QueueSeat {
   aboutToPut(): void {
     this.mustLive();
     if (this.#closed) throw closedToPuts();
+    this.putters.begin();
   }
 
   /** Call before a get: what was taken here until now is used. @throws {ProcessDied} Nothing can be got any more. */
   aboutToGet(): void {
     this.mustLive();
-    if (!this.#joinable) this.getters.finish(this.getters.inWork);
+    this.getters.begin(!this.#joinable);
   }
 
   /** @throws {ProcessDied} The process in which the queue lives is dead. */
@@ -92,23 +93,26 @@ export class QueueSeat {
   hear(message: FromOwner): void {
     switch (message.type) {
       case 'places':
-        this.putters.receive(message.count, message.ahead);
+        this.putters.receive(message.count, message.id);
         break;
       case 'full':
-        this.putters.refuse(this.full());
+        this.putters.fail(message.id, this.full());
+        break;
+      case 'arrived':
+        this.putters.arrived(message.count);
         break;
       case 'items':
-        this.getters.receive(message.items, message.ahead);
+        this.getters.receive(message.items, message.id);
         break;
       case 'empty':
-        this.getters.refuse(this.empty());
+        this.getters.fail(message.id, this.empty());
         break;
       case 'recall':
         this.getters.giveBack();
         break;
       case 'stranded':
-        if (message.side === 'get') this.getters.fail(message.count, strandedGet(message.death));
-        else this.putters.fail(message.count, strandedPut(message.death));
+        if (message.side === 'get') this.getters.fail(message.id, strandedGet(message.death));
+        else this.putters.fail(message.id, strandedPut(message.death));
         break;
       case 'closed':
         this.#closed = true;
@@ -116,7 +120,7 @@ export class QueueSeat {
         this.#host.tell({ type: 'sealed' });
         break;
       case 'drained':
-        this.getters.fail(message.count, new QueueClosed('the queue is closed, and no item is left in it'));
+        this.getters.fail(message.id, new QueueClosed('the queue is closed, and no item is left in it'));
         break;
       case 'answer':
         this.#endQuery(message.id)?.settle(message.value);

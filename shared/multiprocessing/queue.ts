@@ -1,8 +1,9 @@
 // Queue: items from any process to any other, first in, first out. Follows Python's multiprocessing.Queue, but what a
 // process had taken and not used when it was killed is not lost, and nobody waits for ever for the dead.
 //
-// A queue lives in the process that made it (queue-owner.ts); every process that holds it has a seat at it (queue-seat.ts), connected by queue-link.ts.
-// Messages are few because whoever is quick is served ahead of asking: places for puts, items for gets.
+// A queue lives in the process that made it (queue-owner.ts); every process that holds it has a seat at it
+// (queue-seat.ts), and queue-link.ts connects the two. Messages are few because whoever comes back quickly is served
+// ahead of asking: places for puts, items for gets.
 import { inspect } from 'node:util';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';

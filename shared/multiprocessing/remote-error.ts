@@ -57,8 +57,8 @@ function takeErrorApart(error: Error, depth: number): RemoteError {
 
 function takeCauseApart(cause: unknown, depth: number): RemoteError | RemoteValue {
   if (isError(cause)) return takeErrorApart(cause, depth);
-  const hasParts = typeof cause === 'object' && cause !== null || typeof cause === 'function' || typeof cause === 'symbol';
-  return { value: hasParts ? inspect(cause, { depth: 1 }) : cause as RemoteValue['value'] };
+  const isSimple = cause === null || !['object', 'function', 'symbol'].includes(typeof cause);
+  return { value: isSimple ? cause as RemoteValue['value'] : inspect(cause, { depth: 1 }) };
 }
 
 function rebuild(remote: RemoteError | RemoteValue, where: string): unknown {

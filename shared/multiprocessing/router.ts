@@ -1,6 +1,6 @@
 // Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
-// that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's '2',
-// that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
+// that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's is
+// '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from './errors.ts';
 
@@ -16,7 +16,7 @@ export interface Endpoint {
 
 interface Child {
   readonly channel: Channel;
-  /** Those outside the child's part of the tree that it or its children exchanged messages with: they must hear of its death. */
+  /** Those outside the child's part of the tree with whom it or its children had messages: they hear of its death. */
   readonly contacts: Set<string>;
 }
 
@@ -88,7 +88,7 @@ export function childDied(death: Death): void {
   }
 }
 
-/** Sends a message about the primitive `ref` to the process at `to`. It is lost, and the death told, if that one is dead. */
+/** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */
 export function post(to: string, ref: string, body: unknown): void {
   route([to, self, ref, body]);
 }
@@ -97,6 +97,12 @@ export function post(to: string, ref: string, body: unknown): void {
 export function postFor(child: string, to: string, ref: string, body: unknown): void {
   children.get(child)?.contacts.add(to);
   route([to, child, ref, body]);
+}
+
+/** All that was posted or passed on goes to the system now: what this process does next may take long. */
+export function flush(): void {
+  parent?.flush();
+  for (const { channel } of children.values()) channel.flush();
 }
 
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */

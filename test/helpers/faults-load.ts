@@ -1,9 +1,9 @@
 // The verifying load: many clients in this process, random and repeatable by a seed, that hold every byte against what must
 // come, and know which of them a fault excuses. Used by the fault tests and the soak.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LoadClient } from './faults-client.ts';
 import type { Kind, Trouble } from './faults-client.ts';
 import { Latencies } from './faults-latencies.ts';
+import { until } from './faults-proc.ts';
 import { makeMessages, Random } from './faults-random.ts';
 import type { Message } from './faults-random.ts';
 
@@ -16,12 +16,8 @@ export interface LoadOptions {
   readonly kinds?: readonly Kind[];
   /** The mean pause between a reply and the next message, in milliseconds. Default: 20. */
   readonly paceMs?: number;
-}
-
-/** Why clients may be cut off from now on, and which. */
-interface Excuse {
-  readonly why: string;
-  readonly clients: readonly LoadClient[];
+  /** The longest message, in bytes. Default: 64 KiB. */
+  readonly longest?: number;
 }
 
 const DEADLINE_MS = 30_000;
@@ -44,11 +40,12 @@ export class Load {
   bytes = 0;
   /** Of prompt clients: from the first byte sent to the last byte back. */
   latencies = new Latencies();
+  #taken = new Latencies();
 
   constructor(options: LoadOptions) {
     this.#options = options;
     this.#random = new Random(options.seed);
-    this.#messages = makeMessages(this.#random, 150);
+    this.#messages = makeMessages(this.#random, 150, options.longest ?? 64 * 1024);
   }
 
   /** Connects all clients; settles when each has had a reply. */
@@ -62,7 +59,7 @@ export class Load {
     return [...this.#clients];
   }
 
-  /** The clients that are connected from these ports may be cut off until {@link Excuse} is taken back. */
+  /** The clients that are connected from these ports may be cut off until {@link endExcuses}. */
   excuse(ports: ReadonlySet<number>, why: string): LoadClient[] {
     const clients = this.clients.filter(({ port }) => ports.has(port));
     for (const client of clients) client.excuse = why;
@@ -74,13 +71,9 @@ export class Load {
     for (const client of this.#clients) client.excuse = undefined;
   }
 
-  /** Waits until `check` says true. @throws Error after the deadline, with `what`. */
-  async until(check: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
-    const deadline = performance.now() + deadlineMs;
-    while (!check()) {
-      if (performance.now() > deadline) throw new Error(`no ${what} after ${deadlineMs} ms\n${this.summary()}`);
-      await sleep(5);
-    }
+  /** Waits until `check` says true. @throws Error after the deadline, with `what` and the summary. */
+  until(check: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
+    return until(check, what, { deadlineMs, report: () => this.summary() });
   }
 
   /** Waits until every client has had one more reply: whatever was broken, all are served again. */
@@ -94,6 +87,13 @@ export class Load {
   expectFin(): void {
     this.#stopping = true;
     for (const client of this.#clients) client.expectFin();
+  }
+
+  /** The latencies since this was called last. */
+  takeLatencies(): Latencies {
+    const taken = this.#taken;
+    this.#taken = new Latencies();
+    return taken;
   }
 
   /** Lets every client finish: all replies, then a FIN from both sides. */
@@ -146,7 +146,9 @@ export class Load {
       answered: (client, bytes, latencyMs) => {
         this.replies++;
         this.bytes += bytes;
-        if (client.kind === 'prompt') this.latencies.add(latencyMs);
+        if (client.kind !== 'prompt') return;
+        this.latencies.add(latencyMs);
+        this.#taken.add(latencyMs);
       },
       over: (client) => this.#over(client),
     }));

@@ -1,9 +1,13 @@
 // What the system knows of the server's processes: who they are, what they have open, how much memory they take, and which
 // clients a worker has. Linux's /proc, so that nothing that the server says of itself has to be believed.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { childrenOf, signalIfAlive } from './server.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isRunning } from './processes.ts';
 
-/** The process and all below it, tsx's own children included. */
+/** TCP_LISTEN, as /proc/net/tcp writes it. */
+const LISTEN = '0A';
+
+/** The process and all that run below it, tsx's own children included. */
 export function processesOf(root: number): number[] {
   const below = new Map<number, number[]>();
   for (const entry of readdirSync('/proc')) {
@@ -14,12 +18,7 @@ export function processesOf(root: number): number[] {
   }
   const found = [root];
   for (const pid of found) found.push(...below.get(pid) ?? []);
-  return found;
-}
-
-/** Of these, the ones that run: a zombie does not. */
-export function alive(pids: readonly number[]): number[] {
-  return pids.filter((pid) => signalIfAlive(pid, 0) && statOf(pid)?.state !== 'Z');
+  return found.filter(isRunning);
 }
 
 /** `R`, `S`, `T` (stopped), `Z` … as in /proc/PID/stat; undefined when there is no such process. */
@@ -30,12 +29,20 @@ export function statOf(pid: number): { state: string; parent: number } | undefin
 }
 
 /** How many descriptors the processes have open together. */
-export function descriptorsOf(pids: readonly number[]): number {
+export function descriptorsTogether(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + descriptorLinks(pid).length, 0);
 }
 
+/** The number of the next descriptor that the process would get: the limit (RLIMIT_NOFILE) at which it gets none. */
+export function nextDescriptor(pid: number): number {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let next = 0;
+  while (open.has(next)) next++;
+  return next;
+}
+
 /** What the processes take together, in bytes: each one's own memory, and its share of what they share (Pss). */
-export function memoryOf(pids: readonly number[]): number {
+export function memoryTogether(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
     const kibibytes = /^Pss:\s+(\d+) kB/m.exec(readOrNothing(`/proc/${pid}/smaps_rollup`))?.[1];
     return sum + Number(kibibytes ?? 0) * 1024;
@@ -44,18 +51,43 @@ export function memoryOf(pids: readonly number[]): number {
 
 /** The ports of the clients whose sockets this worker has open. Exact only while the worker stands still. */
 export function clientPortsOf(worker: number, serverPort: number): Set<number> {
-  const inodes = new Set(descriptorLinks(worker).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-  const ports = new Set<number>();
-  for (const line of readOrNothing(`/proc/${worker}/net/tcp`).split('\n').slice(1)) {
-    const [, local, remote, , , , , , , inode] = line.trim().split(/\s+/);
-    if (inode !== undefined && inodes.has(inode) && portIn(local) === serverPort) ports.add(portIn(remote));
-  }
-  return ports;
+  return new Set(socketsOf(worker).filter(({ local }) => local === serverPort).map(({ remote }) => remote));
 }
 
-/** The master's living workers, the oldest first. */
-export function workersOf(master: number): number[] {
-  return alive(childrenOf(master));
+/** The port on which the process listens; undefined: on none. */
+export function listeningPort(pid: number): number | undefined {
+  return socketsOf(pid).find(({ state }) => state === LISTEN)?.local;
+}
+
+/** Waits for a state that no event announces. @throws Error after the deadline, with `what` and what `report` says. */
+export async function until(
+  state: () => boolean, what: string, { deadlineMs = 20_000, report = () => '' }: UntilOptions = {},
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  while (!state()) {
+    if (performance.now() > deadline) throw new Error(`waited ${deadlineMs} ms in vain for ${what}\n${report()}`);
+    await sleep(2);
+  }
+}
+
+export interface UntilOptions {
+  readonly deadlineMs?: number;
+  readonly report?: () => string;
+}
+
+/** Stops a process (SIGSTOP), and settles when it stands still. */
+export async function standStill(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  await until(() => statOf(pid)?.state === 'T', `process ${pid} to stand still`);
+}
+
+/** The TCP sockets that the process has open. */
+function socketsOf(pid: number): { local: number; remote: number; state: string }[] {
+  const open = new Set(descriptorLinks(pid).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
+  return readOrNothing(`/proc/${pid}/net/tcp`).split('\n').slice(1).flatMap((line) => {
+    const [, local, remote, state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
+    return open.has(inode) ? [{ local: portIn(local), remote: portIn(remote), state }] : [];
+  });
 }
 
 function portIn(address: string | undefined): number {

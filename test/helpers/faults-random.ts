@@ -44,15 +44,14 @@ const ALPHABETS = [
   'abcdefghijklmnopqrstuvwxyz 0123456789\n', 'äöüàéîøåñßŉŷžłőſ', 'αβγδεζηθΐΰᾳὑὦς', 'абвгдежзијљњћџщъыэюя',
   'ɐɑɒɽɫⱥⱦıǰẖỿﬁﬂﬃﬓևწꭰ', '漢字仮名交じり文한국어ไทย', '𐐨𐐩𐓘𐳀𞤢😀🎉𝒳🏳️‍🌈',
 ];
-const LONGEST = 64 * 1024;
 
 /**
- * Messages of 1 byte to 64 KiB, short ones as likely as long ones of ten times the length, in a mixture of scripts.
+ * Messages of 1 byte to `longest`, short ones as likely as long ones of ten times the length, in a mixture of scripts.
  * The reply is that of the whole string, so that no cut made on the way can change what is expected.
  */
-export function makeMessages(random: Random, count: number): Message[] {
+export function makeMessages(random: Random, count: number, longest: number): Message[] {
   return Array.from({ length: count }, () => {
-    const bytes = Math.min(LONGEST, Math.round(Math.exp(random.fraction() * Math.log(LONGEST + 1))));
+    const bytes = Math.min(longest, Math.round(Math.exp(random.fraction() * Math.log(longest + 1))));
     const text = makeText(random, bytes);
     return { sent: Buffer.from(text), reply: Buffer.from(text.toUpperCase()) };
   });

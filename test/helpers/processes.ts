@@ -4,7 +4,6 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { TestContext } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Process } from '../../shared/multiprocessing/index.ts';
@@ -37,9 +36,14 @@ export class Mail {
   }
 }
 
+/** A test's context, or whatever else does things at its end. */
+export interface Cleaner {
+  after(work: () => void | Promise<void>): void;
+}
+
 /** Starts a process that is gone when the test has ended, whatever happens. */
 export function startProcess<Args extends unknown[]>(
-  t: TestContext, options: ProcessOptions<Args>,
+  t: Cleaner, options: ProcessOptions<Args>,
 ): { process: Process<Args>; mail: Mail } {
   const started = new Process(options);
   started.start();
@@ -61,12 +65,13 @@ export interface Program {
 }
 
 /** Starts a program of test/fixtures, which is gone when the test has ended. @param shell A command to run it under. */
-export function startProgram(t: TestContext, fixture: string, args: string[], shell?: string): Program {
-  const command = [process.execPath, '--import', 'tsx', fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url))];
+export function startProgram(t: Cleaner, fixture: string, args: string[], shell?: string): Program {
+  const program = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
+  const command = [process.execPath, '--import', 'tsx', program];
   const child = shell === undefined
     ? spawn(command[0]!, [...command.slice(1), ...args])
     : spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...command, ...args]);
-  t.after(() => child.kill('SIGKILL'));
+  t.after(() => void child.kill('SIGKILL'));
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => { errors += text; });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -159,7 +159,10 @@ export async function fillUp(client: TestClient, other: TestClient): Promise<num
   };
   pump();
   let before = -1;
-  for (let quiet = 0; quiet < QUIET_TURNS; quiet = taken === before ? quiet + 1 : 0, before = taken) await other.ask('tick');
+  for (let quiet = 0; quiet < QUIET_TURNS; quiet = taken === before ? quiet + 1 : 0) {
+    before = taken;
+    await other.ask('tick');
+  }
   full = true;
   if (taken >= TOO_MUCH) throw new Error(`${taken} bytes were taken of a client that reads nothing`);
   return sent;

@@ -1,0 +1,43 @@
+// The benchmark's results as people read them: bars, figures and ratios, 80 columns wide. Pure. Used by main.ts.
+import { bar, digits, duration } from '../../client/load/bars.ts';
+import type { CaseResult, ServerResult } from './compare.ts';
+import type { ToolkitResult } from './toolkit.ts';
+
+const NAME_WIDTH = 12;
+const BAR_WIDTH = 20;
+
+/** A row a server: its rate, the first server's rate to it, and what it took. */
+export function caseChart({ name, title, unit, servers }: CaseResult): string {
+  const valueOf = ({ median }: ServerResult): number => (unit === 'MB/s' ? median?.mbPerSecond : median?.rate) ?? 0;
+  const most = Math.max(...servers.map(valueOf));
+  const rows = servers.map((server) => {
+    const { median, ratio } = server;
+    const drawn = bar(most > 0 ? valueOf(server) / most : 0, BAR_WIDTH);
+    const head = `  ${server.name.padEnd(NAME_WIDTH)} ${drawn.padEnd(BAR_WIDTH)}`;
+    if (median === null) return `${head} void\n      ${problemOf(server)}`;
+    return [
+      head, digits(valueOf(server)).padStart(9), (ratio === null ? '-' : ratio.toFixed(2)).padStart(6),
+      duration(median.p99Us).padStart(8), (median.cpuUs === null ? '-' : `${digits(median.cpuUs)} us`).padStart(9),
+    ].join(' ');
+  });
+  const heading = [
+    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(9), `${servers[0]?.name ?? ''}/`.padStart(6),
+    'p99'.padStart(8), 'CPU each'.padStart(9),
+  ].join(' ');
+  return [`${name}: ${title}`, heading, ...rows].join('\n');
+}
+
+/** Two rows a primitive: ours and Python's. */
+export function toolkitChart({ name, title, unit, servers }: ToolkitResult): string {
+  const most = Math.max(...servers.map(({ rate }) => rate));
+  const rows = servers.map(({ name, rate, ratio }) => [
+    `  ${name.padEnd(15)} ${bar(rate / most, BAR_WIDTH).padEnd(BAR_WIDTH)}`,
+    `${digits(rate)} ${unit}`.padStart(20),
+    ratio.toFixed(2).padStart(7),
+  ].join(' '));
+  return [`${name}: ${title}`, ...rows].join('\n');
+}
+
+function problemOf({ rounds }: ServerResult): string {
+  return rounds.flatMap(({ problems }) => problems)[0] ?? '';
+}

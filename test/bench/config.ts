@@ -1,0 +1,116 @@
+// What the benchmark is told to do. Pure; called by main.ts only.
+import { parseArgs } from 'node:util';
+import { messageOf, UsageError } from '../../shared/errors.ts';
+import { SERVER_CASES } from './cases.ts';
+import { PEER_NAMES } from './peers.ts';
+import { TOOLKIT_CASES } from './toolkit.ts';
+
+/** How often, and how long each time, in seconds. */
+export interface Effort {
+  readonly cases: readonly string[];
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+export type BenchCommand =
+  | { kind: 'servers'; effort: Effort; json: boolean; servers: readonly string[]; workers: number; processes: number }
+  | { kind: 'toolkit'; effort: Effort; json: boolean }
+  | { kind: 'help' };
+
+const OPTIONS = {
+  cases: { type: 'string' },
+  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string' },
+  json: { type: 'boolean', default: false },
+  servers: { type: 'string' },
+  workers: { type: 'string' },
+  processes: { type: 'string' },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/** The text for `--help`. */
+export function benchHelp(cpus: number): string {
+  return `Usage: npm run bench -- [flags]             servers side by side
+       npm run bench -- toolkit [flags]     the toolkit beside Python's
+
+Each round runs every server in turn: a machine whose mood changes does so for
+all. The figures are medians; compare them within one run only.
+
+  --cases LIST     ${Object.keys(SERVER_CASES).join(',')}
+                   toolkit: ${wrapped(Object.keys(TOOLKIT_CASES))}
+  --rounds N       how often each is measured (3)
+  --seconds N      how long each time (2; toolkit: 0.5)
+  --servers LIST   ${wrapped(PEER_NAMES)}
+  --workers N      worker processes of each server that has some (${cpus})
+  --processes N    processes that make the load (${usualProcesses(cpus)})
+  --json           print one JSON object and nothing else
+`;
+}
+
+/**
+ * Reads the benchmark's arguments (without node and the script).
+ * @throws UsageError that names the value and what is allowed.
+ */
+export function parseBenchCommand(args: readonly string[], cpus: number): BenchCommand {
+  const { values, positionals } = parsed(args);
+  if (values.help) return { kind: 'help' };
+  const [kind = 'servers', ...more] = positionals;
+  if ((kind !== 'servers' && kind !== 'toolkit') || more.length > 0) {
+    const typed = JSON.stringify(positionals.join(' '));
+    throw new UsageError(`what to measure must be nothing (the servers) or toolkit, not ${typed}`);
+  }
+  const rounds = numberFrom('--rounds', values.rounds, 1, 100, true);
+  const { json } = values;
+  if (kind === 'toolkit') {
+    for (const name of ['servers', 'workers', 'processes'] as const) {
+      if (values[name] !== undefined) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
+    }
+    const seconds = numberFrom('--seconds', values.seconds ?? '0.5', 0.01, 60, false);
+    const cases = chosen('--cases', values.cases, Object.keys(TOOLKIT_CASES));
+    return { kind, json, effort: { cases, rounds, seconds } };
+  }
+  const seconds = numberFrom('--seconds', values.seconds ?? '2', 0.1, 600, false);
+  return {
+    kind, json,
+    effort: { cases: chosen('--cases', values.cases, Object.keys(SERVER_CASES)), rounds, seconds },
+    servers: chosen('--servers', values.servers, PEER_NAMES),
+    workers: numberFrom('--workers', values.workers ?? String(cpus), 1, cpus, true),
+    processes: numberFrom('--processes', values.processes ?? String(usualProcesses(cpus)), 1, 8, true),
+  };
+}
+
+/** Half of the CPUs: the servers need the others. */
+function usualProcesses(cpus: number): number {
+  return Math.min(8, Math.max(1, Math.floor(cpus / 2)));
+}
+
+function parsed(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
+  } catch (error) {
+    throw new UsageError(`${messageOf(error).split('. ')[0]} (--help lists all)`);
+  }
+}
+
+function chosen(flag: string, text: string | undefined, all: readonly string[]): readonly string[] {
+  if (text === undefined) return all;
+  const names = text.split(',');
+  const unknown = names.find((name) => !all.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`${flag} must be a list of ${all.join(', ')}, not ${JSON.stringify(unknown)}`);
+  }
+  return all.filter((name) => names.includes(name));
+}
+
+function numberFrom(flag: string, text: string, least: number, most: number, whole: boolean): number {
+  const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
+  const allowed = `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
+  throw new UsageError(`${flag} must be ${allowed}, not ${JSON.stringify(text)}`);
+}
+
+/** A list that goes on in a second line below its beginning. */
+function wrapped(names: readonly string[]): string {
+  const half = Math.ceil(names.length / 2);
+  return `${names.slice(0, half).join(',')},\n${' '.repeat(19)}${names.slice(half).join(',')}`;
+}

@@ -1,0 +1,96 @@
+// The benchmark's command line (npm run bench): servers side by side, or the toolkit beside Python's.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { messageOf, UsageError } from '../../shared/errors.ts';
+import { activeChildren, cpuCount } from '../../shared/multiprocessing/index.ts';
+import { caseChart, toolkitChart } from './chart.ts';
+import { endAll } from './children.ts';
+import { compare, type Absent, type CaseResult } from './compare.ts';
+import { benchHelp, parseBenchCommand, type BenchCommand } from './config.ts';
+import { compareToolkit, type ToolkitResult } from './toolkit.ts';
+
+const { stdout, stderr } = process;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_SIGNALLED = 128; // What shells add to a signal's number.
+
+const folder = mkdtempSync(join(tmpdir(), 'echopool-bench-'));
+process.once('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 20 }));
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    endAll();
+    for (const child of activeChildren()) child.kill();
+    clearLine();
+    process.exit(EXIT_SIGNALLED + constants.signals[signal]);
+  });
+}
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  try {
+    const command = parseBenchCommand(process.argv.slice(2), cpuCount());
+    switch (command.kind) {
+      case 'help':
+        stdout.write(benchHelp(cpuCount()));
+        return 0;
+      case 'servers':
+      case 'toolkit':
+        await bench(command);
+        return 0;
+    }
+  } catch (error) {
+    clearLine();
+    stderr.write(`bench: ${messageOf(error)}\n`);
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILED;
+  }
+}
+
+async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<void> {
+  const { kind, effort, json } = command;
+  const { rounds, seconds } = effort;
+  const absent: Absent[] = [];
+  const cases: (CaseResult | ToolkitResult)[] = [];
+  const machine = { cpus: cpuCount(), node: process.version, platform: `${process.platform} ${process.arch}` };
+  const say = (text: string): void => {
+    clearLine();
+    if (!json) stdout.write(`${text}\n`);
+  };
+  const events = {
+    now: showNow,
+    absent(missing: Absent) {
+      absent.push(missing);
+      say(`${missing.name} is left out: ${missing.why}\n`);
+    },
+  };
+  const times = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s`;
+  say(`Medians of ${times}, on ${machine.cpus} CPUs, Node ${machine.node}\n`);
+  if (command.kind === 'servers') {
+    const { servers, workers, processes } = command;
+    await compare({ effort, servers, workers, processes, folder }, {
+      ...events,
+      done(result) {
+        cases.push(result);
+        say(`${caseChart(result)}\n`);
+      },
+    });
+  } else {
+    await compareToolkit(effort, {
+      ...events,
+      done(result) {
+        cases.push(result);
+        say(`${toolkitChart(result)}\n`);
+      },
+    });
+  }
+  clearLine();
+  if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, cases, absent })}\n`);
+}
+
+function showNow(what: string): void {
+  if (stderr.isTTY) stderr.write(`\r\x1b[K${what}`);
+}
+
+function clearLine(): void {
+  if (stderr.isTTY) stderr.write('\r\x1b[K');
+}

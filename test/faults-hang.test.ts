@@ -1,0 +1,68 @@
+// Workers whose event loop stands still, and machines that sleep.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Load } from './helpers/faults-load.ts';
+import { clientPortsOf, standStill, statOf, until } from './helpers/faults-proc.ts';
+import { readyWorkers, untilWhole } from './helpers/faults-server.ts';
+import { startTestServer } from './helpers/server.ts';
+import { connectClient } from './helpers/test-client.ts';
+
+test('a worker that stands still is offered nothing more and replaced, and clients of the others notice nothing', async (t) => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '2']);
+  using load = new Load({ port: server.port, seed: 60, connections: 32 });
+  await load.start();
+  const [victim, other] = readyWorkers(server) as [number, number];
+  const began = performance.now();
+  await standStill(victim);
+  load.excuse(clientPortsOf(victim, server.port), 'its worker stood still');
+  const calm = load.takeLatencies();
+  await server.printed(/has not answered for 2000 ms and is ended/);
+  const stalled = load.takeLatencies();
+  const now = await untilWhole(server, 2, [victim]);
+  t.diagnostic(`replaced after ${Math.round(performance.now() - began)} ms; others: calm ${calm}, meanwhile ${stalled}`);
+  assert.ok(now.includes(other), 'the other one lives');
+  await load.allAnswered();
+  load.endExcuses();
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
+test('suspending and resuming the whole process group for longer than --worker-timeout kills nobody', async () => {
+  await using server = await startTestServer(
+    ['--workers', '2', '--log', 'connections', '--worker-timeout', '1'], { command: ['setsid', process.execPath] },
+  );
+  using load = new Load({ port: server.port, seed: 61, connections: 16, kinds: ['prompt', 'stream', 'slow', 'idle'] });
+  await load.start();
+  const master = server.process.pid!;
+  const workers = readyWorkers(server);
+  for (let i = 0; i < 2; i++) {
+    process.kill(-master, 'SIGSTOP');
+    await until(() => [master, ...workers].every((pid) => statOf(pid)?.state === 'T'), 'all to stand still');
+    await sleep(1500); // The fault itself: longer than the time limit.
+    process.kill(-master, 'SIGCONT');
+    await load.allAnswered();
+  }
+  assert.deepEqual(readyWorkers(server), workers);
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.doesNotMatch(server.stdout, /has not answered/);
+  assert.equal(await server.stop(), 0);
+});
+
+test('a worker that stands still during a reload does not stop it', async () => {
+  await using server = await startTestServer(['--workers', '2', '--worker-timeout', '2', '--grace', '1', '--log', 'connections']);
+  const before = readyWorkers(server);
+  const client = await connectClient(server.port);
+  assert.equal(await client.ask('before'), 'BEFORE');
+  const slot = await server.slotOf(client.peer);
+  const [victim] = before.filter((pid) => pid !== server.pidOf(slot));
+  await standStill(victim!);
+  server.signal('SIGHUP');
+  await server.printed(/the reload is done/);
+  await untilWhole(server, 2, before);
+  assert.equal(await client.ask('after'), 'AFTER', server.stdout);
+  await client[Symbol.asyncDispose]();
+  assert.equal(await server.stop(), 0);
+});

@@ -1,0 +1,132 @@
+// Guards against slowing down that do not depend on the machine's mood: they count messages between processes, writes,
+// lock rounds and copies, not seconds. test/lock.test.ts counts the messages of a lock, test/terminal.test.ts its
+// rounds when lines have piled up.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { Log } from '../shared/log.ts';
+import { Manager, Queue } from '../shared/multiprocessing/index.ts';
+import { Terminal } from '../shared/terminal.ts';
+import { Uppercaser } from '../shared/uppercase.ts';
+import * as work from './fixtures/guard-work.ts';
+import type { Counts } from './fixtures/guard-work.ts';
+import { DEADLINE, startProcess } from './helpers/processes.ts';
+import { startTestServer } from './helpers/server.ts';
+
+const module = new URL('./fixtures/guard-work.ts', import.meta.url);
+const folder = mkdtempSync(join(tmpdir(), 'guards-'));
+after(() => rmSync(folder, { recursive: true }));
+
+/** Sends the messages one after the other, each when the reply to the one before is here. */
+async function talk(port: number, messages: number): Promise<void> {
+  const socket = connect({ host: '127.0.0.1', port, noDelay: true });
+  for (let i = 0; i < messages; i++) {
+    socket.write('message');
+    await once(socket, 'data');
+  }
+  socket.end();
+  await once(socket.resume(), 'close');
+}
+
+test('a connection costs a message to its worker and two back, each of its messages one write', DEADLINE, async () => {
+  const CONNECTIONS = 40;
+  const MESSAGES = 5;
+  const path = join(folder, 'counts');
+  const counter = new URL('./fixtures/counting-worker.mjs', import.meta.url).href;
+  // No heartbeat: its messages are as many as the seconds.
+  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
+  const env = { NODE_OPTIONS: `--import ${counter}`, GUARD_COUNTS: path };
+  await using server = await startTestServer(flags, { env });
+  for (let i = 0; i < CONNECTIONS; i++) await talk(server.port, MESSAGES);
+  assert.equal(await server.stop(), 0);
+  const { sent, received, writes } = JSON.parse(readFileSync(path, 'utf8')) as Counts & { writes: number };
+  // Begin and end of the worker are some more. A socket that is slow to arrive is asked after, so there may be others.
+  assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
+  assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
+  assert.equal(writes, CONNECTIONS * MESSAGES);
+});
+
+test('lines that come one by one share the rounds of the lock', DEADLINE, async () => {
+  const LINES = 1000;
+  const fd = openSync(join(folder, 'log'), 'w');
+  let rounds = 0;
+  const lock = { acquire: async () => (rounds++, true), release: async () => {} };
+  const terminal = new Terminal({ fd, lock });
+  const print = (line: string): void => void terminal.print(line);
+  const log = new Log({ print, format: 'pretty', level: 'messages', color: false, who: 1 });
+  const begun = performance.now();
+  for (let i = 0; i < LINES; i++) {
+    log.message('127.0.0.1:1', Buffer.from(`message ${i}`));
+    await new Promise(setImmediate);
+  }
+  const took = performance.now() - begun;
+  await terminal.close(DEADLINE.timeout);
+  closeSync(fd);
+  assert.equal(readFileSync(join(folder, 'log'), 'utf8').split('\n').length - 1, LINES);
+  // As many as there are stretches of 25 ms; however long it took, not one a line.
+  assert.ok(rounds <= 3 + took / 25, `${rounds} rounds for ${LINES} lines in ${took} ms`);
+});
+
+describe('upper-casing makes no copy', () => {
+  const texts = {
+    'ASCII': 'Hello, world 0123! ', 'Latin, Greek and Cyrillic': 'señor été Ελλάδα привет мир ',
+    'Chinese, Japanese and Korean': '你好 世界 データ 한국어 ', 'emoji': 'ok 😀 👍 ',
+  };
+  for (const [what, text] of Object.entries(texts)) {
+    test(`of ${what}, whatever the length`, () => {
+      for (const length of [1, 10, 5000]) {
+        const bytes = Buffer.from(text.repeat(length));
+        const expected = bytes.toString().toUpperCase();
+        assert.equal(Buffer.byteLength(expected), bytes.length);
+        const reply = new Uppercaser().push(bytes);
+        assert.ok(reply === bytes, 'the reply is another buffer'); // Not equal(): it would print both.
+        assert.equal(reply.toString(), expected);
+      }
+    });
+  }
+
+  test('of text that becomes shorter: the reply lies where the message was', () => {
+    const bytes = Buffer.from('ıſ'.repeat(1000));
+    const reply = new Uppercaser().push(bytes);
+    assert.equal(reply.toString(), 'IS'.repeat(1000));
+    assert.equal(reply.buffer, bytes.buffer);
+    assert.equal(reply.byteOffset, bytes.byteOffset);
+  });
+});
+
+describe('many things in a row travel in few messages:', { concurrency: true }, () => {
+  const MANY = 1000;
+
+  async function countsOf(mail: { next(): Promise<unknown> }): Promise<Counts> {
+    return await mail.next() as Counts;
+  }
+
+  test('items that are put into a queue', DEADLINE, async (t) => {
+    const { mail } = startProcess(t, { module, target: work.putMany, args: [new Queue<number>(), MANY] });
+    const { sent, received } = await countsOf(mail);
+    assert.ok(sent <= MANY / 20, `${sent} messages from the putting process`);
+    assert.ok(received <= MANY / 20, `${received} messages to the putting process`);
+  });
+
+  test('items that are taken from a queue', DEADLINE, async (t) => {
+    const queue = new Queue<number>();
+    for (let i = 0; i < MANY; i++) await queue.put(i);
+    const { mail } = startProcess(t, { module, target: work.getMany, args: [queue, MANY] });
+    const { sent, received } = await countsOf(mail);
+    assert.ok(sent <= MANY / 20, `${sent} messages from the taking process`);
+    assert.ok(received <= MANY / 20, `${received} messages to the taking process`);
+  });
+
+  test('changes of a shared dict that nobody awaits one by one', DEADLINE, async (t) => {
+    const dict = new Manager().dict({ n: 0 });
+    const { mail } = startProcess(t, { module, target: work.incrementMany, args: [dict, MANY] });
+    const { sent, received } = await countsOf(mail);
+    assert.equal(await dict.get('n'), MANY);
+    assert.ok(sent <= MANY / 50, `${sent} messages from the changing process`);
+    assert.ok(received <= MANY / 50, `${received} messages to the changing process`);
+  });
+});

@@ -1,0 +1,52 @@
+// A server under fault: its workers as the system and its log show them, and faults that several tests and the soak inject.
+import { clientPortsOf, standStill, until } from './faults-proc.ts';
+import type { Load } from './faults-load.ts';
+import { isRunning } from './processes.ts';
+import type { TestServer } from './server.ts';
+
+/** The processes of the workers that have said that they are ready, and run. */
+export function readyWorkers(server: TestServer): number[] {
+  const said = new Set([...server.stdout.matchAll(/worker \d+ is ready \(pid (\d+)\)/g)].map((match) => Number(match[1])));
+  return server.workers().filter((pid) => said.has(pid) && isRunning(pid));
+}
+
+/** Waits until so many workers are ready, and no others are there. @returns Their processes. */
+export async function untilWhole(server: TestServer, workers: number, without: readonly number[] = []): Promise<number[]> {
+  const state = (): boolean => {
+    const ready = readyWorkers(server);
+    return ready.length === workers && server.workers().length === workers && !ready.some((pid) => without.includes(pid));
+  };
+  await until(state, `${workers} workers to be ready`, { report: () => `${server.stdout.slice(-4000)}\n${server.stderr}` });
+  return readyWorkers(server);
+}
+
+/** What a killed worker did to its clients. */
+export interface Kill {
+  /** How many clients it had. */
+  readonly clients: number;
+  /** When the last of them that was cut off knew, and when the pool was whole again, in milliseconds after the kill. */
+  readonly cutOffMs: number;
+  readonly wholeMs: number;
+}
+
+/**
+ * Kills a worker and waits until its clients are cut off and the pool is whole again. The clients whose sockets it had, by
+ * the system's tables, are excused; it is stopped first, so that those tables are true.
+ */
+export async function killWorker(server: TestServer, load: Load, victim: number, workers: number): Promise<Kill> {
+  await standStill(victim);
+  const clients = load.excuse(clientPortsOf(victim, server.port), `worker ${victim} was killed`);
+  const before = new Map(clients.map((client) => [client, client.answered]));
+  const began = performance.now();
+  process.kill(victim, 'SIGKILL');
+  const told = until(
+    // Those that it had not said to have accepted are given to another, and get their replies.
+    () => clients.every((client) => client.isOver || client.answered > before.get(client)!),
+    `the clients of worker ${victim} to be cut off`, { report: () => `${load.summary()}\n${server.stdout.slice(-4000)}` },
+  );
+  await untilWhole(server, workers, [victim]);
+  const wholeMs = performance.now() - began;
+  await told;
+  load.endExcuses();
+  return { clients: clients.length, cutOffMs: Math.max(0, ...clients.map(({ endedAt }) => (endedAt ?? began) - began)), wholeMs };
+}

@@ -1,0 +1,505 @@
+// Queue: what goes in comes out, once, in order, in whatever process; and what becomes of it when processes die.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Queue } from '../shared/multiprocessing/index.ts';
+import * as work from './fixtures/queue-work.ts';
+import { startObeying } from './helpers/obeying.ts';
+import { DEADLINE, startProcess, startProgram } from './helpers/processes.ts';
+
+const module = new URL('./fixtures/queue-work.ts', import.meta.url);
+const full = { name: 'QueueFull', code: 'ERR_QUEUE_FULL' };
+const empty = { name: 'QueueEmpty', code: 'ERR_QUEUE_EMPTY' };
+const closed = { name: 'QueueClosed', code: 'ERR_QUEUE_CLOSED' };
+
+/** The error that names a dead process. */
+function died(how: RegExp) {
+  return (error: Error & { code?: string }): boolean => {
+    assert.equal(error.name, 'ProcessDied');
+    assert.match(error.message, how);
+    return true;
+  };
+}
+
+async function getMany<T>(queue: Queue<T>, count: number): Promise<T[]> {
+  const items: T[] = [];
+  while (items.length < count) items.push(await queue.get());
+  return items;
+}
+
+function numbers(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, i) => from + i);
+}
+
+/** Whether it settles without anything new from outside, in two turns of the event loop. */
+async function settlesAlone(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  promise.then(() => { settled = true; }, () => { settled = true; });
+  for (let i = 0; i < 2; i++) await new Promise(setImmediate);
+  return settled;
+}
+
+describe('a queue in one process', () => {
+  test('gives back clones of what was put, in that order', DEADLINE, async () => {
+    const queue = new Queue<unknown>();
+    const item = { list: [1, { deep: 2 }], at: new Date(0) };
+    await queue.put(item);
+    item.list.push(3);
+    for (const value of [undefined, null, 0, -0, NaN, '', 'ß', 10n, new Map([[1, 'é']]), new Uint8Array(3)]) await queue.put(value);
+    assert.equal(await queue.qsize(), 11);
+    assert.deepEqual(await getMany(queue, 11), [
+      { list: [1, { deep: 2 }], at: new Date(0) },
+      undefined, null, 0, -0, NaN, '', 'ß', 10n, new Map([[1, 'é']]), new Uint8Array(3),
+    ]);
+    assert.equal(await queue.empty(), true);
+  });
+
+  test('serves those who wait in the order in which they asked, whatever they wait for', DEADLINE, async () => {
+    const queue = new Queue<number>(1);
+    const gets = [queue.get(), queue.get(), queue.get()];
+    for (const item of [1, 2, 3]) await queue.put(item);
+    assert.deepEqual(await Promise.all(gets), [1, 2, 3]);
+    const puts = [4, 5, 6].map((item) => queue.put(item));
+    assert.deepEqual(await getMany(queue, 3), [4, 5, 6]);
+    await Promise.all(puts);
+  });
+
+  test('holds maxsize items, and then puts wait', DEADLINE, async () => {
+    const queue = new Queue<number>(2);
+    await queue.put(1);
+    assert.equal(await queue.full(), false);
+    await queue.put(2);
+    assert.equal(await queue.full(), true);
+    const third = queue.put(3);
+    assert.equal(await settlesAlone(third), false);
+    assert.equal(await queue.qsize(), 2);
+    assert.equal(await queue.get(), 1);
+    await third;
+    assert.deepEqual(await getMany(queue, 2), [2, 3]);
+    assert.equal(await new Queue().full(), false, 'never, without a bound');
+  });
+
+  test('says so when there is no place or no item, at once or when the time is over', DEADLINE, async () => {
+    const queue = new Queue<string>(1);
+    await assert.rejects(queue.getNowait(), { ...empty, message: 'the queue is empty' });
+    await assert.rejects(queue.get(0), empty);
+    await assert.rejects(queue.get(20), { ...empty, message: 'the queue stayed empty for 20 ms' });
+    await queue.putNowait('one');
+    await assert.rejects(queue.putNowait('two'), { ...full, message: 'the queue is full: its maxsize is 1' });
+    await assert.rejects(queue.put('two', 0), full);
+    await assert.rejects(queue.put('two', 20), { ...full, message: 'the queue stayed full for 20 ms: its maxsize is 1' });
+    const inTime = queue.put('three', 10_000);
+    assert.deepEqual([await queue.getNowait(), await queue.get(10_000)], ['one', 'three']);
+    await inTime;
+    await assert.rejects(queue.getNowait(), empty, 'what was refused is not in the queue');
+  });
+
+  test('when it is closed, refuses puts, gives out what it holds, and ends', DEADLINE, async () => {
+    const queue = new Queue<number>(2);
+    for (const item of [1, 2]) await queue.put(item);
+    const waiting = assert.rejects(queue.put(3), { ...closed, message: 'the queue is closed: nothing more can be put into it' });
+    await queue.close();
+    await queue.close();
+    await waiting;
+    await assert.rejects(queue.put(4), closed);
+    await assert.rejects(queue.putNowait(4), closed);
+    assert.deepEqual(await work.drain(queue), [1, 2]);
+    await assert.rejects(queue.get(), { ...closed, message: 'the queue is closed, and no item is left in it' });
+    await assert.rejects(queue.getNowait(), { name: /^Queue(Closed|Empty)$/ });
+    const other = new Queue();
+    const pending = assert.rejects(other.get(), closed);
+    await other.close();
+    await pending;
+  });
+
+  test('lets everything else go on while a loop puts and gets', DEADLINE, async () => {
+    const queue = new Queue<number>();
+    let goesOn = true;
+    setTimeout(() => { goesOn = false; }, 5);
+    let count = 0;
+    for (; goesOn; count++) {
+      await queue.put(count);
+      assert.equal(await queue.get(), count);
+    }
+    assert.ok(count > 0);
+  });
+
+  test('refuses wrong use in a sentence', DEADLINE, async () => {
+    for (const maxsize of [-1, 1.5, NaN, Infinity, '3']) {
+      assert.throws(() => new Queue(maxsize as number), {
+        name: 'WrongUse', code: 'ERR_WRONG_USE', message: /^the maxsize of a queue is a whole number of items, or 0 for no bound, not /,
+      });
+    }
+    const queue = new Queue<unknown>(1);
+    await assert.rejects(queue.put(() => {}), {
+      name: 'NotCloneable', message: 'the item put into a queue cannot be sent to another process: it is a function',
+    });
+    await assert.rejects(queue.put({ deep: [Symbol('s')] }), { name: 'NotCloneable', message: /^the item put into a queue / });
+    await assert.rejects(queue.get('soon' as unknown as number), { name: 'WrongUse', message: /milliseconds, not 'soon'$/ });
+    assert.equal(await queue.qsize(), 0);
+    await queue.put(1);
+    assert.equal(await queue.get(), 1);
+  });
+});
+
+describe('a queue between processes', { concurrency: 4 }, () => {
+  test('brings every kind of item there and back', DEADLINE, async (t) => {
+    const [there, back] = [new Queue<unknown>(3), new Queue<unknown>()];
+    const { process } = startProcess(t, { module, target: work.echo, args: [there, back] });
+    const big = Buffer.alloc(20 << 20, 'ß');
+    const items = [
+      undefined, null, -0, 10n, 'ﬁ 漢字 🏳️‍🌈 \u{d800}', '', [, 1], { a: undefined }, new Date(1), new Map([[{}, new Set([1])]]),
+      new Error('e'), Buffer.from('é'), new Float64Array([0.5]), big, /x/g, 'after the big one',
+    ];
+    for (const item of items) await there.put(item);
+    await there.close();
+    assert.deepEqual(await getMany(back, items.length), items);
+    await process.join();
+    assert.equal(process.exitCode, 0);
+  });
+
+  test('brings 100,000 items out of a child and into a child, each once and in order', DEADLINE, async (t) => {
+    const [there, back] = [new Queue<unknown>(), new Queue<unknown>(100)];
+    startProcess(t, { module, target: work.putNumbers, args: [there, 0, 100_000] });
+    startProcess(t, { module, target: work.echo, args: [there, back] });
+    for (let i = 0; i < 100_000; i++) assert.equal(await back.get(), i);
+    assert.deepEqual([await there.qsize(), await back.empty()], [0, true]);
+  });
+
+  test('waits for a slow consumer: never more items than maxsize', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(3);
+    startProcess(t, { module, target: work.putNumbers, args: [queue, 0, 200] });
+    for (let i = 0; i < 200; i++) {
+      assert.equal(await queue.get(), i);
+      if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      assert.ok(await queue.qsize() <= 3);
+    }
+  });
+
+  test('with one place, goes through it one by one', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(1);
+    const child = await startObeying(t, queue);
+    const puts = child.tell('putMany', 0, 300);
+    assert.deepEqual(await getMany(queue, 300), numbers(0, 300));
+    await puts;
+    const gets = child.tell('getMany', 300);
+    await work.putNumbers(queue, 0, 300);
+    assert.deepEqual(await gets, numbers(0, 300));
+  });
+
+  test('brings what several put to several, each item once, and in its putter\'s order', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(20);
+    const names = ['a', 'b', 'c'];
+    const putters = names.map((name) => startProcess(t, { module, target: work.putNamed, args: [queue, name, 2000] }).process);
+    const getters = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const takings = Promise.all([...getters.map((getter) => getter.tell('drain')), work.drain(queue)]);
+    await Promise.all(putters.map((putter) => putter.join()));
+    await queue.close();
+    const taken = await takings as [string, number][][];
+    for (const items of taken) {
+      const last = new Map<string, number>();
+      for (const [name, i] of items) {
+        assert.ok(i > (last.get(name) ?? -1), `${name} ${i} after ${last.get(name)}`);
+        last.set(name, i);
+      }
+    }
+    const all = taken.flat().map(([name, i]) => `${name} ${i}`).sort();
+    assert.deepEqual(all, names.flatMap((name) => numbers(0, 2000).map((i) => `${name} ${i}`)).sort());
+  });
+
+  test('lives where it was made, and is one object in each process', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const child = await startObeying(t, queue);
+    await queue.put(queue);
+    assert.equal(await child.tell('same'), true);
+    await child.tell('startChild');
+    const answers = new Queue<unknown>();
+    await queue.put(answers);
+    assert.equal(await answers.get(), 'a child\'s child');
+    await child.tell('makeQueue');
+    const made = await queue.get() as Queue<unknown>;
+    await made.put('into the child\'s');
+    assert.equal(await child.tell('get'), 'into the child\'s');
+    await made.put(made);
+    assert.equal(await child.tell('same'), true, 'it is known where it was made');
+    await child.tell('put', 'out of it');
+    assert.equal(await made.get(), 'out of it');
+    await made.put(0);
+    await assert.rejects(made.putNowait(1), full);
+    assert.deepEqual([await made.full(), await made.qsize(), await made.empty()], [true, 1, false]);
+  });
+
+  test('travels through another queue, from one child to another', DEADLINE, async (t) => {
+    const requests = new Queue<Queue<unknown>>();
+    const maker = await startObeying(t, requests);
+    await maker.tell('makeQueue');
+    startProcess(t, { module, target: work.answerInside, args: [requests, 'the answer'] });
+    assert.equal(await maker.tell('get'), 'the answer');
+  });
+
+  test('answers a child at once that does not want to wait', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(1);
+    const child = await startObeying(t, queue);
+    await assert.rejects(child.tell('getNowait'), { name: 'QueueEmpty', message: 'the queue is empty' });
+    await assert.rejects(child.tell('get', 20), { name: 'QueueEmpty', message: 'the queue stayed empty for 20 ms' });
+    await child.tell('putNowait', 'one');
+    assert.deepEqual([await child.tell('qsize'), await child.tell('full'), await child.tell('empty')], [1, true, false]);
+    await assert.rejects(child.tell('putNowait', 'two'), { name: 'QueueFull', message: 'the queue is full: its maxsize is 1' });
+    await assert.rejects(child.tell('put', 'two', 20), { name: 'QueueFull' });
+    await assert.rejects(queue.putNowait('two'), full);
+    assert.equal(await child.tell('getNowait'), 'one');
+    await queue.putNowait('three');
+    assert.equal(await child.tell('get', 10_000), 'three');
+  });
+
+  test('is closed for all by any of them', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(2);
+    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const drained = other.tell('drain');
+    await one.tell('putMany', 0, 20);
+    await one.tell('close');
+    assert.deepEqual(await drained, numbers(0, 20));
+    await assert.rejects(queue.put(1), closed);
+    await assert.rejects(queue.get(), closed);
+    await assert.rejects(other.tell('put', 1), { name: 'QueueClosed' });
+    const late = await startObeying(t, queue);
+    await assert.rejects(late.tell('put', 1), { name: 'QueueClosed' });
+    await assert.rejects(late.tell('get'), { name: 'QueueClosed' });
+  });
+
+  test('when it is closed, refuses a put that waits elsewhere', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(1);
+    await queue.put('the last');
+    const child = await startObeying(t, queue);
+    const refused = assert.rejects(child.tell('put', 'too late'), { name: 'QueueClosed' });
+    await child.tell('qsize'); // It was asked after the put, so the put waits by now.
+    await queue.close();
+    await refused;
+    assert.deepEqual(await work.drain(queue), ['the last']);
+  });
+
+  test('gives what lies unused in one process to another that waits', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    await work.putNumbers(queue, 0, 1000);
+    const [quick, hungry] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    assert.deepEqual(await quick.tell('getMany', 150), numbers(0, 150));
+    assert.deepEqual(await hungry.tell('getMany', 850), numbers(150, 1000));
+    assert.equal(await queue.qsize(), 0);
+    await queue.put('new');
+    assert.equal(await quick.tell('get'), 'new');
+  });
+
+  test('goes on without a process that is too busy to give back what it has', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [busy, hungry] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    await work.putNumbers(queue, 0, 10_000);
+    await busy.tell('getMany', 150);
+    process.kill(busy.process.pid!, 'SIGSTOP');
+    const [first] = await hungry.tell('getMany', 8000) as number[];
+    assert.ok(first! > 150, 'these come out of order');
+    process.kill(busy.process.pid!, 'SIGCONT');
+    const rest = await busy.tell('getMany', 10_000 - 150 - 8000) as number[];
+    assert.equal(new Set(rest).size, rest.length);
+    assert.equal(rest[0], 150);
+  });
+
+  test('stops a putter when too much is on the way, in items and in bytes', DEADLINE, async (t) => {
+    const slow = new Queue<unknown>();
+    const owner = startProcess(t, { module, target: work.lendQueue, args: [slow] }).process;
+    const lent = await slow.get() as Queue<unknown>;
+    await lent.put(0);
+    process.kill(owner.pid!, 'SIGSTOP');
+    let settled = 0;
+    const puts: Promise<void>[] = [];
+    for (let i = 1; i <= 5000; i++) {
+      const put = lent.put(i).then(() => { settled++; });
+      puts.push(put);
+      if (i % 500 === 0) await new Promise(setImmediate);
+    }
+    assert.ok(settled > 500 && settled <= 1024, `${settled} items on the way`);
+    process.kill(owner.pid!, 'SIGCONT');
+    await Promise.all(puts);
+    assert.deepEqual(await getMany(lent, 5001), numbers(0, 5001));
+  });
+});
+
+describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
+  test('what it put without waiting is in the queue', DEADLINE, async (t) => {
+    const [unbounded, bounded] = [new Queue<unknown>(), new Queue<unknown>(2)];
+    const items = numbers(0, 3000);
+    for (const queue of [unbounded, bounded]) {
+      const { process } = startProcess(t, { module, target: work.putAndLeave, args: [queue, items] });
+      assert.deepEqual(await getMany(queue, 3000), items);
+      await process.join();
+      assert.equal(process.exitCode, 0);
+    }
+  });
+
+  test('a program that waits for an item that never comes ends with its children', DEADLINE, async (t) => {
+    const program = startProgram(t, 'queue-work.ts', []);
+    assert.equal(await program.line(), 'the only one');
+    assert.equal(await program.ended, 0);
+    assert.equal(await program.line(), undefined);
+    assert.equal(program.errors(), '');
+  });
+
+  for (const [how, order] of [
+    ['ends', ['end']], ['calls process.exit(0)', ['exit', 0]],
+  ] as const) {
+    test(`and ${how}: what it took is used, and what it had not taken comes back`, DEADLINE, async (t) => {
+      const queue = new Queue<unknown>();
+      await work.putNumbers(queue, 0, 300);
+      const child = await startObeying(t, queue);
+      assert.deepEqual(await child.tell('getMany', 50), numbers(0, 50));
+      await child.start(...order).join();
+      assert.equal(child.process.exitCode, 0);
+      assert.deepEqual(await getMany(queue, 250), numbers(50, 300));
+      assert.equal(await queue.qsize(), 0);
+    });
+  }
+
+  for (const [how, order, exitCode] of [
+    ['is killed', undefined, -9], ['exits with code 3', ['exit', 3], 3], ['throws', ['throw'], 1], ['throws later', ['throwLater'], 1],
+  ] as const) {
+    test(`and ${how}: what it took last comes back, with what it had not taken`, DEADLINE, async (t) => {
+      const queue = new Queue<unknown>();
+      await work.putNumbers(queue, 0, 300);
+      const [child, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+      assert.deepEqual(await child.tell('getMany', 50), numbers(0, 50));
+      if (order === undefined) await child.kill();
+      else await child.start(...order).join();
+      assert.equal(child.process.exitCode, exitCode);
+      assert.deepEqual(await other.tell('getMany', 251), numbers(49, 300));
+    });
+  }
+
+  test('what several had comes back in the order in which it was put', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const children = await Promise.all(['', '', ''].map(() => startObeying(t, queue)));
+    await work.putNumbers(queue, 0, 6);
+    for (const child of children) await child.tell('get');
+    for (const child of children.reverse()) await child.kill();
+    assert.deepEqual(await getMany(queue, 6), numbers(0, 6));
+  });
+
+  test('and is killed on the way with an item, the item comes back', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const child = await startObeying(t, queue);
+    const never = child.tell('get');
+    await child.tell('qsize'); // The get waits by now.
+    process.kill(child.process.pid!, 'SIGSTOP');
+    await queue.put('in flight');
+    await new Promise(setImmediate);
+    await child.kill();
+    assert.equal(await queue.get(), 'in flight');
+    assert.equal(await settlesAlone(never), false);
+  });
+
+  test('and is killed in the middle of putting: each item is in it whole, or not at all', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    for (let round = 0; round < 3; round++) {
+      const { process } = startProcess(t, { module, target: work.putForEver, args: [queue, 100_000 * round + 10] });
+      const items = await getMany(queue, 5) as { number: number; data: Buffer }[];
+      process.kill();
+      await process.join();
+      items.push(...await getMany(queue, await queue.qsize()) as typeof items);
+      items.forEach(({ number, data }, i) => {
+        assert.equal(number, i);
+        assert.ok(data.length === 100_000 * round + 10 && data.every((byte) => byte === i % 256));
+      });
+    }
+    const child = await startObeying(t, queue);
+    await child.tell('put', 'the queue goes on');
+    assert.equal(await queue.get(), 'the queue goes on');
+  });
+
+  test('and the queue lives in it, all that waits for it is refused, and whatever comes later', DEADLINE, async (t) => {
+    const through = new Queue<unknown>();
+    const [owner, other] = await Promise.all([startObeying(t, through), startObeying(t, through)]);
+    await owner.tell('makeQueue');
+    const queue = await through.get() as Queue<unknown>;
+    await through.put(queue);
+    await other.tell('same');
+    const gone = died(/^Process-\d+ \(pid \d+\) was ended by SIGKILL: the queue that lived in it is gone$/);
+    const getting = assert.rejects(queue.get(), gone);
+    process.kill(owner.process.pid!, 'SIGSTOP');
+    const asking = [queue.qsize(), queue.empty(), queue.full(), queue.putNowait(1), queue.put(2)].map((op) => assert.rejects(op, gone));
+    await owner.kill();
+    await Promise.all([getting, ...asking]);
+    for (const op of [queue.get(), queue.getNowait(), queue.put(1), queue.qsize(), queue.close()]) await assert.rejects(op, gone);
+    await assert.rejects(work.drain(queue), gone);
+  });
+
+  test('and nobody is left to put, a get that waits is refused, and later ones, until somebody new holds it', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const child = await startObeying(t, queue);
+    const waiting = queue.get();
+    await child.tell('put', 'one');
+    assert.equal(await waiting, 'one');
+    const name = child.process.name;
+    const alone = died(new RegExp(`^${name} \\(pid \\d+\\) was ended by SIGKILL: nobody is left to put an item into the empty queue$`));
+    const refused = assert.rejects(queue.get(), alone);
+    await child.kill();
+    await refused;
+    await assert.rejects(queue.get(), alone);
+    await assert.rejects(queue.get(10_000), alone);
+    await assert.rejects(queue.getNowait(), empty);
+    await queue.put('own');
+    assert.equal(await queue.get(), 'own');
+    const next = await startObeying(t, queue);
+    const answered = queue.get();
+    assert.equal(await settlesAlone(answered), false);
+    await next.tell('put', 'two');
+    assert.equal(await answered, 'two');
+  });
+
+  test('and nobody is left to take, a put that waits is refused, and later ones', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(1);
+    const child = await startObeying(t, queue);
+    await queue.put('one');
+    const alone = died(/was ended by SIGKILL: nobody is left to take an item from the full queue$/);
+    const refused = assert.rejects(queue.put('two'), alone);
+    await child.kill();
+    await refused;
+    await assert.rejects(queue.put('two'), alone);
+    await assert.rejects(queue.putNowait('two'), full);
+    assert.equal(await queue.get(), 'one');
+  });
+
+  test('and was the last that could put, but ended well, nobody is refused', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const waiting = queue.get();
+    const { process } = startProcess(t, { module, target: work.nothing, args: [queue] });
+    await process.join();
+    assert.equal(await settlesAlone(waiting), false);
+    await queue.put('own');
+    assert.equal(await waiting, 'own');
+  });
+
+  test('while another still holds it, those who wait go on waiting', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const waiting = queue.get();
+    await one.kill();
+    assert.equal(await settlesAlone(waiting), false);
+    const refused = assert.rejects(waiting, died(new RegExp(`^${one.process.name} .* SIGKILL: nobody is left`)));
+    await other.start('end').join();
+    await refused;
+  });
+
+  test('and never got so far as to use it, it counts all the same', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const waiting = assert.rejects(queue.get(), died(/^Process-\d+ \(pid \d+\) exited with code 1: nobody is left/));
+    const { process } = startProcess(t, { module: 'data:text/javascript,throw 1', target: work.nothing, args: [queue] });
+    await waiting;
+    await process.join();
+  });
+
+  test('a child that waits is refused as well, when all the others wait', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const refused = [assert.rejects(other.tell('get'), { name: 'ProcessDied' }), assert.rejects(queue.get(), { name: 'ProcessDied' })];
+    await other.tell('qsize');
+    await one.kill();
+    await Promise.all(refused);
+  });
+});
