@@ -56,9 +56,9 @@ describe('the charts', () => {
     const result: CaseResult = { name: 'ping', title: 'small', unit: 'messages/s', servers };
     assert.equal(caseChart(result), [
       'ping: small',
-      '                                    messages/s  ours/      p99  CPU each',
-      '  ours         ████████████████████   120,000   1.00    20 us      5 us',
-      '  cluster      ██████████              60,000   2.00    20 us   9.61 us',
+      '                                       messages/s    ours/      p99  CPU each',
+      '  ours         ████████████████████       120,000     1.00    20 us      5 us',
+      '  cluster      ██████████                  60,000     2.00    20 us   9.61 us',
       '  go                                void',
       '      Wrong reply.',
     ].join('\n'));

@@ -140,6 +140,13 @@ describe('a process', { concurrency: 4 }, () => {
     assert.throws(() => process.start(), wrong, 'not when it has ended either');
   });
 
+  test('does not compile when the arguments do not fit the target', () => {
+    // @ts-expect-error The target takes a number.
+    assert.ok(new Process({ module, target: work.exits, args: ['three'] }));
+    // @ts-expect-error It takes one.
+    assert.ok(new Process({ module, target: work.exits, args: [] }));
+  });
+
   test('names the argument that cannot be sent, and can be tried again', DEADLINE, async () => {
     const args = [1, 'two', { deep: [() => 3] }];
     const process = new Process({ module, target: work.nothing as (...args: unknown[]) => void, args, name: 'Bob' });

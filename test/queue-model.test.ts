@@ -59,7 +59,9 @@ class Model {
   readonly #late: (() => void)[] = [];
   /** The deaths that the owner has not heard of yet. */
   readonly #untold: Death[] = [];
+  /** The owner's clock: it stands still unless those who were asked to give back are to be late. */
   #now = 0;
+  #seatNow = 0;
   #closing = false;
   /** The items that are in the queue, or were, for all that anybody can know. */
   readonly #put: Item[] = [];
@@ -109,7 +111,7 @@ class Model {
       hurry: () => {
         if (atHome) this.#owner.settle();
       },
-      now: () => this.#now,
+      now: () => this.#seatNow,
       mayServeAtOnce: () => ++member.servedInTurn <= 3,
       nextTurn: (work) => member.nextTurn.push(work),
       afterThis: (work) => member.afterThis.push(work),
@@ -167,7 +169,7 @@ class Model {
   }
 
   #act(member: Member): void {
-    this.#now += this.#random.fraction() * 2;
+    this.#seatNow += this.#random.fraction() * 2;
     for (let i = this.#random.between(1, 8), what = this.#random.fraction(); i > 0; i--) {
       if (what < 0.42) this.#startPut(member);
       else if (what < 0.84) this.#startGet(member);

@@ -12,7 +12,7 @@ export interface WrongReply {
   /** The first byte of the reply that is wrong, from 0 on, and how long the reply should be; 0 of 0: not asked for. */
   readonly byte: number;
   readonly of: number;
-  /** From that byte on, escaped. Nothing was expected of what no message asked for. */
+  /** From that byte on, cut and escaped. Nothing was expected of what no message asked for. */
   readonly expected: string;
   readonly received: string;
 }
@@ -29,9 +29,6 @@ export interface Position {
   readonly answered: number;
 }
 
-/** How much is shown, in bytes. */
-const SHOWN = 24;
-
 /** Finds the first byte that is wrong. There must be one, or more than was asked for. */
 export function locate(text: Text, bytes: Buffer, position: Position): Omit<WrongReply, 'connection'> {
   const { at, owed, inFlight, current, answered } = position;
@@ -39,7 +36,7 @@ export function locate(text: Text, bytes: Buffer, position: Position): Omit<Wron
   const asked = Math.min(bytes.length, owed);
   let byte = 0;
   while (byte < asked && bytes[byte] === replies[at + byte]) byte++;
-  const received = previewOf(bytes.subarray(byte, byte + SHOWN)).text;
+  const received = previewOf(bytes.subarray(byte)).text;
   if (byte === asked) return { message: answered + inFlight, byte: 0, of: 0, expected: '', received };
 
   const startOf = (variant: number): number => (variant === 0 ? 0 : replyEnds[variant - 1]!);
@@ -53,7 +50,7 @@ export function locate(text: Text, bytes: Buffer, position: Position): Omit<Wron
     variant = variant + 1 === variants ? 0 : variant + 1;
     of = replyEnds[variant]! - startOf(variant);
   }
-  const expected = previewOf(replies.subarray(at + byte, at + Math.min(asked, byte + SHOWN))).text;
+  const expected = previewOf(replies.subarray(at + byte, at + asked)).text;
   return { message, byte: byte - start, of, expected, received };
 }
 

@@ -64,8 +64,8 @@ export class GetEnd {
       const next = this.#next();
       isHeldUp = next === undefined || this.#recallFromOthers(next.from);
       if (isHeldUp || this.#items.length === 0) break;
+      if (!this.line.remove(next!)) continue; // It was served while this process gave back what it had.
       const { from, id } = next!;
-      this.line.remove(next!);
       const items = [this.#sendOut(from)];
       if (this.line.length === 0) this.#sendAhead(this.#holders.get(from)!, items);
       this.#lead.served(from, this.#host.now());

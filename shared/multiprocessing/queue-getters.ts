@@ -60,16 +60,8 @@ export class Getters {
 
   /** Takes the next item. There must be one. */
   take(): Item {
-    const item = this.#stock.shift();
-    this.#ahead = Math.min(this.#ahead, this.#stock.length);
-    this.#taken++;
-    this.#pace.served();
-    if (this.#pace.isLeisurely) {
-      this.report();
-      this.#host.hurry();
-    } else {
-      this.#reportSoon();
-    }
+    const item = this.#takeOne();
+    this.#reportTaken();
     return item;
   }
 
@@ -123,6 +115,23 @@ export class Getters {
     this.#host.tell({ type: 'used', taken, done });
   }
 
+  #takeOne(): Item {
+    const item = this.#stock.shift();
+    this.#ahead = Math.min(this.#ahead, this.#stock.length);
+    this.#taken++;
+    this.#pace.served();
+    return item;
+  }
+
+  #reportTaken(): void {
+    if (this.#pace.isLeisurely) {
+      this.report();
+      this.#host.hurry();
+    } else {
+      this.#reportSoon();
+    }
+  }
+
   #reportSoon(): void {
     if (this.#reportsSoon) return;
     this.#reportsSoon = true;
@@ -146,6 +155,8 @@ export class Getters {
   }
 
   #serveFromStock(): void {
-    while (this.#line.length > 0 && this.#stock.length > 0) this.#line.shift().settle(this.take());
+    if (this.#line.length === 0 || this.#stock.length === 0) return;
+    while (this.#line.length > 0 && this.#stock.length > 0) this.#line.shift().settle(this.#takeOne());
+    this.#reportTaken();
   }
 }

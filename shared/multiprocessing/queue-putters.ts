@@ -55,14 +55,8 @@ export class Putters {
 
   /** Puts an item. There must be room. */
   put(item: Item): void {
-    this.#places--;
-    this.#outgoing.push(item);
-    this.#outgoingBytes += sizeOf(item);
-    this.#pace.served();
-    const isLeisurely = this.#pace.isLeisurely;
-    if (this.#host.atHome || isLeisurely) this.#sendPut();
-    if (isLeisurely) this.#host.hurry();
-    if (!this.#host.atHome || this.#bounded) this.#sendSoon();
+    this.#putOne(item);
+    this.#sendSoonOrNow();
   }
 
   /** Waits for a place; `settle` or `fail` is called once, possibly at once, unless the waiter is withdrawn before. */
@@ -143,6 +137,20 @@ export class Putters {
     return this.#places > 0 && (this.#bounded || this.#bytesOnTheWay + this.#outgoingBytes < MOST_BYTES_ON_THE_WAY);
   }
 
+  #putOne(item: Item): void {
+    this.#places--;
+    this.#outgoing.push(item);
+    this.#outgoingBytes += sizeOf(item);
+    this.#pace.served();
+  }
+
+  #sendSoonOrNow(): void {
+    const isLeisurely = this.#pace.isLeisurely;
+    if (this.#host.atHome || isLeisurely) this.#sendPut();
+    if (isLeisurely) this.#host.hurry();
+    this.#sendSoon();
+  }
+
   #sendSoon(): void {
     if (this.#sendsSoon) return;
     this.#sendsSoon = true;
@@ -161,7 +169,10 @@ export class Putters {
 
   #serve(): void {
     if (this.#pausing) return;
-    while (this.#line.length > 0 && this.#hasRoom()) this.#settle(this.#line.shift(), (item) => this.put(item));
+    if (this.#line.length > 0 && this.#hasRoom()) {
+      while (this.#line.length > 0 && this.#hasRoom()) this.#settle(this.#line.shift(), (item) => this.#putOne(item));
+      this.#sendSoonOrNow();
+    }
     if (this.#bounded) this.#line.askForAll();
   }
 

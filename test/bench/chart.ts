@@ -16,12 +16,12 @@ export function caseChart({ name, title, unit, servers }: CaseResult): string {
     const head = `  ${server.name.padEnd(NAME_WIDTH)} ${drawn.padEnd(BAR_WIDTH)}`;
     if (median === null) return `${head} void\n      ${problemOf(server)}`;
     return [
-      head, digits(valueOf(server)).padStart(9), (ratio === null ? '-' : ratio.toFixed(2)).padStart(6),
+      head, digits(valueOf(server)).padStart(13), (ratio === null ? '-' : ratio.toFixed(2)).padStart(8),
       duration(median.p99Us).padStart(8), (median.cpuUs === null ? '-' : `${digits(median.cpuUs)} us`).padStart(9),
     ].join(' ');
   });
   const heading = [
-    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(9), `${servers[0]?.name ?? ''}/`.padStart(6),
+    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(13), `${servers[0]?.name ?? ''}/`.padStart(8),
     'p99'.padStart(8), 'CPU each'.padStart(9),
   ].join(' ');
   return [`${name}: ${title}`, heading, ...rows].join('\n');

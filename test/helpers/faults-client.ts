@@ -23,6 +23,8 @@ export interface Trouble {
 
 /** What a client tells the load that it belongs to. */
 export interface ClientEvents {
+  /** Its port is known from now on. */
+  connected(client: LoadClient): void;
   trouble(client: LoadClient, what: Trouble['what'], detail: string): void;
   answered(client: LoadClient, bytes: number, latencyMs: number): void;
   /** The connection is over: as planned, or not. */
@@ -95,6 +97,7 @@ export class LoadClient {
     socket.on('connect', () => {
       this.port = socket.localPort ?? 0;
       this.#state = 'talking';
+      events.connected(this);
       this.#next();
     });
     socket.on('data', (bytes: Buffer) => {

@@ -20,6 +20,13 @@ export interface LoadOptions {
   readonly longest?: number;
 }
 
+interface Excuse {
+  readonly why: string;
+  readonly clients: LoadClient[];
+  /** The ports that belong to no client so far. */
+  readonly unclaimed: Set<number>;
+}
+
 const DEADLINE_MS = 30_000;
 const MIXED: readonly Kind[] = ['prompt', 'prompt', 'stream', 'half', 'prompt', 'slow', 'prompt', 'idle'];
 
@@ -30,6 +37,7 @@ export class Load {
   readonly #clients = new Set<LoadClient>();
   #made = 0;
   #stopping = false;
+  #excuses: Excuse[] = [];
   /** All that went wrong and that no fault explains. */
   readonly troubles: Trouble[] = [];
   /** Cut off, and excused. */
@@ -59,15 +67,20 @@ export class Load {
     return [...this.#clients];
   }
 
-  /** The clients that are connected from these ports may be cut off until {@link endExcuses}. */
-  excuse(ports: ReadonlySet<number>, why: string): LoadClient[] {
-    const clients = this.clients.filter(({ port }) => ports.has(port));
-    for (const client of clients) client.excuse = why;
-    return clients;
+  /**
+   * The clients that are connected from these ports may be cut off, until {@link endExcuses} is called.
+   * @returns Those clients. One that the system has connected, and that does not know it yet, is added when it does.
+   */
+  excuse(ports: ReadonlySet<number>, why: string): readonly LoadClient[] {
+    const excuse: Excuse = { why, clients: [], unclaimed: new Set(ports) };
+    for (const client of this.#clients) claim(excuse, client);
+    this.#excuses.push(excuse);
+    return excuse.clients;
   }
 
   /** Whoever has not been cut off so far must not be any more. */
   endExcuses(): void {
+    this.#excuses = [];
     for (const client of this.#clients) client.excuse = undefined;
   }
 
@@ -142,6 +155,9 @@ export class Load {
     const name = `client ${++this.#made}`;
     const options = { port, host, kind, paceMs, random: this.#random.fork(), messages: this.#messages };
     this.#clients.add(new LoadClient(name, options, {
+      connected: (client) => {
+        for (const excuse of this.#excuses) claim(excuse, client);
+      },
       trouble: (client, what, detail) => this.#trouble(client, what, detail),
       answered: (client, bytes, latencyMs) => {
         this.replies++;
@@ -155,6 +171,13 @@ export class Load {
   }
 
   #trouble(client: LoadClient, what: Trouble['what'], detail: string): void {
+    // Cut off after the system had connected it, and before it knew.
+    const excuse = what === 'not connected' ? this.#excuses.find(({ unclaimed }) => unclaimed.size > 0) : undefined;
+    if (excuse !== undefined) {
+      excuse.unclaimed.delete([...excuse.unclaimed][0]!);
+      client.excuse = excuse.why;
+      return;
+    }
     this.troubles.push({ what, client: client.name, detail });
   }
 
@@ -165,4 +188,10 @@ export class Load {
     if (client.kind !== 'half' || client.excuse !== undefined) this.replaced++;
     this.#add(client.kind);
   }
+}
+
+function claim({ why, clients, unclaimed }: Excuse, client: LoadClient): void {
+  if (!unclaimed.delete(client.port)) return;
+  client.excuse = why;
+  clients.push(client);
 }

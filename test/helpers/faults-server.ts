@@ -41,7 +41,7 @@ export async function killWorker(server: TestServer, load: Load, victim: number,
   process.kill(victim, 'SIGKILL');
   const told = until(
     // Those that it had not said to have accepted are given to another, and get their replies.
-    () => clients.every((client) => client.isOver || client.answered > before.get(client)!),
+    () => clients.every((client) => client.isOver || client.answered > (before.get(client) ?? 0)),
     `the clients of worker ${victim} to be cut off`, { report: () => `${load.summary()}\n${server.stdout.slice(-4000)}` },
   );
   await untilWhole(server, workers, [victim]);
