@@ -11,7 +11,7 @@ import type { Waiter } from './queue-line.ts';
 /** No more is sent ahead once this much is in one message, in bytes. */
 const MANY_BYTES = 256 * 1024;
 /** For this long others wait for what a process was asked to give back, in milliseconds: it may be busy, or stopped. */
-export const RECALL_MS = 100;
+const RECALL_MS = 100;
 
 export class GetEnd {
   readonly #host: OwnerHost;
@@ -36,7 +36,7 @@ export class GetEnd {
 
   ask(from: string, id: number, now: boolean): void {
     this.#lead.asked(from, this.#host.now());
-    this.line.push({ from, id, now });
+    this.line.push({ from, id, now, since: this.#host.now() });
   }
 
   add(items: readonly Item[]): void {
@@ -72,7 +72,7 @@ export class GetEnd {
       this.#host.tell(from, { type: 'items', items, id });
     }
     if (isHeldUp || this.#items.length > 0) return;
-    for (const { from, id } of this.line.removeImpatient()) this.#host.tell(from, { type: 'empty', id });
+    for (const { from, id } of this.line.removeImpatient(this.#host.now())) this.#host.tell(from, { type: 'empty', id });
   }
 
   /** What is sent to a process before it has answered a recall would be mixed up with what it gives back. */

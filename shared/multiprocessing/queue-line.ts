@@ -9,6 +9,8 @@ export interface Waiter {
   readonly id: number;
   /** It is refused as soon as it is clear that it cannot be served. */
   readonly now: boolean;
+  /** When it asked, in milliseconds. */
+  readonly since: number;
 }
 
 export class Line extends Fifo<Waiter> {
@@ -23,9 +25,9 @@ export class Line extends Fifo<Waiter> {
     this.removeAll((waiter) => isWithin(waiter.from, address));
   }
 
-  /** Those who want their answer at once go. */
-  removeImpatient(): Waiter[] {
-    return this.length === 0 ? [] : this.removeAll((waiter) => waiter.now);
+  /** Those who want their answer at once, and asked at that time or before, go. */
+  removeImpatient(upTo: number): Waiter[] {
+    return this.length === 0 ? [] : this.removeAll((waiter) => waiter.now && waiter.since <= upTo);
   }
 
   /** Whether any wait in that process. */

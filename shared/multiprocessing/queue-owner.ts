@@ -46,8 +46,9 @@ export class QueueOwner {
     this.#maxsize = maxsize === 0 ? Infinity : maxsize;
     this.#joinable = joinable;
     this.#host = host;
-    this.#putEnd = new PutEnd(this.#holders, host, () => this.#maxsize - this.#size());
-    this.#getEnd = new GetEnd(this.#holders, host, () => this.#settleSoon());
+    const onLate = (): void => this.#settleSoon();
+    this.#putEnd = new PutEnd(this.#holders, host, () => this.#maxsize - this.#size(), onLate);
+    this.#getEnd = new GetEnd(this.#holders, host, onLate);
     this.attached(host.self);
     this.#holders.get(host.self)!.starting = false;
   }
