@@ -55,7 +55,7 @@ export class EchoSession {
    * @param idleTimeoutMs Closes the connection after so long without traffic; 0: never.
    */
   constructor(
-    host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | undefined, idleTimeoutMs: number,
+    host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number,
   ) {
     this.id = id;
     this.peer = peer;

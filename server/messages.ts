@@ -28,7 +28,7 @@ export type CloseReason =
 
 export type ToWorker =
   /** Serve this client; the socket comes with the message. */
-  | { readonly type: 'connection'; readonly id: number; readonly peer: string; readonly moved: Moved | undefined }
+  | { readonly type: 'connection'; readonly id: number; readonly peer: string; readonly moved: Moved | null }
   /** Give every connection back at a quiet point, within this time, and end. */
   | { readonly type: 'retire'; readonly graceMs: number }
   /** Within this time answer what was received and end every connection, also those that still come. */
@@ -66,7 +66,7 @@ export function readToWorker(message: unknown): ToWorker | undefined {
       return isCount(message['graceMs']) ? message as ToWorker : undefined;
     case 'connection': {
       const { id, peer, moved } = message;
-      const whole = isCount(id) && typeof peer === 'string' && (moved === undefined || isMoved(moved));
+      const whole = isCount(id) && typeof peer === 'string' && (moved === null || isMoved(moved));
       return whole ? message as ToWorker : undefined;
     }
     default:

@@ -56,7 +56,7 @@ interface Connection {
   /** Some worker has taken it. */
   taken: boolean;
   /** What comes along to the next worker. */
-  moved: Moved | undefined;
+  moved: Moved | null;
 }
 
 /**
@@ -216,7 +216,7 @@ class EchoServer implements Server {
     } else {
       const id = ++this.#lastId;
       this.#perAddress.set(host, fromThere + 1);
-      this.#connections.set(id, { id, socket, host, peer, taken: false, moved: undefined });
+      this.#connections.set(id, { id, socket, host, peer, taken: false, moved: null });
       this.#dispatcher.accept(id);
     }
   }
@@ -276,7 +276,7 @@ class EchoServer implements Server {
   #noteTaken(connection: Connection, worker: number): void {
     const { taken, moved } = connection;
     // What came along is that worker's now; should another adopt the connection, it must not be answered twice.
-    if (moved !== undefined) connection.moved = { traffic: moved.traffic, unread: NOTHING };
+    if (moved !== null) connection.moved = { traffic: moved.traffic, unread: NOTHING };
     // Only new clients count: those that a recycled worker gave back would else recycle the next one at once.
     if (taken) return;
     connection.taken = true;

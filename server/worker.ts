@@ -105,7 +105,7 @@ class Worker implements SessionHost {
     const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
     this.#tell({ type: 'accepted', id });
-    if (moved === undefined) this.#log.connected(peer);
+    if (moved === null) this.#log.connected(peer);
     // Not a byte is read before the system has that message: if this process died then, the connection would be given to
     // another worker, and what this one had read of it would be missing.
     void this.#master.flushed().then(() => session.start());

@@ -51,7 +51,7 @@ export async function work(options, lock) {
     listener(message, socket);
     listener(WRONG[turn % WRONG.length], undefined);
     // The offer of a connection whose socket got lost on the way.
-    if (message.type === 'ping') listener({ type: 'connection', id: 2_000_000 + turn, peer: '127.0.0.1:1', moved: undefined }, undefined);
+    if (message.type === 'ping') listener({ type: 'connection', id: 2_000_000 + turn, peer: '127.0.0.1:1', moved: null }, undefined);
   }));
   await realWork(options, lock);
 }

@@ -11,7 +11,7 @@ const moved = { traffic, unread: Buffer.from('ab') };
 /** One of each type, or more where they differ; the compiler finds a missing one. */
 const toWorker: { readonly [Type in ToWorker['type']]: (ToWorker & { type: Type })[] } = {
   connection: [
-    { type: 'connection', id: 1, peer: '127.0.0.1:5', moved: undefined },
+    { type: 'connection', id: 1, peer: '127.0.0.1:5', moved: null },
     { type: 'connection', id: 2, peer: '[::1]:5', moved },
     { type: 'connection', id: 3, peer: '', moved: { traffic, unread: new Uint8Array() } },
   ],

@@ -279,8 +279,8 @@ class Model {
       member.alive = false;
       const lost = member.up.splice(this.#random.between(0, member.up.length));
       // What had not left the process is lost with it.
-      const puts = lost.flatMap((message) => 'items' in message ? message.items.map((item) => unpack(item) as Item) : []);
-      for (const { by, number } of puts) {
+      const items = lost.flatMap((message) => 'items' in message ? message.items.map(unpack) : []) as Item[];
+      for (const { by, number } of items) {
         const i = this.#put.findIndex((item) => item.by === by && item.number === number);
         if (i !== -1) this.#put.splice(i, 1);
       }
@@ -290,7 +290,9 @@ class Model {
   }
 
   #comeToRest(): void {
-    for (let events = this.#events(false); events.length > 0; events = this.#events(false)) this.#random.oneOf(events)();
+    for (let events = this.#events(false); events.length > 0; events = this.#events(false)) {
+      this.#random.oneOf(events)();
+    }
   }
 
   /** How many items the owner counts, when everything is at rest. */
@@ -374,7 +376,8 @@ function runMany(runs: number, options: Options): void {
 
 describe('a queue, on any network', () => {
   for (const [name, maxsize, joinable] of [
-    ['unbounded', 0, false], ['with one place', 1, false], ['with five places', 5, false], ['whose items must be done', 5, true],
+    ['unbounded', 0, false], ['with one place', 1, false], ['with five places', 5, false],
+    ['whose items must be done', 5, true],
   ] as const) {
     test(`${name}: brings every item once, in its putter's order, to whoever asks`, { timeout: 20_000 }, () => {
       runMany(150, { maxsize, joinable, trouble: false });

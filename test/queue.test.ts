@@ -44,12 +44,10 @@ describe('a queue in one process', () => {
     const item = { list: [1, { deep: 2 }], at: new Date(0) };
     await queue.put(item);
     item.list.push(3);
-    for (const value of [undefined, null, 0, -0, NaN, '', 'ß', 10n, new Map([[1, 'é']]), new Uint8Array(3)]) await queue.put(value);
+    const others = [undefined, null, 0, -0, NaN, '', 'ß', 10n, new Map([[1, 'é']]), new Uint8Array(3)];
+    for (const value of others) await queue.put(value);
     assert.equal(await queue.qsize(), 11);
-    assert.deepEqual(await getMany(queue, 11), [
-      { list: [1, { deep: 2 }], at: new Date(0) },
-      undefined, null, 0, -0, NaN, '', 'ß', 10n, new Map([[1, 'é']]), new Uint8Array(3),
-    ]);
+    assert.deepEqual(await getMany(queue, 11), [{ list: [1, { deep: 2 }], at: new Date(0) }, ...others]);
     assert.equal(await queue.empty(), true);
   });
 
@@ -86,7 +84,8 @@ describe('a queue in one process', () => {
     await queue.putNowait('one');
     await assert.rejects(queue.putNowait('two'), { ...full, message: 'the queue is full: its maxsize is 1' });
     await assert.rejects(queue.put('two', 0), full);
-    await assert.rejects(queue.put('two', 20), { ...full, message: 'the queue stayed full for 20 ms: its maxsize is 1' });
+    const tooLate = { ...full, message: 'the queue stayed full for 20 ms: its maxsize is 1' };
+    await assert.rejects(queue.put('two', 20), tooLate);
     const inTime = queue.put('three', 10_000);
     assert.deepEqual([await queue.getNowait(), await queue.get(10_000)], ['one', 'three']);
     await inTime;
@@ -96,7 +95,8 @@ describe('a queue in one process', () => {
   test('when it is closed, refuses puts, gives out what it holds, and ends', DEADLINE, async () => {
     const queue = new Queue<number>(2);
     for (const item of [1, 2]) await queue.put(item);
-    const waiting = assert.rejects(queue.put(3), { ...closed, message: 'the queue is closed: nothing more can be put into it' });
+    const isClosed = { ...closed, message: 'the queue is closed: nothing more can be put into it' };
+    const waiting = assert.rejects(queue.put(3), isClosed);
     await queue.close();
     await queue.close();
     await waiting;
@@ -126,15 +126,18 @@ describe('a queue in one process', () => {
   test('refuses wrong use in a sentence', DEADLINE, async () => {
     for (const maxsize of [-1, 1.5, NaN, Infinity, '3']) {
       assert.throws(() => new Queue(maxsize as number), {
-        name: 'WrongUse', code: 'ERR_WRONG_USE', message: /^the maxsize of a queue is a whole number of items, or 0 for no bound, not /,
+        name: 'WrongUse', code: 'ERR_WRONG_USE',
+        message: /^the maxsize of a queue is a whole number of items, or 0 for no bound, not /,
       });
     }
     const queue = new Queue<unknown>(1);
     await assert.rejects(queue.put(() => {}), {
       name: 'NotCloneable', message: 'the item put into a queue cannot be sent to another process: it is a function',
     });
-    await assert.rejects(queue.put({ deep: [Symbol('s')] }), { name: 'NotCloneable', message: /^the item put into a queue / });
-    await assert.rejects(queue.get('soon' as unknown as number), { name: 'WrongUse', message: /milliseconds, not 'soon'$/ });
+    const notCloneable = { name: 'NotCloneable', message: /^the item put into a queue / };
+    await assert.rejects(queue.put({ deep: [Symbol('s')] }), notCloneable);
+    const wrongTime = { name: 'WrongUse', message: /milliseconds, not 'soon'$/ };
+    await assert.rejects(queue.get('soon' as unknown as number), wrongTime);
     assert.equal(await queue.qsize(), 0);
     await queue.put(1);
     assert.equal(await queue.get(), 1);
@@ -147,8 +150,9 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     const { process } = startProcess(t, { module, target: work.echo, args: [there, back] });
     const big = Buffer.alloc(20 << 20, 'ß');
     const items = [
-      undefined, null, -0, 10n, 'ﬁ 漢字 🏳️‍🌈 \u{d800}', '', [, 1], { a: undefined }, new Date(1), new Map([[{}, new Set([1])]]),
-      new Error('e'), Buffer.from('é'), new Float64Array([0.5]), big, /x/g, 'after the big one',
+      undefined, null, -0, 10n, 'ﬁ 漢字 🏳️‍🌈 \u{d800}', '', [, 1], { a: undefined }, new Date(1),
+      new Map([[{}, new Set([1])]]), new Error('e'), Buffer.from('é'), new Float64Array([0.5]), big,
+      /x/g, 'after the big one',
     ];
     for (const item of items) await there.put(item);
     await there.close();
@@ -189,7 +193,9 @@ describe('a queue between processes', { concurrency: 4 }, () => {
   test('brings what several put to several, each item once, and in its putter\'s order', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(20);
     const names = ['a', 'b', 'c'];
-    const putters = names.map((name) => startProcess(t, { module, target: work.putNamed, args: [queue, name, 2000] }).process);
+    const putters = names.map((name) => {
+      return startProcess(t, { module, target: work.putNamed, args: [queue, name, 2000] }).process;
+    });
     const getters = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
     const takings = Promise.all([...getters.map((getter) => getter.tell('drain')), work.drain(queue)]);
     await Promise.all(putters.map((putter) => putter.join()));
@@ -242,8 +248,10 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     await assert.rejects(child.tell('getNowait'), { name: 'QueueEmpty', message: 'the queue is empty' });
     await assert.rejects(child.tell('get', 20), { name: 'QueueEmpty', message: 'the queue stayed empty for 20 ms' });
     await child.tell('putNowait', 'one');
-    assert.deepEqual([await child.tell('qsize'), await child.tell('full'), await child.tell('empty')], [1, true, false]);
-    await assert.rejects(child.tell('putNowait', 'two'), { name: 'QueueFull', message: 'the queue is full: its maxsize is 1' });
+    const state = [await child.tell('qsize'), await child.tell('full'), await child.tell('empty')];
+    assert.deepEqual(state, [1, true, false]);
+    const noPlace = { name: 'QueueFull', message: 'the queue is full: its maxsize is 1' };
+    await assert.rejects(child.tell('putNowait', 'two'), noPlace);
     await assert.rejects(child.tell('put', 'two', 20), { name: 'QueueFull' });
     await assert.rejects(queue.putNowait('two'), full);
     assert.equal(await child.tell('getNowait'), 'one');
@@ -302,6 +310,27 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     assert.equal(rest[0], 150);
   });
 
+  test('brings an item at once when its putter has no time to turn its event loop', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [maker, getter] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    maker.start('putAndSpin', 'out of a busy process');
+    assert.equal(await queue.get(), 'out of a busy process');
+    await getter.tell('makeQueue');
+    const made = await queue.get() as Queue<unknown>;
+    const taken = made.get();
+    await made.qsize(); // The get waits by now.
+    getter.start('putAndSpin', 'out of the busy process in which the queue lives');
+    assert.equal(await taken, 'out of the busy process in which the queue lives');
+  });
+
+  test('has a place as soon as an item is taken, even if its getter is busy from then on', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>(1);
+    const child = await startObeying(t, queue);
+    child.start('getAndSpin');
+    await work.putNumbers(queue, 0, 2);
+    assert.equal(await queue.get(), 1);
+  });
+
   test('stops a putter when too much is on the way, in items and in bytes', DEADLINE, async (t) => {
     const slow = new Queue<unknown>();
     const owner = startProcess(t, { module, target: work.lendQueue, args: [slow] }).process;
@@ -358,7 +387,8 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
   }
 
   for (const [how, order, exitCode] of [
-    ['is killed', undefined, -9], ['exits with code 3', ['exit', 3], 3], ['throws', ['throw'], 1], ['throws later', ['throwLater'], 1],
+    ['is killed', undefined, -9], ['exits with code 3', ['exit', 3], 3],
+    ['throws', ['throw'], 1], ['throws later', ['throwLater'], 1],
   ] as const) {
     test(`and ${how}: what it took last comes back, with what it had not taken`, DEADLINE, async (t) => {
       const queue = new Queue<unknown>();
@@ -422,21 +452,28 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     const gone = died(/^Process-\d+ \(pid \d+\) was ended by SIGKILL: the queue that lived in it is gone$/);
     const getting = assert.rejects(queue.get(), gone);
     process.kill(owner.process.pid!, 'SIGSTOP');
-    const asking = [queue.qsize(), queue.empty(), queue.full(), queue.putNowait(1), queue.put(2)].map((op) => assert.rejects(op, gone));
+    const asking = [queue.qsize(), queue.empty(), queue.full(), queue.putNowait(1), queue.put(2)];
+    const refused = asking.map((operation) => assert.rejects(operation, gone));
     await owner.kill();
-    await Promise.all([getting, ...asking]);
-    for (const op of [queue.get(), queue.getNowait(), queue.put(1), queue.qsize(), queue.close()]) await assert.rejects(op, gone);
+    await Promise.all([getting, ...refused]);
+    await assert.rejects(queue.get(), gone);
+    await assert.rejects(queue.getNowait(), gone);
+    await assert.rejects(queue.put(1), gone);
+    await assert.rejects(queue.qsize(), gone);
+    await assert.rejects(queue.close(), gone);
     await assert.rejects(work.drain(queue), gone);
   });
 
-  test('and nobody is left to put, a get that waits is refused, and later ones, until somebody new holds it', DEADLINE, async (t) => {
+  test('and nobody is left to put, gets are refused until somebody new holds the queue', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     const child = await startObeying(t, queue);
     const waiting = queue.get();
     await child.tell('put', 'one');
     assert.equal(await waiting, 'one');
     const name = child.process.name;
-    const alone = died(new RegExp(`^${name} \\(pid \\d+\\) was ended by SIGKILL: nobody is left to put an item into the empty queue$`));
+    const alone = died(new RegExp(
+      `^${name} \\(pid \\d+\\) was ended by SIGKILL: nobody is left to put an item into the empty queue$`,
+    ));
     const refused = assert.rejects(queue.get(), alone);
     await child.kill();
     await refused;
@@ -489,7 +526,8 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
   test('and never got so far as to use it, it counts all the same', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     const waiting = assert.rejects(queue.get(), died(/^Process-\d+ \(pid \d+\) exited with code 1: nobody is left/));
-    const { process } = startProcess(t, { module: 'data:text/javascript,throw 1', target: work.nothing, args: [queue] });
+    const broken = 'data:text/javascript,throw 1';
+    const { process } = startProcess(t, { module: broken, target: work.nothing, args: [queue] });
     await waiting;
     await process.join();
   });
@@ -497,7 +535,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
   test('a child that waits is refused as well, when all the others wait', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
-    const refused = [assert.rejects(other.tell('get'), { name: 'ProcessDied' }), assert.rejects(queue.get(), { name: 'ProcessDied' })];
+    const refused = [other.tell('get'), queue.get()].map((get) => assert.rejects(get, { name: 'ProcessDied' }));
     await other.tell('qsize');
     await one.kill();
     await Promise.all(refused);

@@ -1,8 +1,7 @@
 // What the server does when it is told to stop, and when it is not asked.
 import assert from 'node:assert/strict';
-import { createConnection } from 'node:net';
-import { once } from 'node:events';
 import { describe, test } from 'node:test';
+import { codeOf } from '../shared/errors.ts';
 import { startTestServer, TestServer } from './helpers/server.ts';
 import { untilGone } from './helpers/processes.ts';
 import { connectClient, fillUp, fillUpReply } from './helpers/test-client.ts';
@@ -21,10 +20,16 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
   return { stuck, sent: await fillUp(stuck, other) };
 }
 
-async function refused(port: number): Promise<string> {
-  const socket = createConnection({ port, host: '127.0.0.1' });
-  const [error] = await once(socket, 'error') as [NodeJS.ErrnoException];
-  return error.code ?? error.message;
+/** Why nobody can connect any more. Who still came in is answered and ended like the others. */
+async function refused(port: number): Promise<string | undefined> {
+  for (;;) {
+    try {
+      await using late = await connectClient(port);
+      await late.readToEnd();
+    } catch (error) {
+      return codeOf(error);
+    }
+  }
 }
 
 describe('a stop', { concurrency: true }, () => {

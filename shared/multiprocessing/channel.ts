@@ -6,6 +6,8 @@ import type { Socket } from 'node:net';
 import { decode, encode } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
+import { fromWire, toWire } from './wire.ts';
+import type { Wired } from './wire.ts';
 
 /** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
 export type Envelope = [to: string, from: string, ref: string, body: unknown];
@@ -37,9 +39,11 @@ export class Channel {
   readonly #onEnvelope: (envelope: Envelope) => void;
   #outbox: Item[] = [];
   #scheduled = false;
-  /** What was given to Node and not yet to the system. */
-  readonly #underWay = new Set<() => void>();
-  #whenIdle: (() => void)[] = [];
+  /** How many messages were given to Node, and how many of them, the first ones, to the system. */
+  #sent = 0;
+  #settled = 0;
+  /** Whoever waits for that, the one for the earliest message first. */
+  readonly #waiters: { readonly awaited: number; resolve(): void }[] = [];
   readonly #inbox: Batch[] = [];
   readonly #early: [unknown, Socket | undefined][] = [];
   #listener: ChannelListener | undefined;
@@ -48,8 +52,8 @@ export class Channel {
   constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
     this.#port = port;
     this.#onEnvelope = onEnvelope;
-    port.on('message', (items: Item[], handle: SendHandle | undefined) => {
-      this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
+    port.on('message', (wired: Wired[], handle: SendHandle | undefined) => {
+      this.#inbox.push({ items: wired.map(fromWire) as Item[], socket: handle as Socket | undefined, taken: 0 });
       this.#takeIn();
     });
   }
@@ -80,7 +84,8 @@ export class Channel {
   async sendSocket(message: unknown, socket: Socket): Promise<void> {
     const item = directOf(message);
     this.flush();
-    await new Promise<void>((resolve) => this.#send([item], socket, resolve));
+    this.#send([item], socket);
+    await this.flushed();
   }
 
   /** For the router: passes an envelope on. */
@@ -91,7 +96,9 @@ export class Channel {
   /** Settles when all that was posted so far was given to the system, or the channel is closed. */
   async flushed(): Promise<void> {
     this.flush();
-    if (this.#underWay.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    if (this.#settled === this.#sent) return;
+    const awaited = this.#sent;
+    await new Promise<void>((resolve) => this.#waiters.push({ awaited, resolve }));
   }
 
   /** Gives all that was posted to the system now, as far as it has room: for a process that is about to end. */
@@ -100,7 +107,7 @@ export class Channel {
     if (this.#outbox.length === 0) return;
     const items = this.#outbox;
     this.#outbox = [];
-    this.#send(items, undefined, undefined);
+    this.#send(items, undefined);
   }
 
   /**
@@ -108,7 +115,7 @@ export class Channel {
    * then does not even say 'disconnect'.
    */
   abandon(): void {
-    for (const settle of [...this.#underWay]) settle();
+    this.#settle(this.#sent);
   }
 
   #push(item: Item): void {
@@ -120,16 +127,17 @@ export class Channel {
     }
   }
 
-  #send(items: Item[], socket: Socket | undefined, then: (() => void) | undefined): void {
+  #send(items: Item[], socket: Socket | undefined): void {
+    const number = ++this.#sent;
     // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
-    const settle = (): void => {
-      if (!this.#underWay.delete(settle)) return;
-      then?.();
-      if (this.#underWay.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
-    };
-    this.#underWay.add(settle);
-    if (this.#port.connected) this.#port.send!(items, socket, { keepOpen: true }, settle);
-    else process.nextTick(settle);
+    if (this.#port.connected) this.#port.send!(items.map(toWire), socket, { keepOpen: true }, () => this.#settle(number));
+    else process.nextTick(() => this.#settle(number));
+  }
+
+  /** Node calls back in the order of sending. */
+  #settle(number: number): void {
+    if (number > this.#settled) this.#settled = number;
+    while (this.#waiters.length > 0 && this.#waiters[0]!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
   }
 
   /** One after the other; when a listener throws, the rest is not lost. */

@@ -1,13 +1,13 @@
-// JoinableQueue: a Queue that knows when all work is done. Follows Python's multiprocessing.JoinableQueue, but work that
-// a dead process left undone is done by another, and join() does not wait for those who will not come.
+// JoinableQueue: a Queue that knows when all work is done. Follows Python's multiprocessing.JoinableQueue, but work
+// that a dead process left undone is done by another, and join() does not wait for those who will not come.
 import { WrongUse } from './errors.ts';
 import { currentProcess } from './current.ts';
 import { checkMaxsize, defineQueue, Queue } from './queue.ts';
 import { QueueLink } from './queue-link.ts';
 
 /**
- * A queue whose items are done when {@link taskDone} says so, and not when their process asks for the next: until then an
- * item goes back to the head of the queue when its process dies, however it ends.
+ * A queue whose items are done when {@link taskDone} says so, and not when their process asks for the next: until then
+ * an item goes back to the head of the queue when its process dies, however it ends.
  */
 export class JoinableQueue<T> extends Queue<T> {
   /** As Queue's. */
@@ -30,8 +30,9 @@ export class JoinableQueue<T> extends Queue<T> {
 
   /**
    * Waits until every item that was put is done.
-   * @throws {ProcessDied} The process in which the queue lives is dead; or one that held it failed, and no other process
-   * that takes items from it is left. The items are still in the queue: a new process can take them, and join() again.
+   * @throws {ProcessDied} The process in which the queue lives is dead; or one that held it failed, and no process that
+   * takes items from it is left: none that has called get, or has only just been started. The items are still in the
+   * queue: a new process can take them, and then join() is of use again.
    */
   join(): Promise<void> {
     return this.link.endOfWork();

@@ -206,7 +206,7 @@ export class Process<Args extends unknown[] = never[]> {
     try {
       // Standard input stays the parent's own: two readers of one terminal would take each other's keys.
       const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
-      this.#child = fork(CHILD_ENTRY, [], { serialization: 'advanced', stdio });
+      this.#child = fork(CHILD_ENTRY, [], { serialization: 'json', stdio });
     } catch (error) {
       process.nextTick(() => this.#notForked(error));
     }

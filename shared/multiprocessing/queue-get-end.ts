@@ -72,7 +72,8 @@ export class GetEnd {
       this.#host.tell(from, { type: 'items', items, id });
     }
     if (isHeldUp || this.#items.length > 0) return;
-    for (const { from, id } of this.line.removeImpatient(this.#host.now())) this.#host.tell(from, { type: 'empty', id });
+    const refused = this.line.removeImpatient(this.#host.now());
+    for (const { from, id } of refused) this.#host.tell(from, { type: 'empty', id });
   }
 
   /** What is sent to a process before it has answered a recall would be mixed up with what it gives back. */
@@ -96,8 +97,8 @@ export class GetEnd {
   }
 
   /**
-   * What others were sent ahead is older than what is here; who gets it later than this would see it out of order. So it
-   * comes back first. @returns Whether to wait for it.
+   * What others were sent ahead is older than what is here; who got it later than this would see it out of order. So
+   * it comes back first. @returns Whether to wait for it.
    */
   #recallFromOthers(asker: string): boolean {
     let waits = false;

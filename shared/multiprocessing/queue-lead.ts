@@ -1,5 +1,5 @@
-// How far ahead of its asking a process is served at one end of a Queue: a message for each item would be slow, and what
-// lies unused in one process is missing in the others. Used by the two ends of queue-owner.ts.
+// How far ahead of its asking a process is served at one end of a Queue: a message for each item would be slow, and
+// what lies unused in one process is missing in the others. Used by the two ends of queue-owner.ts.
 
 /** The most that is sent ahead: one message's worth. */
 const MOST = 512;
@@ -7,8 +7,8 @@ const MOST = 512;
 const SLOW_MS = 10;
 
 /**
- * The lead of whoever has been the only one to ask for a while: it starts at nothing, and doubles with every quick return.
- * Only one process at a time has a lead.
+ * The lead of whoever has been the only one to ask for a while: it starts at nothing, and doubles with every quick
+ * return. Only one process at a time has a lead.
  */
 export class Lead {
   #whose: string | undefined;

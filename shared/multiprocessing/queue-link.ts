@@ -167,8 +167,8 @@ export class QueueLink {
 }
 
 /**
- * A promise of what `begin` waits for. It calls `settle` or `fail`, possibly at once, and returns what is to be done when
- * the time has run out. `now`: it must not wait at all.
+ * A promise of what `begin` waits for. It calls `settle` or `fail`, possibly at once, and returns what is to be done
+ * when the time has run out. `now`: it must not wait at all.
  */
 async function waitFor<T>(
   timeoutMs: number | undefined,

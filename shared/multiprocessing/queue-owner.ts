@@ -1,6 +1,6 @@
-// The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in the
-// process that made the queue, which hears when any of the others dies: what the dead had and had not done comes back.
-// Pure: it is told what came and tells what to send. queue-seat.ts connects it, the model test drives it.
+// The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in
+// the process that made the queue, which hears when any of the others dies: what the dead had not done comes back.
+// Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
 import type { Death } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import { GetEnd } from './queue-get-end.ts';
@@ -144,8 +144,9 @@ export class QueueOwner {
 
   #put(holder: Holder, items: readonly Item[]): void {
     this.#getEnd.add(items);
+    const { address } = holder;
     if (this.#maxsize !== Infinity) holder.reserved -= items.length;
-    else if (holder.address !== this.#host.self) this.#host.tell(holder.address, { type: 'arrived', count: items.length });
+    else if (address !== this.#host.self) this.#host.tell(address, { type: 'arrived', count: items.length });
   }
 
   #placeParting(): void {
@@ -178,7 +179,7 @@ export class QueueOwner {
     });
   }
 
-  /** Those of this very process put or take more as soon as they are served; the other end is served with all of that. */
+  /** Those of this very process put or take more as soon as they are served; the other end is served with all that. */
   #settle(): void {
     const { self } = this.#host;
     const last = this.#servedAlone;
@@ -218,11 +219,12 @@ export class QueueOwner {
   #answerJoins(): void {
     if (this.#joins.length === 0) return;
     const unfinished = this.#size() + this.#holders.sum((holder) => holder.inWork);
+    const workers = this.#holders.sum((holder) => Number(holder.consumes || holder.starting));
     const death = this.#failure;
-    if (unfinished === 0) {
-      for (const { from, id } of this.#joins.splice(0)) this.#host.tell(from, { type: 'answer', id, value: 0 });
-    } else if (death !== undefined && ![...this.#holders.values()].some((holder) => holder.consumes || holder.starting)) {
-      for (const { from, id } of this.#joins.splice(0)) this.#host.tell(from, { type: 'abandoned', id, unfinished, death });
+    if (unfinished > 0 && (death === undefined || workers > 0)) return;
+    for (const { from, id } of this.#joins.splice(0)) {
+      if (unfinished === 0) this.#host.tell(from, { type: 'answer', id, value: 0 });
+      else this.#host.tell(from, { type: 'abandoned', id, unfinished, death: death! });
     }
   }
 

@@ -54,7 +54,7 @@ export class PutEnd {
     this.#refuseImpatient();
   }
 
-  /** As long as a place may come back unused, nobody is told that there is none; but who has it may be busy, or stopped. */
+  /** While a place may come back unused, nobody is told that there is none; but who has it may be busy, or stopped. */
   #refuseImpatient(): void {
     const mayComeBack = this.#holders.sum((holder) => holder.reserved) > 0;
     const refused = this.line.removeImpatient(this.#host.now() - (mayComeBack ? PATIENCE_MS : 0));

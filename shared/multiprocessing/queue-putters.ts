@@ -1,5 +1,5 @@
-// The putting half of a process's seat at a Queue: the places that were given to it, what is on its way to the owner, and
-// who of this process waits for a place. Pure, as queue-getters.ts. Used by queue-seat.ts.
+// The putting half of a process's seat at a Queue: the places that were given to it, what is on its way to the owner,
+// and who of this process waits for a place. Pure, as queue-getters.ts. Used by queue-seat.ts.
 import { Fifo } from './fifo.ts';
 import type { SeatHost } from './queue-hosts.ts';
 import type { Item } from './queue-item.ts';

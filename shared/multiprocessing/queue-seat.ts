@@ -1,5 +1,5 @@
-// A process's seat at one Queue: its two halves (queue-putters.ts, queue-getters.ts), its questions to the owner, and the
-// end of it all. Pure: it is told what came and tells what to send. queue-link.ts connects it, the model test drives it.
+// A process's seat at one Queue: its two halves (queue-putters.ts, queue-getters.ts), its questions to the owner, and
+// the end of it all. Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from './errors.ts';
 import type { Death } from './errors.ts';
 import { Getters } from './queue-getters.ts';
@@ -132,8 +132,9 @@ export class QueueSeat {
   }
 
   full(timeoutMs?: number): QueueFull {
-    const since = timeoutMs === undefined ? 'is full' : `stayed full for ${timeoutMs} ms`;
-    return new QueueFull(`the queue ${since}: its maxsize is ${this.#maxsize}`);
+    if (this.#maxsize === 0) return new QueueFull(`too much was on its way to the queue for ${timeoutMs} ms`);
+    const state = timeoutMs === undefined ? 'is full' : `stayed full for ${timeoutMs} ms`;
+    return new QueueFull(`the queue ${state}: its maxsize is ${this.#maxsize}`);
   }
 
   empty(timeoutMs?: number): QueueEmpty {

@@ -27,13 +27,14 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
   }
 
   /**
-   * Puts a clone of the item into the queue: what is done to the original later does not matter. Waits while the queue is
-   * full. Items of one process come out in the order in which it put them; those of several as they arrived.
+   * Puts a clone of the item into the queue: what is done to the original later does not matter. Waits while the queue
+   * is full. Items of one process come out in the order in which it put them; those of several as they arrived.
    *
    * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
    * When it has settled, the item leaves with the end of this turn of the event loop; if this process is killed before,
    * it is not in the queue. A put that nobody awaited is in the queue all the same when this process's target ends.
-   * @param timeoutMs How long to wait for a place, in milliseconds; 0 is {@link putNowait}. Without it there is no limit.
+   * @param timeoutMs How long to wait for a place, in milliseconds; 0 is {@link putNowait}. Without it there is no
+   * limit.
    * @throws {QueueFull} The queue was full all that time.
    * @throws {QueueClosed} The queue is closed.
    * @throws {NotCloneable} The item holds a function, a socket …
@@ -72,17 +73,17 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
     return this.link.get(0) as Promise<T>;
   }
 
-  /** How many items were put that no get has returned yet. Others may have changed it when you learn of it. */
+  /** How many items were put that no get has returned yet. Others may change it before you learn of it. */
   qsize(): Promise<number> {
     return this.link.size();
   }
 
-  /** Whether there is no item in the queue. Others may have changed it when you learn of it. */
+  /** Whether there is no item in the queue. Others may change it before you learn of it. */
   async empty(): Promise<boolean> {
     return await this.link.size() === 0;
   }
 
-  /** Whether the queue holds `maxsize` items; never, without a bound. Others may have changed it when you learn of it. */
+  /** Whether the queue holds `maxsize` items; never, without a bound. Others may change it before you learn of it. */
   async full(): Promise<boolean> {
     return this.link.maxsize > 0 && await this.link.size() >= this.link.maxsize;
   }

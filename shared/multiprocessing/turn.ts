@@ -27,7 +27,7 @@ export function nextTurn(work: () => void): void {
   setImmediate(work);
 }
 
-/** Calls `work` when what runs now is done, with all that follows from it at once (promises that are settled already). */
+/** Calls `work` when what runs now is done, with all that follows from it at once, as after settled promises. */
 export function afterThis(work: () => void): void {
   queueMicrotask(() => process.nextTick(work));
 }

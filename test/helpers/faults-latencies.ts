@@ -8,6 +8,10 @@ export class Latencies {
     this.#values.push(ms);
   }
 
+  addAll(others: Latencies): void {
+    for (const value of others.#values) this.#values.push(value);
+  }
+
   get count(): number {
     return this.#values.length;
   }

@@ -28,6 +28,8 @@ interface Excuse {
 }
 
 const DEADLINE_MS = 30_000;
+/** How long after it was cut off another takes a client's place, in milliseconds. */
+const COME_BACK_MS = 20;
 const MIXED: readonly Kind[] = ['prompt', 'prompt', 'stream', 'half', 'prompt', 'slow', 'prompt', 'idle'];
 
 export class Load {
@@ -38,6 +40,7 @@ export class Load {
   #made = 0;
   #stopping = false;
   #excuses: Excuse[] = [];
+  #excuseNew: string | undefined;
   /** All that went wrong and that no fault explains. */
   readonly troubles: Trouble[] = [];
   /** Cut off, and excused. */
@@ -78,9 +81,15 @@ export class Load {
     return excuse.clients;
   }
 
+  /** Whoever connects from now on may be refused or cut off, until {@link endExcuses} is called. */
+  excuseNewcomers(why: string): void {
+    this.#excuseNew = why;
+  }
+
   /** Whoever has not been cut off so far must not be any more. */
   endExcuses(): void {
     this.#excuses = [];
+    this.#excuseNew = undefined;
     for (const client of this.#clients) client.excuse = undefined;
   }
 
@@ -154,7 +163,7 @@ export class Load {
     const { port, host = '127.0.0.1', paceMs = 20 } = this.#options;
     const name = `client ${++this.#made}`;
     const options = { port, host, kind, paceMs, random: this.#random.fork(), messages: this.#messages };
-    this.#clients.add(new LoadClient(name, options, {
+    const client = new LoadClient(name, options, {
       connected: (client) => {
         for (const excuse of this.#excuses) claim(excuse, client);
       },
@@ -167,7 +176,16 @@ export class Load {
         this.#taken.add(latencyMs);
       },
       over: (client) => this.#over(client),
-    }));
+    });
+    client.excuse = this.#excuseNew;
+    this.#clients.add(client);
+  }
+
+  /** Not at once: whoever is refused must not come back by the thousand. */
+  #addLater(kind: Kind): void {
+    setTimeout(() => {
+      if (!this.#stopping) this.#add(kind);
+    }, COME_BACK_MS);
   }
 
   #trouble(client: LoadClient, what: Trouble['what'], detail: string): void {
@@ -186,7 +204,8 @@ export class Load {
     if (client.excuse !== undefined) this.excused++;
     if (this.#stopping) return;
     if (client.kind !== 'half' || client.excuse !== undefined) this.replaced++;
-    this.#add(client.kind);
+    if (client.excuse === undefined) this.#add(client.kind);
+    else this.#addLater(client.kind);
   }
 }
 

@@ -4,10 +4,29 @@ import type { Load } from './faults-load.ts';
 import { isRunning } from './processes.ts';
 import type { TestServer } from './server.ts';
 
+/** What was read of each server's output: where the next look begins, and which workers have said that they are ready. */
+const looks = new WeakMap<TestServer, { at: number; readonly ready: Set<number> }>();
+
 /** The processes of the workers that have said that they are ready, and run. */
 export function readyWorkers(server: TestServer): number[] {
-  const said = new Set([...server.stdout.matchAll(/worker \d+ is ready \(pid (\d+)\)/g)].map((match) => Number(match[1])));
+  const look = looks.get(server) ?? { at: 0, ready: new Set<number>() };
+  looks.set(server, look);
+  const upTo = server.stdout.lastIndexOf('\n') + 1;
+  const fresh = server.stdout.slice(Math.min(look.at, upTo), upTo);
+  for (const [, pid] of fresh.matchAll(/worker \d+ is ready \(pid (\d+)\)/g)) look.ready.add(Number(pid));
+  look.at = upTo;
+  const said = look.ready;
   return server.workers().filter((pid) => said.has(pid) && isRunning(pid));
+}
+
+/** Lets go of what a long-running server has printed so far. @returns Its whole lines. */
+export function takeLines(server: TestServer): string[] {
+  readyWorkers(server);
+  const upTo = server.stdout.lastIndexOf('\n') + 1;
+  const lines = server.stdout.slice(0, upTo).split('\n').slice(0, -1);
+  server.stdout = server.stdout.slice(upTo);
+  looks.get(server)!.at = 0;
+  return lines;
 }
 
 /** Waits until so many workers are ready, and no others are there. @returns Their processes. */

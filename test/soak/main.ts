@@ -1,0 +1,119 @@
+// The soak: faults of every kind, in a random order that a seed repeats, against one server that runs all the time, while a
+// load verifies every byte. `npm run soak -- --minutes 10 [--seed N]`. Exit 1, with the seed, when anything does not hold.
+import { parseArgs } from 'node:util';
+import { Random } from '../helpers/faults-random.ts';
+import { besideHung, faults } from './faults.ts';
+import type { Fault } from './faults.ts';
+import { sideFaults } from './side-faults.ts';
+import { Stage } from './stage.ts';
+import type { Possessions } from './stage.ts';
+import { Table } from './table.ts';
+
+const MEBIBYTE = 2 ** 20;
+/** More than the garbage that a process may have at one time and not at another. */
+const MEMORY_NOISE = 64 * MEBIBYTE;
+const WARM_UP_MS = 5000;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const asked = readArguments();
+  if (typeof asked === 'string') {
+    console.error(`soak: ${asked}`);
+    return 2;
+  }
+  const { minutes, seed } = asked;
+  console.log(`soak of ${minutes} minutes, seed ${seed}`);
+  const table = new Table();
+  let under = 'the start';
+  let stage: Stage | undefined;
+  try {
+    const random = new Random(seed);
+    stage = await Stage.start(random.fork());
+    const began = performance.now();
+    const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s`;
+    await stage.load.start();
+    await stage.rest(Math.min(WARM_UP_MS, minutes * 6000));
+    const before = await stage.takeStock();
+    console.log(`${seconds()}  before: ${describe(before)}`);
+
+    const order = random.fork();
+    const end = began + minutes * 60_000;
+    for (const fault of endless(order)) {
+      if (performance.now() > end) break;
+      under = fault.name;
+      await stage.rest(order.between(100, 1000));
+      const figures = await fault.run(stage);
+      await stage.look();
+      table.add(fault.name, fault.mustHold, figures);
+      const measured = figures.map(({ label, value, unit }) => `${label} ${value}${unit === '' ? '' : ` ${unit}`}`).join('; ');
+      console.log(`${seconds()}  ${fault.name}: ${measured || 'held'} (${stage.load.replies} replies verified)`);
+    }
+
+    under = 'the end';
+    const totals = stage.load.summary();
+    const after = await stage.takeStock();
+    console.log(`${seconds()}  after: ${describe(after)}`);
+    compare(before, after);
+    console.log(`\n${table}\n`);
+    console.log(`${table.times} faults in ${seconds().trim()}; since the start ${totals}`);
+    console.log(`latencies of calm times: ${stage.calm}`);
+    if (besideHung.count > 0) {
+      const ratio = besideHung.percentile(0.99) / stage.calm.percentile(0.99);
+      console.log(`beside a hung worker:    ${besideHung}; p99 is ${ratio.toFixed(1)} times the calm one`);
+    }
+    console.log(`descriptors and memory (Pss) of all processes of the server while nobody is connected, the least of 20 looks:`);
+    console.log(`  before ${describe(before)}\n  after  ${describe(after)}`);
+    console.log(`torn lines ${stage.torn} (of ${stage.kills} killed processes), dropped and told ${stage.dropped}`);
+    stage.load.expectFin();
+    const code = await stage.server.stop();
+    await stage.load.allOver();
+    if (code !== 0 || stage.load.troubles.length > 0) throw new Error(`the last stop: exit ${code}\n${stage.load.summary()}`);
+    return 0;
+  } catch (error) {
+    console.log(`\n${table}\n`);
+    console.log(error instanceof Error ? error.stack : error);
+    if (stage !== undefined) {
+      stage.readLog();
+      console.log(`${stage.load.summary()}\nthe last lines of its log:\n${stage.lastLines.join('\n')}\n${stage.server.stderr}`);
+    }
+    console.log(`soak failed under: ${under}. Seed ${seed} repeats it: npm run soak -- --minutes ${minutes} --seed ${seed}`);
+    return 1;
+  } finally {
+    await stage?.[Symbol.asyncDispose]();
+  }
+}
+
+/** Every fault, in another order each time round. */
+function* endless(random: Random): Generator<Fault> {
+  for (;;) {
+    const left = [...faults, ...sideFaults];
+    while (left.length > 0) yield left.splice(random.between(0, left.length - 1), 1)[0]!;
+  }
+}
+
+function describe({ processes, descriptors, memory }: Possessions): string {
+  return `${processes} processes, ${descriptors} descriptors, ${(memory / MEBIBYTE).toFixed(1)} MiB`;
+}
+
+function compare(before: Possessions, after: Possessions): void {
+  if (after.processes !== before.processes) throw new Error(`${before.processes} processes before, ${after.processes} after`);
+  if (after.descriptors > before.descriptors) throw new Error(`${before.descriptors} descriptors before, ${after.descriptors} after`);
+  if (after.memory > before.memory + MEMORY_NOISE) throw new Error(`${before.memory} bytes of memory before, ${after.memory} after`);
+}
+
+/** What was asked for, or what is wrong with it. */
+function readArguments(): { minutes: number; seed: number } | string {
+  try {
+    const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } });
+    const minutes = Number(values.minutes);
+    const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
+    if (!(minutes > 0)) return `--minutes must be a number above 0, not ${JSON.stringify(values.minutes)}`;
+    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
+      return `--seed must be a whole number from 0 to ${2 ** 32 - 1}, not ${JSON.stringify(values.seed)}`;
+    }
+    return { minutes, seed };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
