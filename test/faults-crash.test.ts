@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BuiltServer } from './helpers/faults-built.ts';
 import { Load } from './helpers/faults-load.ts';
 import { clientPortsOf, processesOf, standStill, until } from './helpers/faults-proc.ts';
 import { Random } from './helpers/faults-random.ts';
@@ -13,7 +14,8 @@ import { connectClient } from './helpers/test-client.ts';
 
 test('50 workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
   const random = new Random(50);
-  await using server = await startTestServer(['--workers', '2', '--log', 'none']);
+  using built = new BuiltServer();
+  await using server = await startTestServer(['--workers', '2', '--log', 'none'], { command: built.command() });
   using load = new Load({ port: server.port, seed: 51, connections: 48, paceMs: 40 });
   await load.start();
   const kills: Kill[] = [];
@@ -89,7 +91,8 @@ test('with --on-crash adopt the clients of a killed worker stay connected and go
 });
 
 test('a worker that dies while it retires costs its own clients the connection, and the reload goes on', async () => {
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
+  // A stopped worker that held the terminal would keep the line from us that we wait for.
+  await using server = await startTestServer(['--workers', '2', '--log', 'none']);
   using load = new Load({ port: server.port, seed: 52, connections: 24 });
   await load.start();
   const before = readyWorkers(server);

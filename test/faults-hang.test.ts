@@ -29,6 +29,35 @@ test('a worker that stands still is offered nothing more and replaced, and clien
   assert.equal(await server.stop(), 0);
 });
 
+test('a worker that stood still for a while goes on with its clients, and with the one that was on the way to it', async () => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '60']);
+  using load = new Load({ port: server.port, seed: 62, connections: 16 });
+  await load.start();
+  const [victim] = readyWorkers(server) as [number];
+  await standStill(victim);
+  const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
+  for (const client of clients) client.send('hello');
+  await until(() => clients.filter(({ length }) => length === 5).length === 5, 'all to be served but the one on the way');
+  process.kill(victim, 'SIGCONT');
+  for (const client of clients) assert.equal(await client.readText('HELLO'), 'HELLO');
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  await load.allAnswered();
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+  assert.match(server.stdout, /0 refused, 0 cut off/);
+});
+
+test('a stop is over after --grace although a worker stands still', async () => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--grace', '1']);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => connectClient(server.port)));
+  for (const client of clients) assert.equal(await client.ask('hello'), 'HELLO');
+  await standStill(readyWorkers(server)[0]!);
+  assert.equal(await server.stop(), 0);
+  assert.deepEqual((await Promise.all(clients.map(({ fate }) => fate))).sort(), ['ECONNRESET', 'ECONNRESET', 'FIN', 'FIN']);
+  assert.match(server.stdout, /the grace of 1000 ms is over: 2 connections are cut off/);
+});
+
 test('suspending and resuming the whole process group for longer than --worker-timeout kills nobody', async () => {
   await using server = await startTestServer(
     ['--workers', '2', '--log', 'connections', '--worker-timeout', '1'], { command: ['setsid', process.execPath] },

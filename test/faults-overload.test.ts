@@ -113,7 +113,14 @@ test('a master that runs out of descriptors all the same goes on, and serves as 
   const outside = await Promise.all(Array.from({ length: 10 }, () => connectClient(server.port)));
   for (const client of outside) await client.fate;
   assert.equal(await early.ask('still'), 'STILL');
+  // Not even for the channel to a new worker.
+  const slot = await server.slotOf(early.peer);
+  process.kill(readyWorkers(server).find((worker) => worker !== server.pidOf(slot))!, 'SIGKILL');
+  await server.printed(/could not be forked: .*EMFILE/);
+  await server.printed(/a worker could not start; 1 worker still serving/);
+  assert.equal(await early.ask('still'), 'STILL');
   limitDescriptors(pid!, 1000);
+  await untilWhole(server, 2);
   await using late = await connectClient(server.port);
   assert.equal(await late.ask('late'), 'LATE');
 });

@@ -1,10 +1,11 @@
 // Reloads, resizing and recycling under load: no connection is lost for them, and there are never too many workers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { BuiltServer } from './helpers/faults-built.ts';
 import { SourceCopy } from './helpers/faults-copy.ts';
 import { Load } from './helpers/faults-load.ts';
 import { until } from './helpers/faults-proc.ts';
-import { readyWorkers, untilWhole } from './helpers/faults-server.ts';
+import { onTwoCpus, readyWorkers, untilWhole } from './helpers/faults-server.ts';
 import { startTestServer } from './helpers/server.ts';
 import type { TestServer } from './helpers/server.ts';
 import { connectClient, fillUp } from './helpers/test-client.ts';
@@ -24,7 +25,8 @@ function count(server: TestServer, pattern: RegExp): number {
 }
 
 test('20 reloads under load cost no connection and no byte, and there are never more workers than places', async (t) => {
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
+  using built = new BuiltServer();
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: built.command() });
   using load = new Load({ port: server.port, seed: 20, connections: 64, paceMs: 40 });
   await load.start();
   const lasting = load.clients.filter(({ kind }) => kind !== 'half');
@@ -45,8 +47,28 @@ test('20 reloads under load cost no connection and no byte, and there are never 
   t.diagnostic(`${load.summary()}; ${load.latencies}`);
 });
 
+test('the only worker is reloaded too: its clients wait for the successor, and stay connected', async () => {
+  using built = new BuiltServer();
+  await using server = await startTestServer(['--workers', '1', '--log', 'none'], { command: built.command() });
+  using load = new Load({ port: server.port, seed: 25, connections: 16 });
+  await load.start();
+  const lasting = load.clients.filter(({ kind }) => kind !== 'half');
+  const mostWorkers = watchCount(server);
+  for (let reload = 1; reload <= 3; reload++) {
+    const before = server.workers();
+    server.signal('SIGHUP');
+    await untilWhole(server, 1, before);
+  }
+  await load.allAnswered();
+  assert.equal(mostWorkers(), 1);
+  assert.deepEqual(lasting.filter((client) => !client.isTalking), []);
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
 test('signals that come during a reload are noted: the pool gets the size and the code that was asked for last', async () => {
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: [...onTwoCpus(), process.execPath] });
   using load = new Load({ port: server.port, seed: 21, connections: 16 });
   await load.start();
   const mostWorkers = watchCount(server);

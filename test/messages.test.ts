@@ -90,7 +90,7 @@ function isRightThere(message: { type?: unknown }, path: readonly string[], othe
     case 'reason':
       return typeof other === 'string';
     case 'moved':
-      return message.type === 'connection' && other === undefined;
+      return message.type === 'connection' && other === null;
     case 'unread':
       return other instanceof Uint8Array;
     case 'type':

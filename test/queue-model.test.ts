@@ -38,6 +38,8 @@ interface Member {
   readonly down: FromOwner[];
   /** What it does before it hears anything else. */
   readonly afterThis: (() => void)[];
+  /** What it does before it tells others anything else. */
+  readonly tellings: (() => void)[];
   /** What it does when its event loop turns. */
   readonly nextTurn: (() => void)[];
   readonly getters: Set<Getter>;
@@ -77,7 +79,9 @@ class Model {
     this.#owner = new QueueOwner(maxsize, joinable, {
       self: MAKER,
       tell: (to, message) => this.#tell(to, message),
-      keeps: () => {},
+      arrives: () => {},
+      returns: () => {},
+      leaves: () => {},
       now: () => this.#now,
       afterThis: (work) => maker.afterThis.push(work),
       after: (_ms, work) => this.#late.push(work),
@@ -105,20 +109,28 @@ class Model {
     const host: SeatHost = {
       atHome,
       tell: (message) => {
-        if (atHome) this.#owner.receive(MAKER, message);
-        else member.up.push(message);
+        if (atHome) {
+          this.#owner.receive(MAKER, message);
+        } else {
+          tellNow(member);
+          member.up.push(message);
+        }
       },
       hurry: () => {
+        tellNow(member);
         if (atHome) this.#owner.settle();
       },
       now: () => this.#seatNow,
       mayServeAtOnce: () => ++member.servedInTurn <= 3,
       nextTurn: (work) => member.nextTurn.push(work),
-      afterThis: (work) => member.afterThis.push(work),
+      tellSoon: (work) => {
+        member.tellings.push(work);
+        member.afterThis.push(() => tellNow(member));
+      },
     };
     const member: Member = {
       address, seat: new QueueSeat(this.#options.maxsize, this.#options.joinable, host),
-      up: [], down: [], afterThis: [], nextTurn: [], getters: new Set(), putters: new Set(), got: [],
+      up: [], down: [], afterThis: [], tellings: [], nextTurn: [], getters: new Set(), putters: new Set(), got: [],
       used: 0, alive: true, servedInTurn: 0, lastPut: 0,
     };
     return member;
@@ -150,7 +162,7 @@ class Model {
     }
     if (this.#late.length > 0 && (this.#options.trouble || events.length === 0)) {
       events.push(() => {
-        this.#now += 1000;
+        this.#now += this.#random.between(0, 150); // Timers are not exact.
         this.#do(maker, () => this.#late.shift()!());
       });
     }
@@ -267,8 +279,9 @@ class Model {
 
   #tell(to: string, message: FromOwner): void {
     const member = this.#of(to);
-    if (to === MAKER) member.seat.hear(message);
-    else if (member.alive) member.down.push(message);
+    if (to === MAKER) return member.seat.hear(message);
+    tellNow(this.#of(MAKER));
+    if (member.alive) member.down.push(message);
     else this.#untold.push(deathOf(to)); // The router says so again.
   }
 
@@ -348,6 +361,10 @@ class Model {
     const got = new Set(gotByLiving);
     for (const item of this.#put.map(nameOf)) assert.ok(got.has(item) || usedByDead.has(item), `${item} is not lost`);
   }
+}
+
+function tellNow(member: Member): void {
+  for (const work of member.tellings.splice(0)) work();
 }
 
 /** What one process puts comes to another in the order in which it was put. */

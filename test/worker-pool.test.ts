@@ -34,6 +34,7 @@ test('workers that die young, one after the other, are waited for longer each ti
     message: nothing, stalled: nothing, resumed: nothing, retiring: nothing, resized: nothing, whole: nothing,
     failed: assert.fail, trouble: nothing,
   });
+  t.after(() => pool.killAll());
   pool.start();
   await until(() => pids.length === 6, 'the sixth worker is ready');
   assert.equal(died, 5);

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { decode, encode } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
+import { tellNow } from './turn.ts';
 import { fromWire, toWire } from './wire.ts';
 import type { Wired } from './wire.ts';
 
@@ -71,6 +72,7 @@ export class Channel {
    * @throws {NotCloneable} It holds a function, a socket …
    */
   post(message: unknown): void {
+    tellNow();
     this.#push(directOf(message));
   }
 

@@ -1,5 +1,5 @@
 // A line of things, first in, first out: what a queue keeps, and who waits for it. Taking from the front costs the same
-// however long the line is, which an array's shift() does not promise. Used by the parts of Queue.
+// however long the line is, which an array's shift() does not promise. Used by the parts of Queue and Pipe.
 
 /** How many empty slots at the front are worth moving the rest for. */
 const MANY_EMPTY = 1024;

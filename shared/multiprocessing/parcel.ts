@@ -33,11 +33,13 @@ export function copyOf(item: Item): Item {
 }
 
 /**
- * Says that this process keeps the value from now on: the owners of the primitives in it learn who answers for them
- * until somebody takes it. Else the end of a Pipe would belong to nobody while it waits here.
+ * Says that this process keeps the value from now on: the hubs of the Pipes of which an end is in it learn who answers
+ * for that end until somebody takes it. Else it would belong to nobody while it waits here.
  */
 export function carry(item: Item): void {
-  for (const { ref } of ticketsOf(encodedPart(item))) router.post(router.ownerOf(ref), ref, router.ATTACH);
+  for (const { kind, ref } of ticketsOf(encodedPart(item))) {
+    if (kind === CONNECTION) router.post(router.ownerOf(ref), ref, router.ATTACH);
+  }
 }
 
 /** Says that nobody will take a value which this process kept: an end of a Pipe in it is closed with that. */

@@ -21,6 +21,7 @@ export class GetEnd {
   readonly #lead = new Lead();
   readonly #items = new Fifo<Numbered>();
   #lastNumber = 0;
+  #looksAgain = false;
   readonly line = new Line();
 
   constructor(holders: Holders, host: OwnerHost, onLate: () => void) {
@@ -41,7 +42,7 @@ export class GetEnd {
 
   add(items: readonly Item[]): void {
     for (const item of items) {
-      this.#host.keeps(item);
+      this.#host.arrives(item);
       this.#items.push({ number: ++this.#lastNumber, item });
     }
   }
@@ -51,7 +52,7 @@ export class GetEnd {
     if (entries.length === 0) return;
     const sorted = [...entries].sort((a, b) => a.number - b.number);
     const last = sorted.at(-1)!.number;
-    for (const { item } of sorted) this.#host.keeps(item);
+    for (const { item } of sorted) this.#host.returns(item);
     while (this.#items.length > 0 && this.#items.at(0)!.number < last) sorted.push(this.#items.shift()!);
     this.#items.unshift(sorted.sort((a, b) => a.number - b.number));
   }
@@ -108,11 +109,20 @@ export class GetEnd {
       if (holder.recalledAt === undefined) {
         holder.recalledAt = now;
         this.#host.tell(holder.address, { type: 'recall' });
-        this.#host.after(RECALL_MS, this.#onLate);
       }
       // This process's own seat has answered already.
       if (holder.recalledAt !== undefined && now - holder.recalledAt < RECALL_MS) waits = true;
     }
+    if (waits) this.#lookAgain();
     return waits;
+  }
+
+  #lookAgain(): void {
+    if (this.#looksAgain) return;
+    this.#looksAgain = true;
+    this.#host.after(RECALL_MS, () => {
+      this.#looksAgain = false;
+      this.#onLate();
+    });
   }
 }

@@ -135,7 +135,7 @@ export class Getters {
   #reportSoon(): void {
     if (this.#reportsSoon) return;
     this.#reportsSoon = true;
-    this.#host.afterThis(() => this.report());
+    this.#host.tellSoon(() => this.report());
   }
 
   #pause(): void {

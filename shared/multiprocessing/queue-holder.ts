@@ -11,7 +11,11 @@ export interface Numbered {
 export class Holder {
   readonly address: string;
   /** Its parent has named it, and it has not spoken for itself yet. */
-  starting = true;
+  starting: boolean;
+  /** It has a seat. */
+  sits = false;
+  /** In so many items of other queues, which live there, this queue waits to be taken. */
+  keeps = 0;
   /** It has asked for an item at least once. */
   consumes = false;
   /** How many places were given to it and not used yet. */
@@ -24,8 +28,9 @@ export class Holder {
   readonly #out = new Fifo<Numbered>();
   #inWork = 0;
 
-  constructor(address: string) {
+  constructor(address: string, starting: boolean) {
     this.address = address;
+    this.starting = starting;
   }
 
   /** How many items gets there have returned that are not done, as far as it has said. */
@@ -42,10 +47,10 @@ export class Holder {
     this.#out.push(entry);
   }
 
-  /** Gets there have returned the next `taken`; the first `done` will never be needed again. */
-  used(taken: number, done: number): void {
+  /** Gets there have returned the next `taken`. The first `done` will never be needed again: `leaves` is called for each. */
+  used(taken: number, done: number, leaves: (item: Item) => void): void {
     this.#inWork += taken - done;
-    for (let i = 0; i < done; i++) this.#out.shift();
+    for (let i = 0; i < done; i++) leaves(this.#out.shift()!.item);
     this.ahead = Math.min(this.ahead, this.untaken);
   }
 

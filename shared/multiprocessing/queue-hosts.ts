@@ -7,8 +7,12 @@ export interface OwnerHost {
   /** The address of the process that made the queue. */
   readonly self: string;
   tell(to: string, message: FromOwner): void;
-  /** An item is kept here from now on. */
-  keeps(item: Item): void;
+  /** An item has come into the queue. */
+  arrives(item: Item): void;
+  /** An item has come back from a process that will not use it. */
+  returns(item: Item): void;
+  /** An item has left the queue for ever. */
+  leaves(item: Item): void;
   /** A clock, in milliseconds. */
   now(): number;
   /** Calls `work` when what runs now is done, with all that follows from it at once. */
@@ -29,6 +33,6 @@ export interface SeatHost {
   mayServeAtOnce(): boolean;
   /** Calls `work` when the event loop has turned. */
   nextTurn(work: () => void): void;
-  /** Calls `work` when what runs now is done, with all that follows from it at once. */
-  afterThis(work: () => void): void;
+  /** Calls `work`, which tells what was collected, when what runs now is done, or before anything else is told. */
+  tellSoon(work: () => void): void;
 }

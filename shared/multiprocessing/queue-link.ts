@@ -1,20 +1,22 @@
 // Connects a seat at a Queue (queue-seat.ts) with the owner, here (queue-owner.ts) or in another process, and turns its
 // waiting into promises. Queue and JoinableQueue stand on it.
+import { ticketsOf } from './codec.ts';
 import type { Ticket } from './codec.ts';
 import type { Death } from './errors.ts';
 import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
 import { carry } from './parcel.ts';
-import { pack, packLater, unpack } from './queue-item.ts';
+import { encodedPart, pack, packLater, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 import type { FromOwner, ToOwner } from './queue-messages.ts';
 import { QueueOwner } from './queue-owner.ts';
 import { QueueSeat } from './queue-seat.ts';
 import * as router from './router.ts';
 import { asksOnce, limitTime } from './time-limit.ts';
-import { afterThis, mayServeAtOnce, nextTurn } from './turn.ts';
+import { afterThis, mayServeAtOnce, nextTurn, tellNow, tellSoon } from './turn.ts';
 
 export type QueueKind = 'Queue' | 'JoinableQueue';
+const KINDS: readonly string[] = ['Queue', 'JoinableQueue'] satisfies QueueKind[];
 
 const DONE = Promise.resolve();
 const now = (): number => performance.now();
@@ -37,10 +39,11 @@ export class QueueLink {
     const atHome = ref === undefined;
     const tell = atHome ? this.#tellOwnerHere : this.#tellOwnerElsewhere;
     const hurry = (): void => {
+      tellNow();
       this.#owner?.settle();
       router.flush();
     };
-    this.#seat = new QueueSeat(maxsize, joinable, { atHome, tell, hurry, now, mayServeAtOnce, nextTurn, afterThis });
+    this.#seat = new QueueSeat(maxsize, joinable, { atHome, tell, hurry, now, mayServeAtOnce, nextTurn, tellSoon });
     if (ref === undefined) this.#owner = this.#makeOwner(joinable);
     else this.#sitDown(ref);
   }
@@ -97,6 +100,7 @@ export class QueueLink {
         died: (death) => owner.died(death),
       });
     }
+    this.#owner?.travels();
     return { kind: this.kind, ref: this.#ref, detail: this.maxsize };
   }
 
@@ -108,7 +112,12 @@ export class QueueLink {
         if (to === self) this.#seat.hear(message);
         else router.post(to, this.#ref!, message);
       },
-      keeps: carry,
+      arrives: (item) => {
+        carry(item);
+        tellKept(item, 1);
+      },
+      returns: carry,
+      leaves: (item) => tellKept(item, -1),
       now,
       afterThis,
       after: (ms, work) => setTimeout(work, ms).unref(),
@@ -163,6 +172,14 @@ export class QueueLink {
       this.#seat.ask(about, settle, fail);
       return () => {};
     });
+  }
+}
+
+/** The owners of the queues in an item learn that it is kept here, or no longer. */
+function tellKept(item: Item, more: 1 | -1): void {
+  for (const { kind, ref } of ticketsOf(encodedPart(item))) {
+    if (!KINDS.includes(kind)) continue;
+    router.post(router.ownerOf(ref), ref, { type: 'kept', more } satisfies ToOwner);
   }
 }
 

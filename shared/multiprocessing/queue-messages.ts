@@ -6,6 +6,8 @@ import type { Item } from './queue-item.ts';
 /** From a seat. `id` names a put or a get that waits there; `now` says that it wants its answer at once. */
 export type ToOwner =
   | { readonly type: 'here' } // This process holds the queue, and speaks for itself.
+  // So many more items of other queues, which are kept in this process, have this queue in them.
+  | { readonly type: 'kept'; readonly more: number }
   | { readonly type: 'want'; readonly id: number; readonly now: boolean } // A put needs a place.
   | { readonly type: 'unwant'; readonly id: number } // It does not any more.
   | { readonly type: 'put'; readonly items: readonly Item[] } // A place was given for each.

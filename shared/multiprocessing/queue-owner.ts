@@ -49,24 +49,30 @@ export class QueueOwner {
     const onLate = (): void => this.#settleSoon();
     this.#putEnd = new PutEnd(this.#holders, host, () => this.#maxsize - this.#size(), onLate);
     this.#getEnd = new GetEnd(this.#holders, host, onLate);
-    this.attached(host.self);
-    this.#holders.get(host.self)!.starting = false;
+    this.#hold(host.self, false).sits = true;
   }
 
   /** That process holds the queue from now on, though it may not have started yet. */
   attached(from: string): void {
-    if (this.#holders.has(from)) return;
-    this.#holders.set(from, new Holder(from));
+    this.#hold(from, true);
+  }
+
+  /** It is on its way from this process to another, which may hold it soon. */
+  travels(): void {
     this.#failure = undefined;
   }
 
   receive(from: string, message: ToOwner): void {
-    if (message.type === 'here') this.attached(from);
+    if (message.type === 'here' || message.type === 'kept') this.#hold(from, false);
     const holder = this.#holders.get(from);
     if (holder === undefined) return; // It is dead.
     switch (message.type) {
       case 'here':
         this.#welcome(holder);
+        break;
+      case 'kept':
+        holder.keeps += message.more;
+        if (holder.keeps === 0 && !holder.sits && !holder.starting) this.#holders.delete(from);
         break;
       case 'want':
         if (this.#closed) break; // Its process will hear of that, and then the put is refused.
@@ -95,7 +101,7 @@ export class QueueOwner {
         this.#getEnd.line.withdraw(from, message.id);
         break;
       case 'used':
-        holder.used(message.taken, message.done);
+        holder.used(message.taken, message.done, this.#host.leaves);
         break;
       case 'spare':
         holder.ahead++;
@@ -136,8 +142,19 @@ export class QueueOwner {
     this.#settleSoon();
   }
 
+  #hold(from: string, starting: boolean): Holder {
+    let holder = this.#holders.get(from);
+    if (holder === undefined) {
+      holder = new Holder(from, starting);
+      this.#holders.set(from, holder);
+      this.#failure = undefined;
+    }
+    return holder;
+  }
+
   #welcome(holder: Holder): void {
     holder.starting = false;
+    holder.sits = true;
     if (this.#closed) this.#host.tell(holder.address, { type: 'closed' });
     else if (this.#maxsize === Infinity) this.#host.tell(holder.address, { type: 'arrived', count: MOST_ON_THE_WAY });
   }
@@ -159,7 +176,7 @@ export class QueueOwner {
     if (this.#closed) return;
     this.#closed = true;
     this.#putEnd.line.takeAll();
-    for (const holder of this.#holders.values()) if (!holder.starting) this.#unsealed.add(holder.address);
+    for (const holder of this.#holders.values()) if (holder.sits) this.#unsealed.add(holder.address);
     for (const address of [...this.#unsealed]) this.#host.tell(address, { type: 'closed' });
   }
 

@@ -154,7 +154,7 @@ export class Putters {
   #sendSoon(): void {
     if (this.#sendsSoon) return;
     this.#sendsSoon = true;
-    this.#host.afterThis(() => this.send());
+    this.#host.tellSoon(() => this.send());
   }
 
   #pause(): void {

@@ -3,6 +3,7 @@
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from './errors.ts';
+import { tellNow } from './turn.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
 export interface Endpoint {
@@ -90,6 +91,7 @@ export function childDied(death: Death): void {
 
 /** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */
 export function post(to: string, ref: string, body: unknown): void {
+  tellNow();
   route([to, self, ref, body]);
 }
 

@@ -1,5 +1,6 @@
 // Turns of the event loop. A loop of awaits that are served at once never lets the event loop turn, and then no message
-// comes in or goes out; so whoever serves at once asks here how long that may go on. Used by the parts of Queue.
+// comes in or goes out; so whoever serves at once asks here how long that may go on. And what such a loop has to tell
+// others is collected here, and told as one. Used by the parts of Queue; tellNow by all that tells other processes.
 
 /** For this long the operations of one turn may be served at once, in milliseconds. */
 const SLICE_MS = 2;
@@ -25,6 +26,21 @@ export function mayServeAtOnce(): boolean {
 /** Calls `work` when the event loop has turned, and messages may have come in. */
 export function nextTurn(work: () => void): void {
   setImmediate(work);
+}
+
+const tellings: (() => void)[] = [];
+
+/**
+ * Calls `work`, which tells others what was collected until then, when what runs now is done. It is called before this
+ * process tells others anything else, so that they hear of everything in the order in which it was done.
+ */
+export function tellSoon(work: () => void): void {
+  if (tellings.push(work) === 1) afterThis(tellNow);
+}
+
+/** Tells all that was collected: call it before others are told something else. */
+export function tellNow(): void {
+  if (tellings.length > 0) for (const work of tellings.splice(0)) work();
 }
 
 /** Calls `work` when what runs now is done, with all that follows from it at once, as after settled promises. */

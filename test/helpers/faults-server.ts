@@ -1,8 +1,19 @@
 // A server under fault: its workers as the system and its log show them, and faults that several tests and the soak inject.
+import { readFileSync } from 'node:fs';
 import { clientPortsOf, standStill, until } from './faults-proc.ts';
 import type { Load } from './faults-load.ts';
 import { isRunning } from './processes.ts';
 import type { TestServer } from './server.ts';
+
+/** What keeps a server on two CPUs, so that it can have two workers, and no more, on any machine. */
+export function onTwoCpus(): string[] {
+  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;
+  const cpus = list.split(',').flatMap((range) => {
+    const [first, last = first] = range.split('-').map(Number) as [number, number?];
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  return ['taskset', '-c', cpus.slice(0, 2).join()];
+}
 
 /** What was read of each server's output: where the next look begins, and which workers have said that they are ready. */
 const looks = new WeakMap<TestServer, { at: number; readonly ready: Set<number> }>();

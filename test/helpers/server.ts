@@ -172,7 +172,7 @@ export function portIn(output: string): number {
 
 /** Runs the server with these flags to its end. */
 export async function runServer(flags: string[], options: StartOptions = {}): Promise<TestServer & Exit> {
-  const server = new TestServer(flags, options);
+  await using server = new TestServer(flags, options);
   return Object.assign(server, await server.exit());
 }
 

@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { once } from 'node:events';
+import { after } from 'node:test';
 import { DEADLINE_MS } from './server.ts';
 
 export interface TestClientOptions {
@@ -12,6 +13,13 @@ export interface TestClientOptions {
   /** Keep our side open when the server has ended its own. */
   allowHalfOpen?: boolean;
 }
+
+/** When a test fails, its clients are left; a paused one would not even notice that its server is gone. */
+const sockets = new Set<Socket>();
+// Not in the soak, which uses these clients too and is no test: a hook would make it one.
+if (process.argv[1]?.endsWith('.test.ts')) after(() => {
+  for (const socket of sockets) socket.destroy();
+});
 
 export class TestClient implements AsyncDisposable {
   readonly socket: Socket;
@@ -29,6 +37,7 @@ export class TestClient implements AsyncDisposable {
   constructor(socket: Socket, paused: boolean) {
     this.socket = socket.setNoDelay();
     let reason = 'closed';
+    sockets.add(socket);
     socket.on('data', (bytes: Buffer) => {
       this.#chunks.push(bytes);
       this.#length += bytes.length;
@@ -42,6 +51,7 @@ export class TestClient implements AsyncDisposable {
     });
     socket.on('error', (error: NodeJS.ErrnoException) => { reason = error.code ?? error.message; });
     this.fate = new Promise((resolve) => socket.on('close', () => {
+      sockets.delete(socket);
       this.#over = reason;
       resolve(reason);
       this.#look();

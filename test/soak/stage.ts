@@ -1,18 +1,21 @@
 // The long-running server of the soak, with its load, and what is looked at after every fault. Made by main.ts.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BuiltServer } from '../helpers/faults-built.ts';
 import { Latencies } from '../helpers/faults-latencies.ts';
 import { Load } from '../helpers/faults-load.ts';
 import { descriptorsTogether, memoryTogether, processesOf } from '../helpers/faults-proc.ts';
 import type { Random } from '../helpers/faults-random.ts';
-import { takeLines, untilWhole } from '../helpers/faults-server.ts';
+import { onTwoCpus, takeLines, untilWhole } from '../helpers/faults-server.ts';
 import { startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
 
 export const WORKERS = 2;
 /** --worker-timeout, in milliseconds. */
 export const WORKER_TIMEOUT_MS = 2000;
-const CONNECTIONS = 48;
+const CONNECTIONS = 64;
+/** How often stock is taken, every 100 ms, to find the least. */
+const LOOKS = 10;
 
 /** What the server's processes have, while nobody is connected. */
 export interface Possessions {
@@ -23,6 +26,7 @@ export interface Possessions {
 }
 
 export class Stage implements AsyncDisposable {
+  readonly #built: BuiltServer;
   readonly server: TestServer;
   readonly random: Random;
   load: Load;
@@ -36,19 +40,28 @@ export class Stage implements AsyncDisposable {
   /** The last lines of the log, for a failing run. */
   lastLines: string[] = [];
 
+  /** Rejects when the server ends although nobody has stopped it. */
+  readonly died: Promise<never>;
+
   static async start(random: Random): Promise<Stage> {
     // In a process group of its own, so that the whole of it can be suspended.
-    const command = ['setsid', 'taskset', '-c', '0,1', process.execPath];
+    const built = new BuiltServer();
+    const command = built.command('setsid', ...onTwoCpus());
     const server = await startTestServer(
       ['--workers', String(WORKERS), '--worker-timeout', String(WORKER_TIMEOUT_MS / 1000), '--log-format', 'json'], { command },
     );
-    return new Stage(server, random);
+    return new Stage(built, server, random);
   }
 
-  private constructor(server: TestServer, random: Random) {
+  private constructor(built: BuiltServer, server: TestServer, random: Random) {
+    this.#built = built;
     this.server = server;
     this.random = random;
     this.load = this.#newLoad();
+    this.died = server.exited.then(({ code, signal }) => {
+      throw new Error(`the server has ended by itself: ${signal ?? `exit code ${code}`}`);
+    });
+    this.died.catch(() => {}); // Of interest only while a fault is under way.
   }
 
   /** For a while nothing happens but the load, whose latencies then are the measure for those under a fault. */
@@ -89,7 +102,7 @@ export class Stage implements AsyncDisposable {
     let descriptors = Infinity;
     let memory = Infinity;
     // The least of several looks: garbage that is not collected yet is no possession.
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < LOOKS; i++) {
       await sleep(100);
       descriptors = Math.min(descriptors, descriptorsTogether(processes));
       memory = Math.min(memory, memoryTogether(processes));
@@ -104,6 +117,7 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.load[Symbol.dispose]();
     await this.server[Symbol.asyncDispose]();
+    this.#built[Symbol.dispose]();
   }
 
   #newLoad(): Load {
