@@ -80,7 +80,8 @@ async function serve(config: Config): Promise<number> {
   try {
     const server = await starting;
     started = true;
-    if (stops === 0) log.info('listening', `listening on ${server.address} with ${config.workers} worker${config.workers === 1 ? '' : 's'}`);
+    const workers = config.workers === 1 ? '1 worker' : `${config.workers} workers`;
+    if (stops === 0) log.info('listening', `listening on ${server.address} with ${workers} (pid ${process.pid})`);
     const reason = await server.ended;
     if (reason === undefined) return 0;
     if (stops > 1) return EXIT_INTERRUPTED;

@@ -81,7 +81,7 @@ async function main(): Promise<number> {
     console.log(error instanceof Error ? error.stack : error);
     if (stage !== undefined) {
       stage.readLog();
-      console.log(`${stage.load.summary()}\nthe last lines of its log:\n${stage.lastLines.join('\n')}\n${stage.server.stderr}`);
+      console.log(`${stage.load.summary()}\nthe last notices in its log:\n${stage.lastNotices.join('\n')}\n${stage.server.stderr}`);
     }
     console.log(`soak failed under: ${under}. Seed ${seed} repeats it: npm run soak -- --minutes ${minutes} --seed ${seed}`);
     return 1;

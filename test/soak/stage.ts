@@ -17,6 +17,8 @@ const CONNECTIONS = 64;
 /** How often stock is taken, every 100 ms, to find the least. */
 const LOOKS = 10;
 
+const OF_CLIENTS: ReadonlySet<string> = new Set(['connected', 'message', 'closed']);
+
 /** What the server's processes have, while nobody is connected. */
 export interface Possessions {
   readonly processes: number;
@@ -37,8 +39,8 @@ export class Stage implements AsyncDisposable {
   dropped = 0;
   /** Processes that were killed, and so may have left half a line. */
   kills = 0;
-  /** The last lines of the log, for a failing run. */
-  lastLines: string[] = [];
+  /** The last lines of the log that are not about a client, for a failing run. */
+  lastNotices: string[] = [];
 
   /** Rejects when the server ends although nobody has stopped it. */
   readonly died: Promise<never>;
@@ -84,15 +86,17 @@ export class Stage implements AsyncDisposable {
   /** Reads what has been printed since, and lets it go. */
   readLog(): void {
     const lines = takeLines(this.server);
-    for (const line of lines) {
+    const notices = lines.filter((line) => {
       try {
         const { event, lines: dropped } = JSON.parse(line) as { event: string; lines?: number };
         if (event === 'dropped') this.dropped += dropped!;
+        return !OF_CLIENTS.has(event);
       } catch {
         this.torn++;
+        return true;
       }
-    }
-    this.lastLines = [...this.lastLines, ...lines.filter((line) => !line.includes('"message","worker"'))].slice(-60);
+    });
+    this.lastNotices = [...this.lastNotices, ...notices].slice(-40);
   }
 
   /** Lets all clients finish, counts what the processes have without them, and lets others come. */
