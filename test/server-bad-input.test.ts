@@ -89,17 +89,7 @@ describe('one worker goes on serving', () => {
     server = await startTestServer(['--workers', '1']);
     worker = server.pidOf(1);
   });
-  after(async () => {
-    // Whatever they did, it was this worker that served them all, and nobody is left.
-    const count = (event: RegExp): number => server.lines().filter((line) => event.test(line)).length;
-    await server.when(() => count(/  connected$/) === count(/  closed: /) || undefined, 'end of all connections');
-    assert.deepEqual(server.workers(), [worker]);
-    server.signal('SIGTERM');
-    assert.deepEqual(await server.exit(), { code: 0, signal: null });
-    assert.match(server.stdout, /stopping: 0 connections to end/);
-    assert.equal(server.stderr, '');
-    await server[Symbol.asyncDispose]();
-  });
+  after(() => server[Symbol.asyncDispose]());
 
   test('bytes that are no text', async () => {
     await using client = await connectClient(server.port);
@@ -130,7 +120,7 @@ describe('one worker goes on serving', () => {
     assert.ok(memoryOf(worker, 'VmHWM') < 300 * MiB, `the worker took ${memoryOf(worker, 'VmHWM')} bytes`);
   });
 
-  test('a client that never reads stops itself only, and gets all when it does read', async () => {
+  test('a client that never reads: it stops itself only, and gets all when it does read', async () => {
     await using other = await connectClient(server.port);
     await using client = await connectClient(server.port, { paused: true });
     const before = memoryOf(worker, 'VmRSS');
@@ -190,5 +180,14 @@ describe('one worker goes on serving', () => {
     }
     await using client = await connectClient(server.port);
     assert.equal(await client.ask('still there?'), 'STILL THERE?');
+  });
+
+  test('all of them, with the worker that it began with, and ends with nobody left', async () => {
+    const count = (event: RegExp): number => server.lines().filter((line) => event.test(line)).length;
+    await server.when(() => count(/  connected$/) === count(/  closed: /) || undefined, 'end of all connections');
+    assert.deepEqual(server.workers(), [worker]);
+    assert.equal(await server.stop(), 0);
+    assert.match(server.stdout, /stopping: 0 connections to end/);
+    assert.equal(server.stderr, '');
   });
 });

@@ -161,8 +161,9 @@ describe('on a real terminal', { concurrency: true, skip: ptyMissing() }, () => 
   const { NO_COLOR: _, ...env } = process.env;
   const COLORED = /\x1b\[\d+mworker \d+ *\x1b\[39m/;
 
-  test('the workers have colours; Ctrl-C ends the server with 0', async () => {
+  test('the workers have colours; Ctrl-C ends the server with 0', async (t) => {
     const pty = startOnPty(command, env);
+    t.after(() => pty.hangUp());
     await pty.see('listening on');
     const port = portIn(await untilPort(pty.screen));
     await using client = await connectClient(port);
@@ -175,8 +176,9 @@ describe('on a real terminal', { concurrency: true, skip: ptyMissing() }, () => 
     assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
   });
 
-  test('NO_COLOR takes the colours away', async () => {
+  test('NO_COLOR takes the colours away', async (t) => {
     const pty = startOnPty(command, { ...env, NO_COLOR: '1' });
+    t.after(() => pty.hangUp());
     await pty.see('listening on');
     await using client = await connectClient(portIn(await untilPort(pty.screen)));
     await client.ask('hi');

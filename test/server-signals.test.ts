@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { codeOf } from '../shared/errors.ts';
-import { startTestServer, TestServer } from './helpers/server.ts';
+import { DEADLINE_MS, startTestServer, TestServer } from './helpers/server.ts';
 import { untilGone } from './helpers/processes.ts';
 import { connectClient, fillUp, fillUpReply } from './helpers/test-client.ts';
 import type { TestClient } from './helpers/test-client.ts';
@@ -22,7 +22,8 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
 
 /** Why nobody can connect any more. Who still came in is answered and ended like the others. */
 async function refused(port: number): Promise<string | undefined> {
-  for (;;) {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (performance.now() < deadline) {
     try {
       await using late = await connectClient(port);
       await late.readToEnd();
@@ -30,6 +31,7 @@ async function refused(port: number): Promise<string | undefined> {
       return codeOf(error);
     }
   }
+  return undefined;
 }
 
 describe('a stop', { concurrency: true }, () => {
