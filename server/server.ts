@@ -154,7 +154,7 @@ class EchoServer implements Server {
       const left = this.#connections.size;
       this.#dispatcher.stop();
       this.#pool.killAll();
-      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} connections are cut off`);
+      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} ${left === 1 ? 'connection is' : 'connections are'} cut off`);
     }, graceMs);
     void this.#pool.drain().then(() => {
       clearTimeout(timer);

@@ -7,6 +7,7 @@ import { clientPortsOf, standStill, statOf, until } from './helpers/faults-proc.
 import { readyWorkers, untilWhole } from './helpers/faults-server.ts';
 import { startTestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
+import type { TestClient } from './helpers/test-client.ts';
 
 test('a worker that stands still is offered nothing more and replaced, and clients of the others notice nothing', async (t) => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '2']);
@@ -50,8 +51,12 @@ test('a worker that stood still for a while goes on with its clients, and with t
 
 test('a stop is over after --grace although a worker stands still', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--grace', '1']);
-  const clients = await Promise.all(Array.from({ length: 4 }, () => connectClient(server.port)));
-  for (const client of clients) assert.equal(await client.ask('hello'), 'HELLO');
+  const clients: TestClient[] = [];
+  // One after the other, so that each worker has two.
+  for (let i = 0; i < 4; i++) {
+    clients.push(await connectClient(server.port));
+    assert.equal(await clients[i]!.ask('hello'), 'HELLO');
+  }
   await standStill(readyWorkers(server)[0]!);
   assert.equal(await server.stop(), 0);
   assert.deepEqual((await Promise.all(clients.map(({ fate }) => fate))).sort(), ['ECONNRESET', 'ECONNRESET', 'FIN', 'FIN']);

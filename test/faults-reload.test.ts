@@ -103,15 +103,10 @@ test('a connection that is not quiet within --grace is reported and reset, and t
   const stuck = await connectClient(server.port, { paused: true });
   const slot = await server.slotOf(stuck.peer);
   // Somebody with the same worker, to see when that reads no more.
-  for (;;) {
-    const other = await connectClient(server.port);
-    if (await server.slotOf(other.peer) === slot) {
-      await fillUp(stuck, other);
-      await other[Symbol.asyncDispose]();
-      break;
-    }
-    await other[Symbol.asyncDispose]();
-  }
+  const others = [await connectClient(server.port)];
+  while (await server.slotOf(others.at(-1)!.peer) !== slot) others.push(await connectClient(server.port));
+  await fillUp(stuck, others.at(-1)!);
+  for (const other of others) await other[Symbol.asyncDispose]();
   const before = server.workers();
   server.signal('SIGHUP');
   await server.printed(/closed: not quiet in time/);

@@ -315,12 +315,10 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     await work.putNumbers(queue, 0, 10_000);
     await busy.tell('getMany', 150);
     process.kill(busy.process.pid!, 'SIGSTOP');
-    const [first] = await hungry.tell('getMany', 8000) as number[];
-    assert.ok(first! > 150, 'these come out of order');
+    const items = await hungry.tell('getMany', 8000) as number[];
     process.kill(busy.process.pid!, 'SIGCONT');
-    const rest = await busy.tell('getMany', 10_000 - 150 - 8000) as number[];
-    assert.equal(new Set(rest).size, rest.length);
-    assert.equal(rest[0], 150);
+    items.push(...await busy.tell('getMany', 10_000 - 150 - 8000) as number[]);
+    assert.deepEqual(items.sort((a, b) => a - b), numbers(150, 10_000));
   });
 
   test('brings an item at once when its putter has no time to turn its event loop', DEADLINE, async (t) => {
@@ -541,7 +539,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     await process.join();
   });
 
-  test('with the queue for an answer in the item that it took, another takes the item and answers', DEADLINE, async (t) => {
+  test('with a request that holds the queue for its answer, another answers', DEADLINE, async (t) => {
     const requests = new Queue<Queue<unknown>>();
     const [asker, worker] = await Promise.all([startObeying(t, requests), startObeying(t, requests)]);
     await asker.tell('makeQueue');
@@ -552,11 +550,12 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     assert.equal(await answered, 'the answer');
   });
 
-  test('with the queue for an answer in an item that it had used, the asker is refused', DEADLINE, async (t) => {
+  test('with a request that it had used, and had not answered, the asker is refused', DEADLINE, async (t) => {
     const requests = new Queue<Queue<unknown>>();
     const [asker, worker] = await Promise.all([startObeying(t, requests), startObeying(t, requests)]);
     await asker.tell('makeQueue');
-    const refused = assert.rejects(asker.tell('get'), died(new RegExp(`^${worker.process.name} .* SIGKILL: nobody is left`)));
+    const byWorker = new RegExp(`^${worker.process.name} .* SIGKILL: nobody is left`);
+    const refused = assert.rejects(asker.tell('get'), died(byWorker));
     assert.equal(await worker.tell('same'), false);
     await assert.rejects(worker.tell('getNowait'), { name: 'QueueEmpty' }); // So it has used it.
     await worker.kill();

@@ -47,7 +47,7 @@ export class Holder {
     this.#out.push(entry);
   }
 
-  /** Gets there have returned the next `taken`. The first `done` will never be needed again: `leaves` is called for each. */
+  /** Gets there have returned the next `taken`. The first `done` will never be needed again: `leaves` gets each. */
   used(taken: number, done: number, leaves: (item: Item) => void): void {
     this.#inWork += taken - done;
     for (let i = 0; i < done; i++) leaves(this.#out.shift()!.item);

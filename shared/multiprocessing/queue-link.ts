@@ -132,7 +132,7 @@ export class QueueLink {
         if (router.isWithin(owner, death.address)) this.#seat.orphan(death);
       },
     });
-    onLeave(() => this.#seat.leave((process.exitCode ?? 0) === 0));
+    onLeave(() => this.#seat.leave(Number(process.exitCode ?? 0) === 0));
     this.#tellOwnerElsewhere({ type: 'here' });
   }
 

@@ -63,7 +63,7 @@ export class QueueOwner {
   }
 
   receive(from: string, message: ToOwner): void {
-    if (message.type === 'here' || message.type === 'kept') this.#hold(from, false);
+    if (message.type === 'here' || (message.type === 'kept' && message.more > 0)) this.#hold(from, false);
     const holder = this.#holders.get(from);
     if (holder === undefined) return; // It is dead.
     switch (message.type) {

@@ -31,8 +31,9 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
    * is full. Items of one process come out in the order in which it put them; those of several as they arrived.
    *
    * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
-   * When it has settled, the item leaves with the end of this turn of the event loop; if this process is killed before,
-   * it is not in the queue. A put that nobody awaited is in the queue all the same when this process's target ends.
+   * When it has settled, the item leaves at once if this process puts seldom, else with all that it puts in this turn
+   * of the event loop, and in any case before whatever else this process tells others; if it is killed before, the item
+   * is not in the queue. A put that nobody awaited is in the queue all the same when this process's target ends.
    * @param timeoutMs How long to wait for a place, in milliseconds; 0 is {@link putNowait}. Without it there is no
    * limit.
    * @throws {QueueFull} The queue was full all that time.
@@ -51,13 +52,15 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
   }
 
   /**
-   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked.
+   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked. A
+   * process that alone asks for more again and again is sent items ahead, which come back when another asks; one that
+   * is too busy to give them back within 100 ms is passed over.
    *
    * Each item is taken once, unless the process that took it fails (a signal, an exit code other than 0, the target
    * throws) before it used it: then it goes back to the head of the queue. A process has used an item when it calls get
-   * again, or when its target ends. The owner learns of that with the end of the turn of the event loop: what was taken
-   * in the turn in which a process is killed may be handed out twice. What comes back may come after younger items, and
-   * may be more than `maxsize`.
+   * again, or when its target ends. The owner learns of that by the end of the turn of the event loop: what was taken
+   * in the turn in which a process is killed may be handed out twice. Only what comes back from the dead and the busy
+   * can come after younger items, and be more than `maxsize`.
    * @param timeoutMs How long to wait, in milliseconds; 0 is {@link getNowait}. Without it there is no limit.
    * @throws {QueueEmpty} The queue was empty all that time.
    * @throws {QueueClosed} The queue is closed, and empty.
