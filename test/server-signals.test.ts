@@ -148,12 +148,15 @@ describe('a stop', { concurrency: true }, () => {
   test('is possible while the workers start', async () => {
     await using server = new TestServer(['--port', '0', '--workers', '2'], OWN_GROUP);
     const workers = await server.when(() => {
-      const some = server.workers();
-      return some.length > 0 ? some : undefined;
-    }, 'worker');
+      const both = server.workers();
+      return both.length === 2 ? both : undefined;
+    }, 'workers');
     process.kill(-server.process.pid!, 'SIGINT');
     assert.deepEqual(await server.exit(), { code: 0, signal: null });
     assert.doesNotMatch(server.stdout, /listening on/);
+    for (const [, pid] of server.stdout.matchAll(/is ready \(pid (\d+)\)/g)) {
+      assert.ok(workers.includes(Number(pid)), 'more workers were started');
+    }
     assert.equal(server.stderr, '');
     await untilGone(...workers);
   });
