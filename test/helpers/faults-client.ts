@@ -49,7 +49,7 @@ const IDLE_PAUSE_MS = 700;
 const HALF_MESSAGES = 5;
 
 interface Owed {
-  readonly reply: Buffer;
+  readonly message: Message;
   readonly sentAt: number;
   /** How many bytes had been written when the message was. */
   readonly upTo: number;
@@ -66,8 +66,6 @@ export class LoadClient {
   #offset = 0;
   #unanswered = 0;
   #sent = 0;
-  /** The last bytes sent, 3 at most. */
-  #lastWritten: Buffer = Buffer.alloc(0);
   #sentMessages = 0;
   #sending = false;
   #finishing = false;
@@ -175,7 +173,7 @@ export class LoadClient {
     this.#sentMessages++;
     this.#sent += message.sent.length;
     this.#unanswered += message.reply.length;
-    this.#owed.push({ reply: message.reply, sentAt: performance.now(), upTo: this.#sent });
+    this.#owed.push({ message, sentAt: performance.now(), upTo: this.#sent });
     this.#write(message.sent);
   }
 
@@ -184,7 +182,6 @@ export class LoadClient {
     if (this.#state !== 'talking') return;
     const { random, kind } = this.#options;
     const cut = random.fraction() < 0.5 ? rest.length : random.between(1, rest.length);
-    this.#lastWritten = Buffer.concat([this.#lastWritten, rest.subarray(Math.max(0, cut - 3), cut)]).subarray(-3);
     this.#socket.write(rest.subarray(0, cut));
     if (cut < rest.length) {
       const later = (): void => this.#write(rest.subarray(cut));
@@ -201,34 +198,44 @@ export class LoadClient {
     while (at < bytes.length) {
       const first = this.#owed[0];
       if (first === undefined) return this.#wrong(`${bytes.length - at} bytes more than were due`);
-      const length = Math.min(bytes.length - at, first.reply.length - this.#offset);
-      if (bytes.compare(first.reply, this.#offset, this.#offset + length, at, at + length) !== 0) {
-        if (this.#isBegunCharacter(bytes.subarray(at))) return;
+      const { reply } = first.message;
+      const length = Math.min(bytes.length - at, reply.length - this.#offset);
+      if (bytes.compare(reply, this.#offset, this.#offset + length, at, at + length) !== 0) {
+        if (this.#endsInBegunCharacter(bytes.subarray(at))) return;
         const shown = bytes.subarray(at, at + Math.min(length, 40)).toString('hex');
-        const due = first.reply.subarray(this.#offset, this.#offset + Math.min(length, 40)).toString('hex');
+        const due = reply.subarray(this.#offset, this.#offset + Math.min(length, 40)).toString('hex');
         return this.#wrong(`after ${this.answered} replies and ${this.#offset} bytes: ${shown}, not ${due}`);
       }
       at += length;
       this.#offset += length;
       this.#unanswered -= length;
-      if (this.#offset === first.reply.length) {
+      if (this.#offset === reply.length) {
         this.#owed.shift();
         this.#offset = 0;
         this.answered++;
-        this.#events.answered(this, first.reply.length, performance.now() - first.sentAt);
+        this.#events.answered(this, reply.length, performance.now() - first.sentAt);
       }
     }
     this.#next();
   }
 
-  /** A stopping server returns a character of which only the beginning has come as it is. */
-  #isBegunCharacter(bytes: Buffer): boolean {
+  /**
+   * Whether the bytes are right up to a character of which only the beginning had come when the server stopped: that is
+   * returned as it is.
+   */
+  #endsInBegunCharacter(bytes: Buffer): boolean {
     if (this.#dueBeforeFin === undefined) return false;
-    const due = this.#owed[0]!.reply.subarray(this.#offset);
-    let same = 0;
-    while (bytes[same] === due[same]) same++;
-    const rest = bytes.subarray(same);
-    return rest.length <= 3 && this.#lastWritten.subarray(-rest.length).equals(rest);
+    const { message: { sent, reply } } = this.#owed[0]!;
+    const got = Buffer.concat([reply.subarray(0, this.#offset), bytes]);
+    let at = 0;
+    for (const character of sent.toString()) {
+      const begun = got.subarray(at);
+      if (begun.length < Buffer.byteLength(character) && Buffer.from(character).subarray(0, begun.length).equals(begun)) {
+        return got.subarray(0, at).equals(reply.subarray(0, at));
+      }
+      at += Buffer.byteLength(character.toUpperCase());
+    }
+    return false;
   }
 
   #wrong(detail: string): void {
@@ -249,7 +256,7 @@ export class LoadClient {
     if (due === undefined) {
       if (this.excuse === undefined) this.#events.trouble(this, 'cut off', `by a FIN, with ${this.#owed.length} replies due`);
     } else if (this.answered < due && this.excuse === undefined) {
-      const missing = this.#owed.slice(0, due - this.answered).reduce((sum, { reply }) => sum + reply.length, -this.#offset);
+      const missing = this.#owed.slice(0, due - this.answered).reduce((sum, { message }) => sum + message.reply.length, -this.#offset);
       this.#events.trouble(this, 'missing bytes', `${missing} bytes of ${due - this.answered} replies`);
     }
     this.#socket.end();
