@@ -2,6 +2,7 @@
 // The load generator's command line (npm run load): flags, progress, signals and the exit code.
 
 import { messageOf, UsageError } from '../shared/errors.ts';
+import { resetConnection } from '../shared/reset.ts';
 import { openSocket } from './echo-client.ts';
 import { grouped } from './load/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadCommand, type LoadOptions } from './load/config.ts';
@@ -80,7 +81,7 @@ async function addressOfServer({ host, port }: LoadOptions, interrupt: AbortSign
   const socket = await openSocket({ host, port, signal });
   socket.on('error', () => {});
   const address = socket.remoteAddress ?? host;
-  socket.resetAndDestroy();
+  resetConnection(socket);
   return address;
 }
 

@@ -2,6 +2,7 @@
 // Made by worker.ts, which decides when to drain and when to give back.
 import type { Socket } from 'node:net';
 import { codeOf } from '../shared/errors.ts';
+import { resetConnection } from '../shared/reset.ts';
 import { Uppercaser } from '../shared/uppercase.ts';
 import { NO_TRAFFIC } from './messages.ts';
 import type { CloseReason, Moved, Traffic } from './messages.ts';
@@ -24,8 +25,6 @@ type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over'
 
 /** The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer. */
 const FULL_READ = 64 * 1024;
-/** How long a client that sends faster than we read is listened to while the server stops, in milliseconds. */
-const DRAIN_MS = 1000;
 /** How long after our FIN the client may be silent before the connection is closed all the same, in milliseconds. */
 const LINGER_MS = 1000;
 /** And how long it may go on sending. */
@@ -90,7 +89,7 @@ export class EchoSession {
     this.#state = 'draining';
     this.#readOn();
     this.#lookForTheEnd();
-    // A client that reads slower than it sends might never come to an end; so it gets its FIN in time.
+    // A client that reads slower than it sends, or sends faster than we read, never comes to an end: it gets its FIN in time.
     setTimeout(() => this.#sayGoodbye(), graceMs / 2).unref();
   }
 
@@ -147,13 +146,12 @@ export class EchoSession {
   /** While draining: says goodbye when all is answered that had arrived before. */
   #lookForTheEnd(): void {
     const looks = ++this.#looks;
-    const until = performance.now() + DRAIN_MS;
     const look = (quietTurns: number): void => {
       // A client that has to read first makes this wait: 'drain' begins it anew.
       if (this.#state !== 'draining' || looks !== this.#looks || this.#socket.isPaused()) return;
       const read = this.#lastRead;
       this.#lastRead = 0;
-      if ((read > 0 && read < FULL_READ) || quietTurns === 2 || performance.now() > until) this.#sayGoodbye();
+      if ((read > 0 && read < FULL_READ) || quietTurns === 2) this.#sayGoodbye();
       else setImmediate(look, read === 0 ? quietTurns + 1 : 0);
     };
     // By then the stream has passed on what it had read before; only what it reads now tells what the kernel has.
@@ -221,7 +219,7 @@ export class EchoSession {
   #close(reason: CloseReason): void {
     this.#reason = reason;
     // A client that has not got all its replies must not take a FIN for their end.
-    if (this.#socket.writableLength > 0) this.#socket.resetAndDestroy();
+    if (this.#socket.writableLength > 0) resetConnection(this.#socket);
     else this.#socket.destroy();
   }
 

@@ -6,6 +6,7 @@
 import type { Socket } from 'node:net';
 import type { Lock } from '../shared/multiprocessing/index.ts';
 import type { Log } from '../shared/log.ts';
+import { resetConnection } from '../shared/reset.ts';
 import type { Config } from './config.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -237,7 +238,7 @@ class EchoServer implements Server {
         break;
       case 'cutOff':
         this.#forget(connection);
-        socket.resetAndDestroy();
+        resetConnection(socket);
         this.#log.warn('cutOff', `${peer} is cut off: its worker died`);
         break;
       case 'refuse':

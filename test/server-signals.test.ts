@@ -20,13 +20,12 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
   return { stuck, sent: await fillUp(stuck, other) };
 }
 
-/** Why nobody can connect any more. Who still came in is answered and ended like the others. */
+/** Why nobody can connect any more. Who still gets in leaves at once. */
 async function refused(port: number): Promise<string | undefined> {
   const deadline = performance.now() + DEADLINE_MS;
   while (performance.now() < deadline) {
     try {
-      await using late = await connectClient(port);
-      await late.readToEnd();
+      await (await connectClient(port))[Symbol.asyncDispose]();
     } catch (error) {
       return codeOf(error);
     }
@@ -63,6 +62,20 @@ describe('a stop', { concurrency: true }, () => {
       await untilGone(...workers);
     });
   }
+
+  test('answers all that had come when the worker learns of it', async () => {
+    await using server = await startTestServer(['--workers', '1', '--worker-timeout', '0']);
+    const client = await connectClient(server.port);
+    assert.equal(await client.ask('hi'), 'HI');
+    process.kill(server.pidOf(1), 'SIGSTOP');
+    server.signal('SIGTERM');
+    assert.equal(await refused(server.port), 'ECONNREFUSED');
+    // When it goes on, it hears of the stop first, and then reads this.
+    client.send('just in time');
+    process.kill(server.pidOf(1), 'SIGCONT');
+    assert.equal((await client.readToEnd()).toString(), 'JUST IN TIME');
+    assert.equal((await server.exit()).code, 0);
+  });
 
   test('under load gives every client the upper case of a beginning of what it sent, and a FIN', async (t) => {
     await using server = await startTestServer(['--log', 'none', '--grace', '1000', '--workers', '2']);

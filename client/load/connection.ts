@@ -2,6 +2,7 @@
 // generator.ts, which says when to begin and when it is over.
 
 import { connect, type Socket } from 'node:net';
+import { resetConnection } from '../../shared/reset.ts';
 import type { Endpoint } from '../echo-client.ts';
 import type { Histogram } from './histogram.ts';
 import type { Text } from './text.ts';
@@ -104,7 +105,7 @@ export class LoadConnection {
     const socket = this.#socket;
     this.#inFlight = 0;
     this.#socket = undefined;
-    if (missing > 0) socket?.resetAndDestroy();
+    if (socket !== undefined && missing > 0) resetConnection(socket);
     else socket?.destroySoon();
     return missing;
   }
@@ -184,7 +185,7 @@ export class LoadConnection {
     if (host.churn) {
       const socket = this.#socket!;
       this.#socket = undefined;
-      socket.resetAndDestroy(); // Not a FIN: the port would be in use for another minute, and there are only so many.
+      resetConnection(socket); // Not a FIN: the port would be in use for another minute, and there are only so many.
       if (host.isOver) host.finished();
       else this.dial();
     } else if (!host.isOver) {

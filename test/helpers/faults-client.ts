@@ -2,6 +2,7 @@
 // against what must come. Made by faults-load.ts.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
+import { resetConnection } from '../../shared/reset.ts';
 import type { Message, Random } from './faults-random.ts';
 
 /**
@@ -148,7 +149,7 @@ export class LoadClient {
   /** Ends at once, whatever is under way: at the end of a test that has failed. */
   destroy(): void {
     this.excuse = 'destroyed by the test';
-    this.#socket.resetAndDestroy();
+    resetConnection(this.#socket);
   }
 
   #next(): void {
@@ -241,7 +242,7 @@ export class LoadClient {
   #wrong(detail: string): void {
     // What a crashed worker had read and not answered is lost to an adopted client; all that follows is out of step.
     if (this.excuse === undefined) this.#events.trouble(this, 'wrong bytes', detail);
-    this.#socket.resetAndDestroy();
+    resetConnection(this.#socket);
   }
 
   #rest(): void {

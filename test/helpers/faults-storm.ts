@@ -2,6 +2,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { once } from 'node:events';
+import { resetConnection } from '../../shared/reset.ts';
 
 const CHUNK = Buffer.alloc(64 * 1024, 'never read, ');
 
@@ -38,7 +39,7 @@ export class Deaf implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const socket of this.#sockets) resetConnection(socket);
   }
 }
 
@@ -61,7 +62,7 @@ export async function connectAndReset(port: number, count: number, atATime = 200
       } catch {
         // Refused or reset: that is one way to be treated.
       }
-      socket.resetAndDestroy();
+      resetConnection(socket);
     }
   };
   await Promise.all(Array.from({ length: atATime }, one));

@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { once } from 'node:events';
 import { after } from 'node:test';
+import { resetConnection } from '../../shared/reset.ts';
 import { DEADLINE_MS } from './server.ts';
 
 export interface TestClientOptions {
@@ -105,7 +106,7 @@ export class TestClient implements AsyncDisposable {
 
   /** Resets the connection. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    resetConnection(this.socket);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

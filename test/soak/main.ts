@@ -2,6 +2,7 @@
 // load verifies every byte. `npm run soak -- --minutes 10 [--seed N]`. Exit 1, with the seed, when anything does not hold.
 import { parseArgs } from 'node:util';
 import { Random } from '../helpers/faults-random.ts';
+import { connectAndReset } from '../helpers/faults-storm.ts';
 import { besideHung, faults } from './faults.ts';
 import type { Fault } from './faults.ts';
 import { sideFaults } from './side-faults.ts';
@@ -36,6 +37,8 @@ async function main(): Promise<number> {
     const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s`;
     await stage.load.start();
     await stage.rest(Math.min(WARM_UP_MS, minutes * 6000));
+    // Memory that processes once needed they keep for the next time: what counts is whether they need more and more.
+    await connectAndReset(stage.server.port, minutes < 1 ? 1000 : 20_000);
     const before = await stage.takeStock();
     console.log(`${seconds()}  before: ${describe(before)}`);
 
