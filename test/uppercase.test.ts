@@ -2,7 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
+import { execFileSync } from 'node:child_process';
+import { endianness } from 'node:os';
 import test from 'node:test';
+import { kernel } from '../shared/uppercase-kernel.ts';
 import { toUpper, Uppercaser } from '../shared/uppercase.ts';
 
 /** The rule, as plainly as it can be said. */
@@ -259,4 +262,21 @@ test('one broken byte among megabytes changes nothing else', () => {
   const broken = Buffer.from('ff', 'hex');
   const message = Buffer.concat([Buffer.from(text), broken, Buffer.from(text)]);
   assertSame(toUpper(message), Buffer.concat([upper, broken, upper]), 'a broken byte');
+});
+
+test('the kernel is in use where numbers are little-endian, so that a fault in it cannot hide behind the slow way', () => {
+  assert.equal(kernel !== undefined, endianness() === 'LE');
+});
+
+test('without WebAssembly the same comes out', () => {
+  const module = new URL(import.meta.url.endsWith('.ts') ? '../shared/uppercase.ts' : '../shared/uppercase.js', import.meta.url);
+  const text = TEXT.concat(LETTERS).join('').repeat(300);
+  const program = `
+    import { readFileSync, writeFileSync } from 'node:fs';
+    import { toUpper } from ${JSON.stringify(module.href)};
+    if (typeof WebAssembly !== 'undefined') throw new Error('this Node still has WebAssembly');
+    writeFileSync(1, toUpper(readFileSync(0)));`;
+  const upper = execFileSync(process.execPath,
+    [...process.execArgv.filter((arg) => arg !== '--test'), '--no-expose-wasm', '--input-type=module', '-e', program], { input: text });
+  assertSame(upper, Buffer.from(text.toUpperCase()), 'every script');
 });
