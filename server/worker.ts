@@ -49,8 +49,6 @@ class Worker implements SessionHost {
   #graceMs = 0;
   /** Whether more connections may come although it is leaving. */
   #awaitsMore = false;
-  /** The connection that arrived last. */
-  #lastArrived = 0;
   #end: () => void = () => {};
 
   constructor(options: WorkerOptions, log: Log) {
@@ -85,8 +83,9 @@ class Worker implements SessionHost {
         this.#endIfDone();
         break;
       case 'check':
-        // Node drops a message whose socket this process had no descriptor for.
-        if (message.id !== this.#lastArrived) this.#tell({ type: 'unusable', id: message.id });
+        // Node drops a message whose socket this process had no descriptor for. If it did arrive, and has ended since, the
+        // master was told so before it hears of this, and does not believe it.
+        if (!this.#sessions.has(message.id)) this.#tell({ type: 'unusable', id: message.id });
         break;
       case undefined:
         socket?.destroy();
@@ -96,7 +95,6 @@ class Worker implements SessionHost {
   }
 
   #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
-    this.#lastArrived = id;
     if (socket === undefined) {
       // It was destroyed before it was sent.
       this.#tell({ type: 'unusable', id });
@@ -118,7 +116,7 @@ class Worker implements SessionHost {
   }
 
   closed({ id, peer }: EchoSession, reason: CloseReason, traffic: Traffic): void {
-    this.#tell({ type: 'closed', id, reason, traffic });
+    this.#master.postLater({ type: 'closed', id, reason, traffic } satisfies FromWorker);
     this.#log.closed(peer, reason, traffic);
     this.#forget(id);
   }
