@@ -3,17 +3,17 @@ import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { UsageError } from '../shared/errors.ts';
 import { caseChart, toolkitChart } from './bench/chart.ts';
 import { median, summarize, type CaseResult, type Round } from './bench/compare.ts';
 import { benchHelp, parseBenchCommand } from './bench/config.ts';
 import { cpuOf, knowsCpu, treeOf } from './bench/process-tree.ts';
 import type { ToolkitResult } from './bench/toolkit.ts';
+import { tsxArgs } from './helpers/paths.ts';
 import { isRunning, until, untilGone } from './helpers/processes.ts';
 
 const DEADLINE = { timeout: 40_000 };
-const BENCH = ['--import', 'tsx', fileURLToPath(new URL('./bench/main.ts', import.meta.url))];
+const BENCH = tsxArgs('test/bench/main.ts');
 const PING: Round = { rate: 100, mbPerSecond: 1, p50Us: 10, p99Us: 20, cpuUs: 5, problems: [] };
 
 function runBench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {

@@ -7,9 +7,10 @@ import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { NotCloneable } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/process-work.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, startProcess } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/process-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/process-work.ts');
 
 describe('a channel', { concurrency: 4 }, () => {
   test('delivers what was posted right before process.exit()', DEADLINE, async (t) => {

@@ -5,12 +5,12 @@ import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { CLIENT_HELP, parseClientCommand } from '../client/config.ts';
 import { startServer, upperCase, type UpperServer } from './fixtures/upper-server.ts';
+import { nodeArgs } from './helpers/paths.ts';
 import { ptyMissing, startOnPty, type Pty } from './helpers/pty.ts';
 
-const CLIENT = ['--import', 'tsx', fileURLToPath(new URL('../client/main.ts', import.meta.url))];
+const CLIENT = nodeArgs('client/main.ts');
 const { HOST: _host, PORT: _port, ...ENV } = process.env;
 
 async function serve(t: TestContext, handler = (socket: Socket) => upperCase(socket), port = 0): Promise<UpperServer> {

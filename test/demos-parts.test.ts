@@ -1,11 +1,13 @@
 // The demos' parts that need no processes: their command line, their texts and their drawings.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseArguments } from '../demos/arguments.ts';
 import { demos } from '../demos/catalog.ts';
 import { bars, timeline } from '../demos/drawing.ts';
 import { helpFor, listText } from '../demos/help.ts';
+import { ROOT } from './helpers/paths.ts';
 
 const CPUS = 4;
 
@@ -73,7 +75,7 @@ test('the texts fit into 80 columns, and name the file of each demo', () => {
     assert.ok(line.length <= 80, line);
   }
   for (const { name } of demos) {
-    const source = readFileSync(new URL(`../demos/${name}.ts`, import.meta.url), 'utf8');
+    const source = readFileSync(join(ROOT, `demos/${name}.ts`), 'utf8');
     assert.match(source, /^\/\/ Teaches .*\n(\/\/.*\n)*\/\/ .*tutorial/, `demos/${name}.ts says what it teaches`);
   }
 });

@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { demos } from '../demos/catalog.ts';
+import { nodeArgs, ROOT } from './helpers/paths.ts';
 
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const DEADLINE_MS = 60_000;
 const limit = { timeout: DEADLINE_MS };
 /** How many processes play each demo here: the fewest with which all of them show what they should. */
@@ -28,7 +27,7 @@ interface Run {
 /** @param onOutput Is called when something was printed, with what sends SIGINT: to the main process, or to all. */
 async function demo(args: string[], onOutput?: (signal: (toAll: boolean) => void) => void): Promise<Run> {
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', 'demos/main.ts', ...args], {
+  const child = spawn(process.execPath, [...nodeArgs('demos/main.ts'), ...args], {
     cwd: ROOT, env: { ...env, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
   });
   const signal = (toAll: boolean): void => void process.kill(toAll ? -child.pid! : child.pid!, 'SIGINT');

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OFFERS_IN_FLIGHT } from '../server/messages.ts';
-import { BuiltServer } from './helpers/faults-built.ts';
 import { Load } from './helpers/faults-load.ts';
 import { clientPortsOf, processesOf, standStill, until } from './helpers/faults-proc.ts';
 import { Random } from './helpers/faults-random.ts';
@@ -15,8 +14,7 @@ import { connectClient } from './helpers/test-client.ts';
 
 test('50 workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
   const random = new Random(50);
-  using built = new BuiltServer();
-  await using server = await startTestServer(['--workers', '2', '--log', 'none'], { command: built.command() });
+  await using server = await startTestServer(['--workers', '2', '--log', 'none']);
   using load = new Load({ port: server.port, seed: 51, connections: 48, paceMs: 40 });
   await load.start();
   const kills: Kill[] = [];

@@ -1,7 +1,7 @@
 // A worker that says what it must not, and hears what nobody said: the server serves on, and reports it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SourceCopy } from './helpers/faults-copy.ts';
+import { ServerCopy } from './helpers/faults-copy.ts';
 import { Load } from './helpers/faults-load.ts';
 import { startTestServer } from './helpers/server.ts';
 
@@ -58,11 +58,11 @@ export async function work(options, lock) {
 `;
 
 test('messages that are malformed, late, repeated or about others change nothing but the log', async () => {
-  using copy = new SourceCopy();
+  using copy = new ServerCopy();
   copy.write('server/real-worker.ts', copy.read('server/worker.ts'));
   copy.write('server/worker.ts', FAULTY_WORKER);
   await using server = await startTestServer(
-    ['--workers', '2', '--log', 'connections', '--worker-timeout', '1'], { command: copy.command },
+    ['--workers', '2', '--log', 'connections', '--worker-timeout', '1'], { main: copy.main },
   );
   using load = new Load({ port: server.port, seed: 90, connections: 32 });
   await load.start();

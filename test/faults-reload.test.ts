@@ -1,8 +1,7 @@
 // Reloads, resizing and recycling under load: no connection is lost for them, and there are never too many workers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BuiltServer } from './helpers/faults-built.ts';
-import { SourceCopy } from './helpers/faults-copy.ts';
+import { ServerCopy } from './helpers/faults-copy.ts';
 import { Load } from './helpers/faults-load.ts';
 import { until } from './helpers/faults-proc.ts';
 import { onTwoCpus, readyWorkers, untilWhole } from './helpers/faults-server.ts';
@@ -25,8 +24,7 @@ function count(server: TestServer, pattern: RegExp): number {
 }
 
 test('20 reloads under load cost no connection and no byte, and there are never more workers than places', async (t) => {
-  using built = new BuiltServer();
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: built.command() });
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
   using load = new Load({ port: server.port, seed: 20, connections: 64, paceMs: 40 });
   await load.start();
   const lasting = load.clients.filter(({ kind }) => kind !== 'half');
@@ -48,8 +46,7 @@ test('20 reloads under load cost no connection and no byte, and there are never 
 });
 
 test('the only worker is reloaded too: its clients wait for the successor, and stay connected', async () => {
-  using built = new BuiltServer();
-  await using server = await startTestServer(['--workers', '1', '--log', 'none'], { command: built.command() });
+  await using server = await startTestServer(['--workers', '1', '--log', 'none']);
   using load = new Load({ port: server.port, seed: 25, connections: 16 });
   await load.start();
   const lasting = load.clients.filter(({ kind }) => kind !== 'half');
@@ -119,8 +116,8 @@ test('a connection that is not quiet within --grace is reported and reset, and t
 });
 
 test('a successor that cannot start leaves the others serving, says so, and the reload ends when it can', async () => {
-  using copy = new SourceCopy();
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: copy.command });
+  using copy = new ServerCopy();
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { main: copy.main });
   using load = new Load({ port: server.port, seed: 24, connections: 16 });
   await load.start();
   const lasting = load.clients.filter(({ kind }) => kind !== 'half');

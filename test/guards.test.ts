@@ -8,16 +8,18 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import { Log } from '../shared/log.ts';
 import { Manager, Queue } from '../shared/multiprocessing/index.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { Uppercaser } from '../shared/uppercase.ts';
 import * as work from './fixtures/guard-work.ts';
 import type { Counts } from './fixtures/guard-work.ts';
+import { moduleUrl, ROOT } from './helpers/paths.ts';
 import { DEADLINE, startProcess } from './helpers/processes.ts';
 import { startTestServer } from './helpers/server.ts';
 
-const module = new URL('./fixtures/guard-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/guard-work.ts');
 const folder = mkdtempSync(join(tmpdir(), 'guards-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -36,7 +38,7 @@ test('a connection costs a message to its worker and two back, each of its messa
   const CONNECTIONS = 40;
   const MESSAGES = 5;
   const path = join(folder, 'counts');
-  const counter = new URL('./fixtures/counting-worker.mjs', import.meta.url).href;
+  const counter = pathToFileURL(join(ROOT, 'test/fixtures/counting-worker.mjs')).href;
   // No heartbeat: its messages are as many as the seconds.
   const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
   const env = { NODE_OPTIONS: `--import ${counter}`, GUARD_COUNTS: path };

@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { JoinableQueue, Queue } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/queue-work.ts';
 import { startObeying } from './helpers/obeying.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, startProcess } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/queue-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/queue-work.ts');
 
 function died(how: RegExp) {
   return (error: Error): boolean => {

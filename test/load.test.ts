@@ -5,7 +5,6 @@ import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { bar, duration } from '../client/load/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadOptions } from '../client/load/config.ts';
 import { Generator, type Share, type Tally } from '../client/load/generator.ts';
@@ -16,10 +15,11 @@ import { makeText } from '../client/load/text.ts';
 import { describeWrong } from '../client/load/wrong-reply.ts';
 import { UsageError } from '../shared/errors.ts';
 import { startServer, upperCase } from './fixtures/upper-server.ts';
+import { nodeArgs } from './helpers/paths.ts';
 import { ptyMissing, startOnPty } from './helpers/pty.ts';
 
 const DEADLINE = { timeout: 20_000 };
-const LOAD = fileURLToPath(new URL('../client/load.ts', import.meta.url));
+const LOAD = nodeArgs('client/load.ts');
 const SHARE: Share = {
   host: '127.0.0.1', port: 0, connections: 3, size: 64, depth: 1, durationMs: 100, text: 'ascii', churn: false,
   processes: 1, firstConnection: 1,
@@ -358,7 +358,7 @@ describe('the program', { concurrency: true }, () => {
   /** Runs it to its end. */
   function run(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
     return new Promise((resolve) => {
-      const child = execFile(process.execPath, ['--import', 'tsx', LOAD, ...args], (_error, stdout, stderr) => {
+      const child = execFile(process.execPath, [...LOAD, ...args], (_error, stdout, stderr) => {
         resolve({ code: child.exitCode ?? -1, stdout, stderr });
       });
     });
@@ -397,7 +397,7 @@ describe('the program', { concurrency: true }, () => {
   test('shows on a terminal how far it is, and only there', { ...DEADLINE, skip: ptyMissing() }, async (t) => {
     const server = await startServer(upperCase);
     t.after(() => server.close());
-    const args = ['--import', 'tsx', LOAD, '--port', String(server.port), '--seconds', '60'];
+    const args = [...LOAD, '--port', String(server.port), '--seconds', '60'];
     const terminal = startOnPty([process.execPath, ...args]);
     await terminal.see('of 60 s');
     await terminal.see('messages/s');
@@ -410,7 +410,7 @@ describe('the program', { concurrency: true }, () => {
     const server = await startServer(upperCase);
     t.after(() => server.close());
     const first = server.connection(); // The program asks for the address with it.
-    const args = ['--import', 'tsx', LOAD, '--port', String(server.port), '--seconds', '60'];
+    const args = [...LOAD, '--port', String(server.port), '--seconds', '60'];
     const child = execFile(process.execPath, args);
     t.after(() => child.kill('SIGKILL'));
     let stdout = '';

@@ -9,11 +9,12 @@ import type { Process } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/lock-work.ts';
 import type { LockAnswer, LockCommand } from './fixtures/lock-work.ts';
 import * as processWork from './fixtures/process-work.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, startProcess, untilGone } from './helpers/processes.ts';
 import type { Cleaner, Mail } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/lock-work.ts', import.meta.url);
-const processModule = new URL('./fixtures/process-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/lock-work.ts');
+const processModule = moduleUrl('test/fixtures/process-work.ts');
 
 /** A child that does with the lock what it is told. */
 class Child {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { activeChildren, Lock, Manager, Pipe, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/manager-work.ts';
+import { moduleUrl, nodeArgs } from './helpers/paths.ts';
 
-const module = new URL('./fixtures/manager-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/manager-work.ts');
 const limit = { timeout: 20_000 };
 
 afterEach(async () => {
@@ -255,7 +255,7 @@ test('many calls at once are answered in their order, each with its own answer',
 });
 
 test('a program that leaves a manager and a daemon behind comes to its end', limit, async () => {
-  const argv = ['--import', 'tsx', fileURLToPath(module)];
+  const argv = nodeArgs('test/fixtures/manager-work.ts');
   const program = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   program.stdout.on('data', (text) => { output += text; });

@@ -7,13 +7,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { ROOT } from './helpers/paths.ts';
 import { startTestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
 
 const run = promisify(execFile);
-const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const { version, bin, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   version: string; bin: Record<string, string>; scripts: Record<string, string>;
 };

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { activeChildren, Lock, Manager, Pipe, Process, Queue } from '../shared/multiprocessing/index.ts';
 import type { Connection } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/pipe-work.ts';
+import { moduleUrl, nodeArgs } from './helpers/paths.ts';
 
-const module = new URL('./fixtures/pipe-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/pipe-work.ts');
 const limit = { timeout: 20_000 };
 
 afterEach(async () => {
@@ -422,7 +422,7 @@ test('a lock travels through a pipe, and comes back as the lock that it was', li
 });
 
 test('a program that leaves a pipe and a daemon behind comes to its end', limit, async () => {
-  const argv = ['--import', 'tsx', fileURLToPath(module)];
+  const argv = nodeArgs('test/fixtures/pipe-work.ts');
   const program = spawn(process.execPath, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   program.stdout.on('data', (text) => { output += text; });

@@ -2,13 +2,13 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { Pool, cpuCount } from '../shared/multiprocessing/index.ts';
 import {
   dieAt, leave, lengthOf, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
 } from './fixtures/pool-work.ts';
+import { moduleUrl, nodeArgs } from './helpers/paths.ts';
 
-const module = new URL('./fixtures/pool-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/pool-work.ts');
 const limit = { timeout: 20_000 };
 
 async function withPool(size: number, use: (pool: Pool) => Promise<void>): Promise<void> {
@@ -130,7 +130,6 @@ test('a pool of no workers, or of half a one, is refused', () => {
 });
 
 test('a program that forgets to close its pool still ends', limit, async () => {
-  const program = fileURLToPath(new URL('./fixtures/forgotten-pool.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', program], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, nodeArgs('test/fixtures/forgotten-pool.ts'), { stdio: ['ignore', 'inherit', 'inherit'] });
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { activeChildren, currentProcess, NotCloneable, Process, WrongUse } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/process-work.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, isRunning, startProcess, startProgram, untilGone } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/process-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/process-work.ts');
 
 /** How a target ended, once it has. */
 async function endOf(process: Process<never[]>): Promise<{ exitCode: number | null; error: Error | undefined }> {

@@ -4,9 +4,10 @@ import { describe, test } from 'node:test';
 import { Queue } from '../shared/multiprocessing/index.ts';
 import * as work from './fixtures/queue-work.ts';
 import { startObeying } from './helpers/obeying.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, startProcess, startProgram } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/queue-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/queue-work.ts');
 const full = { name: 'QueueFull', code: 'ERR_QUEUE_FULL' };
 const empty = { name: 'QueueEmpty', code: 'ERR_QUEUE_EMPTY' };
 const closed = { name: 'QueueClosed', code: 'ERR_QUEUE_CLOSED' };

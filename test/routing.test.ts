@@ -7,9 +7,10 @@ import * as router from '../shared/multiprocessing/router.ts';
 import { nothing } from './fixtures/process-work.ts';
 import { openStation, station, STATION } from './fixtures/routing-work.ts';
 import type { Command, Report } from './fixtures/routing-work.ts';
+import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, startProcess, until } from './helpers/processes.ts';
 
-const module = new URL('./fixtures/routing-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/routing-work.ts');
 
 /** Stations in this process, in children and in theirs; and all that they report. */
 class Tree {
@@ -133,7 +134,7 @@ test('whoever made a primitive learns at once which child was given it', DEADLIN
   const primitive = { [TRAVEL]: () => ({ kind: 'Lock', ref }) };
   const args = [{ deep: [primitive] }];
   const target = nothing as (...args: unknown[]) => void;
-  const { process } = startProcess(t, { module: new URL('./fixtures/process-work.ts', import.meta.url), target, args });
+  const { process } = startProcess(t, { module: moduleUrl('test/fixtures/process-work.ts'), target, args });
   assert.equal(attached.length, 1);
   await process.join();
   assert.equal(process.error, undefined);

@@ -6,14 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { nodeArgs } from './helpers/paths.ts';
 import { until } from './helpers/processes.ts';
 import { ptyMissing, startOnPty } from './helpers/pty.ts';
 import { portIn, startTestServer } from './helpers/server.ts';
 import type { TestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
 
-const MAIN = fileURLToPath(new URL('../server/main.ts', import.meta.url));
 const TIME = '\\d\\d:\\d\\d:\\d\\d\\.\\d{3}';
 const WHOLE_LINE = new RegExp(`^${TIME} (?:master  |worker \\d+)  .+$`);
 const noBash = existsSync('/bin/bash') ? false : 'needs bash';
@@ -157,7 +156,7 @@ describe('the log', { concurrency: true }, () => {
 });
 
 describe('on a real terminal', { concurrency: true, skip: ptyMissing() }, () => {
-  const command = [process.execPath, '--import', 'tsx', MAIN, '--port', '0', '--workers', '1'];
+  const command = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', '--workers', '1'];
   const { NO_COLOR: _, ...env } = process.env;
   const COLORED = /\x1b\[\d+mworker \d+ *\x1b\[39m/;
 

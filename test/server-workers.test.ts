@@ -4,6 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import { ROOT } from './helpers/paths.ts';
 import { untilGone } from './helpers/processes.ts';
 import { DEADLINE_MS, runServer, startTestServer, TestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
@@ -23,7 +25,7 @@ interface FailingWorkers {
 function failingWorkers(): FailingWorkers {
   const folder = mkdtempSync(join(tmpdir(), 'failing-'));
   const file = join(folder, 'tries');
-  const preload = new URL('./fixtures/failing-worker.mjs', import.meta.url);
+  const preload = pathToFileURL(join(ROOT, 'test/fixtures/failing-worker.mjs'));
   return {
     file,
     env: { FAILURE: file, NODE_OPTIONS: `--import ${preload}` },

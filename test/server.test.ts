@@ -1,8 +1,10 @@
 // The server as a user meets it: started by its command line, talked to over real sockets.
 import assert from 'node:assert/strict';
-import { availableParallelism, networkInterfaces } from 'node:os';
-import { after, before, describe, test } from 'node:test';
 import { readFileSync } from 'node:fs';
+import { availableParallelism, networkInterfaces } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { ROOT } from './helpers/paths.ts';
 import { DEADLINE_MS, runServer, startTestServer } from './helpers/server.ts';
 import type { TestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
@@ -142,7 +144,7 @@ describe('the start', { concurrency: true }, () => {
 
   test('--version and --help print and end with 0, and do not serve', async () => {
     const [version, help] = await Promise.all([runServer(['--version']), runServer(['--help'])]);
-    const { version: expected } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+    const { version: expected } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     assert.deepEqual([version.stdout, version.stderr, version.code], [`${expected}\n`, '', 0]);
     assert.deepEqual([help.stderr, help.code], ['', 0]);
     assert.match(help.stdout, /--connections-per-worker/);

@@ -5,15 +5,14 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { processesOf, until } from './helpers/faults-proc.ts';
+import { nodeArgs } from './helpers/paths.ts';
 import { isRunning } from './helpers/processes.ts';
 
-const MAIN = fileURLToPath(new URL('./soak/main.ts', import.meta.url));
 
 function startSoak(t: TestContext, ...args: string[]): { child: ChildProcess; output: () => string; exit: Promise<number | null> } {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeArgs('test/soak/main.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text; });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { output += text; });

@@ -9,14 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { codeOf } from '../shared/errors.ts';
 import { Terminal } from '../shared/terminal.ts';
 import type { TerminalLock } from '../shared/terminal.ts';
+import { nodeArgs } from './helpers/paths.ts';
 
 const DEADLINE_MS = 30_000;
-const GROUP = fileURLToPath(new URL('./fixtures/terminal-group.ts', import.meta.url));
-const STUCK = fileURLToPath(new URL('./fixtures/terminal-stuck.ts', import.meta.url));
+const GROUP = nodeArgs('test/fixtures/terminal-group.ts');
+const STUCK = nodeArgs('test/fixtures/terminal-stuck.ts');
 
 const folder = mkdtempSync(join(tmpdir(), 'terminal-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -124,7 +124,7 @@ function lines(text: string): string[] {
 }
 
 function startNode(t: TestContext, args: string[], stdio: StdioOptions): ChildProcess {
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], { stdio });
+  const child = spawn(process.execPath, args, { stdio });
   t.after(() => { child.kill('SIGKILL'); });
   return child;
 }
@@ -345,7 +345,7 @@ test('close does not wait for a lock that another process keeps', async (t) => {
 test('three processes print long lines into a slow pipe: every line whole, once, in its sender\'s order', async (t) => {
   const { readEnd, writeEnd } = newFifo();
   const reader = new Socket({ fd: readEnd, readable: true, writable: false });
-  const group = startNode(t, [GROUP, '3', '300', '4000'], ['ignore', writeEnd, 'inherit']);
+  const group = startNode(t, [...GROUP, '3', '300', '4000'], ['ignore', writeEnd, 'inherit']);
   closeSync(writeEnd);
   const exited = exitCodeOf(group);
   let text = '';
@@ -366,7 +366,7 @@ test('three processes print long lines into a slow pipe: every line whole, once,
 test('a group that writes to a file leaves the offset right for whoever writes to it afterwards', async (t) => {
   const path = newPath();
   const command = 'echo before; "$@"; echo after';
-  const shell = spawn('sh', ['-c', command, 'sh', process.execPath, '--import', 'tsx', GROUP, '2', '50', '100'], {
+  const shell = spawn('sh', ['-c', command, 'sh', process.execPath, ...GROUP, '2', '50', '100'], {
     stdio: ['ignore', openSync(path, 'w'), 'inherit'],
   });
   t.after(() => { shell.kill('SIGKILL'); });
@@ -381,7 +381,7 @@ test('a group that writes to a file leaves the offset right for whoever writes t
 for (const way of ['exit', 'natural']) {
   test(`a group with a stopped pipe as its output can leave (${way})`, async (t) => {
     const { readEnd, writeEnd } = newFifo();
-    const group = startNode(t, [STUCK, way], ['ignore', writeEnd, 'inherit']);
+    const group = startNode(t, [...STUCK, way], ['ignore', writeEnd, 'inherit']);
     closeSync(writeEnd);
     assert.equal(await exitCodeOf(group), 0);
     closeSync(readEnd);
@@ -389,13 +389,13 @@ for (const way of ['exit', 'natural']) {
 
   test(`a group with a stopped socket as its output can leave (${way})`, async (t) => {
     // Node's 'pipe' is a socket pair; nobody reads this one.
-    assert.equal(await exitCodeOf(startNode(t, [STUCK, way], ['ignore', 'pipe', 'inherit'])), 0);
+    assert.equal(await exitCodeOf(startNode(t, [...STUCK, way], ['ignore', 'pipe', 'inherit'])), 0);
   });
 
   const script = spawnSync('script', ['--version']).status === 0;
   test(`a group with a stopped terminal as its output can leave (${way})`, { skip: !script }, async (t) => {
     const result = newPath();
-    const run = `'${process.execPath}' --import tsx '${STUCK}' ${way}`;
+    const run = [process.execPath, ...STUCK, way].map((word) => `'${word}'`).join(' ');
     const command = `${run}; echo $? > '${result}.new'; mv '${result}.new' '${result}'`;
     const typescript = spawn('script', ['-qc', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.after(() => { typescript.kill('SIGKILL'); });

@@ -7,6 +7,7 @@ import { endianness } from 'node:os';
 import test from 'node:test';
 import { kernel } from '../shared/uppercase-kernel.ts';
 import { toUpper, Uppercaser } from '../shared/uppercase.ts';
+import { moduleUrl } from './helpers/paths.ts';
 
 /** The rule, as plainly as it can be said. */
 function reference(bytes: Buffer): Buffer {
@@ -269,7 +270,7 @@ test('the kernel is in use where numbers are little-endian, so that a fault in i
 });
 
 test('without WebAssembly the same comes out', () => {
-  const module = new URL(import.meta.url.endsWith('.ts') ? '../shared/uppercase.ts' : '../shared/uppercase.js', import.meta.url);
+  const module = moduleUrl('shared/uppercase.ts');
   const text = TEXT.concat(LETTERS).join('').repeat(300);
   const program = `
     import { readFileSync, writeFileSync } from 'node:fs';

@@ -1,32 +1,33 @@
-// A copy of the server's sources that a test may break, and a command that runs it.
+// A copy of the server's modules that a test may break, and how to run it.
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { extname, join } from 'node:path';
+import { modulePath, MODULES, nodeArgs, ROOT } from './paths.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-
-export class SourceCopy implements Disposable {
+export class ServerCopy implements Disposable {
   readonly #directory = mkdtempSync(join(tmpdir(), 'echopool-copy-'));
 
   constructor() {
-    for (const part of ['server', 'shared', 'package.json', 'tsconfig.json']) {
+    for (const part of [join(MODULES, 'server'), join(MODULES, 'shared'), 'package.json', 'tsconfig.json']) {
       cpSync(join(ROOT, part), join(this.#directory, part), { recursive: true });
     }
     symlinkSync(join(ROOT, 'node_modules'), join(this.#directory, 'node_modules'));
   }
 
-  /** What startTestServer takes as its command: it puts the copy's main file in the place of the original. */
-  get command(): string[] {
-    return ['sh', '-c', `shift 3; exec "$0" --import tsx ${this.#directory}/server/main.ts "$@"`, process.execPath];
+  /** What startTestServer takes as its main. */
+  get main(): string[] {
+    return nodeArgs('server/main.ts', this.#directory);
   }
 
-  read(file: string): string {
-    return readFileSync(join(this.#directory, file), 'utf8');
+  /** @param module As in the sources: `server/worker.ts`. */
+  read(module: string): string {
+    return readFileSync(modulePath(module, this.#directory), 'utf8');
   }
 
-  write(file: string, text: string): void {
-    writeFileSync(join(this.#directory, file), text);
+  /** @param text JavaScript. It imports others as the sources do, or as what was read does. */
+  write(module: string, text: string): void {
+    const path = modulePath(module, this.#directory);
+    writeFileSync(path, text.replaceAll(/(from '\.[^']*)\.ts'/g, `$1${extname(path)}'`));
   }
 
   [Symbol.dispose](): void {

@@ -4,9 +4,10 @@ import type { TestContext } from 'node:test';
 import type { JoinableQueue, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import { obey } from '../fixtures/queue-work.ts';
 import type { Order, Outcome } from '../fixtures/queue-work.ts';
+import { moduleUrl } from './paths.ts';
 import { startProcess } from './processes.ts';
 
-const module = new URL('../fixtures/queue-work.ts', import.meta.url);
+const module = moduleUrl('test/fixtures/queue-work.ts');
 
 export class Obeying {
   readonly process: Process<never[]>;

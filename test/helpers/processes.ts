@@ -5,9 +5,9 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { Process } from '../../shared/multiprocessing/index.ts';
 import type { Channel, ProcessOptions } from '../../shared/multiprocessing/index.ts';
+import { nodeArgs } from './paths.ts';
 
 /** Every test must have ended long before. */
 export const DEADLINE = { timeout: 20_000 };
@@ -66,8 +66,7 @@ export interface Program {
 
 /** Starts a program of test/fixtures, which is gone when the test has ended. @param shell A command to run it under. */
 export function startProgram(t: Cleaner, fixture: string, args: string[], shell?: string): Program {
-  const program = fileURLToPath(new URL(`../fixtures/${fixture}`, import.meta.url));
-  const command = [process.execPath, '--import', 'tsx', program];
+  const command = [process.execPath, ...nodeArgs(`test/fixtures/${fixture}`)];
   const child = shell === undefined
     ? spawn(command[0]!, [...command.slice(1), ...args])
     : spawn('sh', ['-c', `${shell}; exec "$@"`, 'sh', ...command, ...args]);

@@ -2,7 +2,8 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { ROOT } from './paths.ts';
 
 /** What was left when the program ended. A negative exit code is a signal's number. */
 export interface PtyEnd {
@@ -32,7 +33,7 @@ export function ptyMissing(): string | false {
 
 /** Starts `command` on a terminal of 80 columns and 24 rows. */
 export function startOnPty(command: readonly string[], env: NodeJS.ProcessEnv = process.env): Pty {
-  const script = fileURLToPath(new URL('./pty.py', import.meta.url));
+  const script = join(ROOT, 'test/helpers/pty.py');
   const helper = spawn('python3', [script, ...command], { env: { ...env, TERM: 'xterm' } });
   let screen = '';
   let seen = 0;

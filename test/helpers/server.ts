@@ -3,10 +3,8 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { nodeArgs, ROOT } from './paths.ts';
 
-const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** What would configure the server if our environment had it, and what the test runner tells its children. */
 const OWN_VARIABLES = new Set([
   'HOST', 'PORT', 'WORKERS', 'CONNECTIONS_PER_WORKER', 'WAITING', 'IDLE_TIMEOUT', 'GRACE', 'WORKER_TIMEOUT', 'ON_CRASH',
@@ -41,7 +39,7 @@ export class TestServer implements AsyncDisposable {
   readonly #watchers = new Set<() => void>();
 
   constructor(flags: string[], options: StartOptions = {}) {
-    const { env = {}, command = [process.execPath], main = ['--import', 'tsx', MAIN], stdout } = options;
+    const { env = {}, command = [process.execPath], main = nodeArgs('server/main.ts'), stdout } = options;
     const [program, ...args] = [...command, ...main, ...flags];
     this.process = spawn(program!, args, {
       cwd: ROOT, env: { ...cleanEnvironment(), ...env }, stdio: ['ignore', stdout ?? 'pipe', 'pipe'],
@@ -180,7 +178,7 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.has(name)));
 }
 
-/** The ids of the living processes that this one has forked with Process; tsx has children of its own. */
+/** The ids of the living processes that this one has forked with Process; under tsx it has others too. */
 export function childrenOf(pid: number): number[] {
   const children = readIfThere(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
   return children.filter((child) => readIfThere(`/proc/${child}/cmdline`).includes('multiprocessing/child'));

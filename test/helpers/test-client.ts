@@ -18,7 +18,7 @@ export interface TestClientOptions {
 /** When a test fails, its clients are left; a paused one would not even notice that its server is gone. */
 const sockets = new Set<Socket>();
 // Not in the soak, which uses these clients too and is no test: a hook would make it one.
-if (process.argv[1]?.endsWith('.test.ts')) after(() => {
+if (/\.test\.[jt]s$/.test(process.argv[1] ?? '')) after(() => {
   for (const socket of sockets) socket.destroy();
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SourceCopy } from '../helpers/faults-copy.ts';
+import { ServerCopy } from '../helpers/faults-copy.ts';
 import { Load } from '../helpers/faults-load.ts';
 import { listeningPort, processesOf, until } from '../helpers/faults-proc.ts';
 import type { Random } from '../helpers/faults-random.ts';
@@ -125,8 +125,8 @@ async function fewDescriptors(): Promise<Figure[]> {
 }
 
 async function brokenSuccessor(random: Random): Promise<Figure[]> {
-  using copy = new SourceCopy();
-  await using server = await startTestServer([...FLAGS, '--log', 'connections'], { command: copy.command });
+  using copy = new ServerCopy();
+  await using server = await startTestServer([...FLAGS, '--log', 'connections'], { main: copy.main });
   using load = loadFor(server.port, random, 16);
   await load.start();
   const before = server.workers();

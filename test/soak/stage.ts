@@ -1,7 +1,6 @@
 // The long-running server of the soak, with its load, and what is looked at after every fault. Made by main.ts.
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BuiltServer } from '../helpers/faults-built.ts';
 import { Latencies } from '../helpers/faults-latencies.ts';
 import { Load } from '../helpers/faults-load.ts';
 import { descriptorsTogether, memoryTogether, processesOf } from '../helpers/faults-proc.ts';
@@ -28,7 +27,6 @@ export interface Possessions {
 }
 
 export class Stage implements AsyncDisposable {
-  readonly #built: BuiltServer;
   readonly server: TestServer;
   readonly random: Random;
   load: Load;
@@ -47,16 +45,14 @@ export class Stage implements AsyncDisposable {
 
   static async start(random: Random): Promise<Stage> {
     // In a process group of its own, so that the whole of it can be suspended.
-    const built = new BuiltServer();
-    const command = built.command('setsid', ...onTwoCpus());
+    const command = ['setsid', ...onTwoCpus(), process.execPath];
     const server = await startTestServer(
       ['--workers', String(WORKERS), '--worker-timeout', String(WORKER_TIMEOUT_MS / 1000), '--log-format', 'json'], { command },
     );
-    return new Stage(built, server, random);
+    return new Stage(server, random);
   }
 
-  private constructor(built: BuiltServer, server: TestServer, random: Random) {
-    this.#built = built;
+  private constructor(server: TestServer, random: Random) {
     this.server = server;
     this.random = random;
     this.load = this.#newLoad();
@@ -121,7 +117,6 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.load[Symbol.dispose]();
     await this.server[Symbol.asyncDispose]();
-    this.#built[Symbol.dispose]();
   }
 
   #newLoad(): Load {
