@@ -43,6 +43,8 @@ class Worker implements SessionHost {
   readonly #options: WorkerOptions;
   readonly #log: Log;
   readonly #sessions = new Map<number, EchoSession>();
+  /** Those that came in this turn of the event loop and are not read from yet. */
+  #arrived: EchoSession[] = [];
   readonly #master = currentProcess().parent!;
   #leaving: 'retire' | 'drain' | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
@@ -102,13 +104,22 @@ class Worker implements SessionHost {
     }
     const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
-    this.#tell({ type: 'accepted', id });
+    this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
+    if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
     if (moved === null) this.#log.connected(peer);
-    // Not a byte is read before the system has that message: if this process died then, the connection would be given to
-    // another worker, and what this one had read of it would be missing.
-    void this.#master.flushed().then(() => session.start());
     if (this.#leaving === 'retire') session.giveBack();
     if (this.#leaving === 'drain') session.drain(this.#graceMs);
+  }
+
+  /**
+   * Not a byte is read before the system has the message `accepted`: if this process died then, the connection would be given
+   * to another worker, and what this one had read of it would be missing.
+   */
+  async #startArrived(): Promise<void> {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    await this.#master.flushed();
+    for (const session of arrived) session.start();
   }
 
   message({ peer }: EchoSession, bytes: Buffer): void {
