@@ -269,7 +269,7 @@ test('the kernel is in use where numbers are little-endian, so that a fault in i
   assert.equal(kernel !== undefined, endianness() === 'LE');
 });
 
-test('without WebAssembly the same comes out', () => {
+test('without WebAssembly, as under --jitless, the same comes out', () => {
   const module = moduleUrl('shared/uppercase.ts');
   const text = TEXT.concat(LETTERS).join('').repeat(300);
   const program = `
@@ -278,6 +278,6 @@ test('without WebAssembly the same comes out', () => {
     if (typeof WebAssembly !== 'undefined') throw new Error('this Node still has WebAssembly');
     writeFileSync(1, toUpper(readFileSync(0)));`;
   const upper = execFileSync(process.execPath,
-    [...process.execArgv.filter((arg) => arg !== '--test'), '--no-expose-wasm', '--input-type=module', '-e', program], { input: text });
+    [...process.execArgv.filter((arg) => arg !== '--test'), '--jitless', '--input-type=module', '-e', program], { input: text });
   assertSame(upper, Buffer.from(text.toUpperCase()), 'every script');
 });
