@@ -183,6 +183,11 @@ describe('one worker goes on serving', () => {
   });
 
   test('all of them, with the worker that it began with, and ends with nobody left', async () => {
+    // They are served in their order: with the last one, all have been.
+    const last = await connectClient(server.port);
+    assert.equal(await last.ask('the last one'), 'THE LAST ONE');
+    await last[Symbol.asyncDispose]();
+    await server.when(() => server.stdout.includes(`${last.peer}  closed: `) || undefined, 'end of the last one');
     const count = (event: RegExp): number => server.lines().filter((line) => event.test(line)).length;
     await server.when(() => count(/  connected$/) === count(/  closed: /) || undefined, 'end of all connections');
     assert.deepEqual(server.workers(), [worker]);

@@ -90,8 +90,8 @@ export class Channel {
   /**
    * Sends a message with a socket, of which this process keeps its own copy.
    * Settles when the message was given to the system, which does not say that it arrived, or the channel is closed.
-   * Node has one in flight per child; the next ones, and all that is posted meanwhile, wait behind it until the child has got
-   * it, and are lost when the child dies: let few wait, and have the other end answer for each.
+   * Send the next socket only after the other end has answered for this one: Node has one in flight per child,
+   * and whatever queues behind it is lost when the child dies.
    * @throws {NotCloneable} The message holds a function, a socket …
    */
   async sendSocket(message: unknown, socket: Socket): Promise<void> {
