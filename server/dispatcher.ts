@@ -1,14 +1,10 @@
 // Decides which worker gets which connection, and keeps the line of those that wait. Pure: server/server.ts tells it
 // what happened and carries out its commands; it knows no socket, no process and no clock.
-//
-// Every connection is in one ring, always: in one of the two of the line, or in that of the one worker that has it.
-// Moving it takes it out of the one and puts it into the other, so it can be neither nowhere nor twice somewhere.
-
-/** Where a connection is. `offered`: sent to a worker that has not said yet that it has it. */
-export type ConnectionState = 'waiting' | 'offered' | 'served' | 'ended';
-
-/** What a worker may be given: only a `ready` one is offered connections. */
-export type WorkerState = 'ready' | 'stalled' | 'retiring';
+import { connectionMoves, eventOf, workerMoves } from './dispatcher-life.ts';
+import type {
+  ConnectionEvent, ConnectionState, CountedEvent, DispatcherCounters, Report, WorkerEvent, WorkerState,
+} from './dispatcher-life.ts';
+import { Connection, Ring, Worker } from './dispatcher-rings.ts';
 
 export type RefusalReason = 'line full' | 'stopping';
 
@@ -32,25 +28,6 @@ export interface DispatcherOptions {
   readonly onCrash?: 'reset' | 'adopt';
 }
 
-/** Since the start. `accepted = closed + unusable + gone + refused + cutOff` + those that are still here. */
-export interface DispatcherCounters {
-  accepted: number;
-  /** Connections that some worker has served: each once, however often it moved. */
-  served: number;
-  /** Ends: said by the worker; arrived without a socket; failed while waiting; refused, by reason; cut off. */
-  closed: number;
-  unusable: number;
-  gone: number;
-  refused: number;
-  cutOff: number;
-  /** Ways back into the line: offered to a worker that died; given back by a worker; adopted from one that died. */
-  reoffered: number;
-  givenBack: number;
-  adopted: number;
-  /** Reports that came late, twice or from the wrong worker, and changed nothing. */
-  strays: number;
-}
-
 export interface WorkerSnapshot {
   readonly id: number;
   readonly state: WorkerState;
@@ -65,31 +42,6 @@ export interface DispatcherSnapshot {
   readonly workers: readonly WorkerSnapshot[];
   readonly counters: Readonly<DispatcherCounters>;
 }
-
-/** The events that are counted have the names of their counters. */
-type CountedEvent = keyof Omit<DispatcherCounters, 'accepted' | 'served' | 'strays'>;
-type ConnectionEvent = CountedEvent | 'offer' | 'accept';
-/** What a worker says of a connection. */
-export type Report = 'accepted' | 'unusable' | 'givenBack' | 'closed';
-
-const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;
-
-type WorkerEvent = 'stalled' | 'resumed' | 'retiring';
-
-/** The life of a connection: in this state, this event leads to that state; any other is a stray report. */
-const connectionMoves: Record<ConnectionState, Partial<Record<ConnectionEvent, ConnectionState>>> = {
-  waiting: { offer: 'offered', refused: 'ended', gone: 'ended' },
-  offered: { accept: 'served', givenBack: 'waiting', reoffered: 'waiting', unusable: 'ended', closed: 'ended' },
-  served: { givenBack: 'waiting', adopted: 'waiting', closed: 'ended', cutOff: 'ended' },
-  ended: {},
-};
-
-/** A retiring worker can stall and resume too, but gets nothing either way. Dead workers are forgotten. */
-const workerMoves: Record<WorkerState, Partial<Record<WorkerEvent, WorkerState>>> = {
-  ready: { stalled: 'stalled', retiring: 'retiring' },
-  stalled: { resumed: 'ready', retiring: 'retiring' },
-  retiring: { stalled: 'retiring', resumed: 'retiring' },
-};
 
 /**
  * The state machine behind the hand-off: events in, commands out.
@@ -407,83 +359,5 @@ export class Dispatcher {
     if (command.kind !== 'offer') return true;
     const connection = this.#connections.get(command.connection);
     return connection?.state === 'offered' && connection.worker?.id === command.worker;
-  }
-}
-
-class Connection {
-  readonly id: number;
-  /** Its place in the order of arrival. */
-  readonly age: number;
-  state: ConnectionState = 'waiting';
-  worker: Worker | undefined;
-  wasServed = false;
-  /** Served by a worker that died, and not by another since. */
-  adopted = false;
-  /** Its neighbours in its ring: itself when it is in none. */
-  before: Connection = this;
-  after: Connection = this;
-
-  constructor(id: number, age: number) {
-    this.id = id;
-    this.age = age;
-  }
-
-  unlink(): void {
-    this.before.after = this.after;
-    this.after.before = this.before;
-    this.before = this.after = this;
-  }
-}
-
-/** A doubly linked list: whatever is put in leaves the ring that it was in, and can be taken out of the middle. */
-class Ring {
-  /** Stands between the last and the first, and is older than any connection. */
-  readonly #end = new Connection(-1, -1);
-
-  get first(): Connection | undefined {
-    return this.#end.after === this.#end ? undefined : this.#end.after;
-  }
-
-  append(connection: Connection): void {
-    this.#putAfter(this.#end.before, connection);
-  }
-
-  /** Puts it before all that are younger. They are looked for from the end: mostly there are none. */
-  insertByAge(connection: Connection): void {
-    let older = this.#end.before;
-    while (older.age > connection.age) older = older.before;
-    this.#putAfter(older, connection);
-  }
-
-  *[Symbol.iterator](): Generator<Connection> {
-    for (let at = this.#end.after; at !== this.#end; at = at.after) yield at;
-  }
-
-  #putAfter(older: Connection, connection: Connection): void {
-    connection.unlink();
-    connection.before = older;
-    connection.after = older.after;
-    older.after.before = connection;
-    older.after = connection;
-  }
-}
-
-class Worker {
-  readonly id: number;
-  state: WorkerState = 'ready';
-  /** How many it has of each. */
-  offered = 0;
-  served = 0;
-  /** When it was last offered a connection, counted in offers. */
-  turn = 0;
-  /** All that it has. */
-  readonly connections = new Ring();
-
-  constructor(id: number) {
-    this.id = id;
-  }
-
-  get load(): number {
-    return this.offered + this.served;
   }
 }

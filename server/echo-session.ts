@@ -128,8 +128,9 @@ export class EchoSession {
     const reply = this.#uppercaser.push(bytes);
     if (reply.length === 0) return;
     this.#bytesOut += reply.length;
-    // A client that does not read stops its own connection only: nothing more is read until it has.
-    if (!this.#socket.write(reply)) this.#socket.pause();
+    // A client that does not read stops its own connection only: nothing more is read until it has. To a long reply write()
+    // says no even when the system has taken all of it.
+    if (!this.#socket.write(reply) && this.#socket.writableLength > 0) this.#socket.pause();
   }
 
   #drained(): void {

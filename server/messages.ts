@@ -11,6 +11,12 @@ export interface Traffic {
 
 export const NO_TRAFFIC: Traffic = { messages: 0, bytesIn: 0, bytesOut: 0 };
 
+/**
+ * How many connections a worker may be sent that it has not answered for. The second one is on its way while it takes the
+ * first, which is what a burst of clients needs; so many wait with a worker that hangs, until it is replaced.
+ */
+export const OFFERS_IN_FLIGHT = 2;
+
 /** What comes along with a connection that another worker has served before. */
 export interface Moved {
   readonly traffic: Traffic;
@@ -35,7 +41,7 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number }
   /** After `drain`: no more will come. End when none is left. */
   | { readonly type: 'leave' }
-  /** Say `unusable` unless this connection, the last that was sent, has arrived. */
+  /** Say `unusable` unless you have this connection. */
   | { readonly type: 'check'; readonly id: number }
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };

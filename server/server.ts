@@ -13,7 +13,7 @@ import { Dispatcher } from './dispatcher.ts';
 import type { Command } from './dispatcher.ts';
 import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
-import { NO_TRAFFIC } from './messages.ts';
+import { NO_TRAFFIC, OFFERS_IN_FLIGHT } from './messages.ts';
 import type { Moved, Traffic, WorkerReport } from './messages.ts';
 import { Refusals } from './refusals.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -101,7 +101,7 @@ class EchoServer implements Server {
     this.#mostConnections = freeDescriptors(cpus);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
-      { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
+      { waitingLimit: config.waiting, connectionsPerWorker, offersInFlight: OFFERS_IN_FLIGHT, onCrash }, (command) => this.#carryOut(command),
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#pool = new WorkerPool({

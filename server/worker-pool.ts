@@ -47,9 +47,8 @@ interface Worker {
   readonly slot: number;
   readonly process: Process<[WorkerOptions, Lock]>;
   readyAt: number;
-  /** The connection that it was offered and has not answered for, and what will ask about it. */
-  offered: number | undefined;
-  doubt: NodeJS.Timeout | undefined;
+  /** The connections that it was offered and has not answered for, each with what will ask about it. */
+  readonly doubts: Map<number, NodeJS.Timeout>;
 }
 
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
@@ -94,15 +93,14 @@ export class WorkerPool {
     return `worker ${this.#workers.get(worker)?.slot ?? '?'}`;
   }
 
-  /** Sends a connection with its socket. One at a time for each worker, until it has said `accepted`. */
+  /** Sends a connection with its socket. The worker answers for it with `accepted` or `unusable`. */
   offer(worker: number, message: ToWorker & { type: 'connection' }, socket: Socket): void {
     const found = this.#workers.get(worker);
     if (found === undefined) return;
     void found.process.channel.sendSocket(message, socket);
     // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever is
     // posted now arrives after it, or after it was dropped.
-    found.offered = message.id;
-    found.doubt = setTimeout(() => this.#post(found, { type: 'check', id: message.id }), DOUBT_MS);
+    found.doubts.set(message.id, setTimeout(() => this.#post(found, { type: 'check', id: message.id }), DOUBT_MS));
   }
 
   /** Replaces every worker that there is now, one after the other. */
@@ -201,7 +199,7 @@ export class WorkerPool {
       module: new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, readyAt: 0, offered: undefined, doubt: undefined };
+    const worker: Worker = { id, slot, process, readyAt: 0, doubts: new Map() };
     this.#workers.set(id, worker);
     this.#plan.started(id);
     process.start();
@@ -228,9 +226,7 @@ export class WorkerPool {
     } else if (message.type === 'ready') {
       this.#ready(worker);
     } else if (message.type !== 'pong') {
-      if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
-        clearTimeout(worker.doubt);
-      }
+      if (message.type === 'accepted' || message.type === 'unusable') settleDoubt(worker, message.id);
       this.#events.message(worker.id, message);
     }
   }
@@ -260,7 +256,7 @@ export class WorkerPool {
     this.#plan.ended(worker.id);
     this.#workers.delete(worker.id);
     this.#heartbeat?.remove(worker.id);
-    clearTimeout(worker.doubt);
+    for (const id of worker.doubts.keys()) settleDoubt(worker, id);
     const { error } = worker.process;
     if (!this.#stopping && (state !== 'retiring' || death.exitCode !== 0)) {
       const how = describeDeath(death);
@@ -296,6 +292,11 @@ export class WorkerPool {
       },
     });
   }
+}
+
+function settleDoubt({ doubts }: Worker, connection: number): void {
+  clearTimeout(doubts.get(connection));
+  doubts.delete(connection);
 }
 
 /** `1 worker`, `2 workers`. */

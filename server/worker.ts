@@ -43,14 +43,14 @@ class Worker implements SessionHost {
   readonly #options: WorkerOptions;
   readonly #log: Log;
   readonly #sessions = new Map<number, EchoSession>();
+  /** Those that came in this turn of the event loop and are not read from yet. */
+  #arrived: EchoSession[] = [];
   readonly #master = currentProcess().parent!;
   #leaving: 'retire' | 'drain' | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #graceMs = 0;
   /** Whether more connections may come although it is leaving. */
   #awaitsMore = false;
-  /** The connection that arrived last. */
-  #lastArrived = 0;
   #end: () => void = () => {};
 
   constructor(options: WorkerOptions, log: Log) {
@@ -85,8 +85,9 @@ class Worker implements SessionHost {
         this.#endIfDone();
         break;
       case 'check':
-        // Node drops a message whose socket this process had no descriptor for.
-        if (message.id !== this.#lastArrived) this.#tell({ type: 'unusable', id: message.id });
+        // Node drops a message whose socket this process had no descriptor for. If it did arrive, and has ended since, the
+        // master was told so before it hears of this, and does not believe it.
+        if (!this.#sessions.has(message.id)) this.#tell({ type: 'unusable', id: message.id });
         break;
       case undefined:
         socket?.destroy();
@@ -96,7 +97,6 @@ class Worker implements SessionHost {
   }
 
   #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
-    this.#lastArrived = id;
     if (socket === undefined) {
       // It was destroyed before it was sent.
       this.#tell({ type: 'unusable', id });
@@ -104,13 +104,22 @@ class Worker implements SessionHost {
     }
     const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
-    this.#tell({ type: 'accepted', id });
+    this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
+    if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
     if (moved === null) this.#log.connected(peer);
-    // Not a byte is read before the system has that message: if this process died then, the connection would be given to
-    // another worker, and what this one had read of it would be missing.
-    void this.#master.flushed().then(() => session.start());
     if (this.#leaving === 'retire') session.giveBack();
     if (this.#leaving === 'drain') session.drain(this.#graceMs);
+  }
+
+  /**
+   * Not a byte is read before the system has the message `accepted`: if this process died then, the connection would be given
+   * to another worker, and what this one had read of it would be missing.
+   */
+  async #startArrived(): Promise<void> {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    await this.#master.flushed();
+    for (const session of arrived) session.start();
   }
 
   message({ peer }: EchoSession, bytes: Buffer): void {
@@ -118,7 +127,7 @@ class Worker implements SessionHost {
   }
 
   closed({ id, peer }: EchoSession, reason: CloseReason, traffic: Traffic): void {
-    this.#tell({ type: 'closed', id, reason, traffic });
+    this.#master.postLater({ type: 'closed', id, reason, traffic } satisfies FromWorker);
     this.#log.closed(peer, reason, traffic);
     this.#forget(id);
   }

@@ -1,5 +1,6 @@
 // What upper-casing changes in the UTF-8 bytes of each character, learnt from toUpperCase() as characters turn up.
 // Used by uppercase.ts.
+import { LOOK_CLOSER, pairFlips } from './uppercase-kernel.ts';
 
 /**
  * A flip is the bits in which a character's UTF-8 differs from that of its upper case: one exclusive or upper-cases the
@@ -21,17 +22,7 @@ export function flipOf(codePoint: number): Flip {
   return (blocks[codePoint >> 12] ?? learn(codePoint >> 12))[codePoint & 0xfff]!;
 }
 
-/** Stands in place of a pair's flip when two bytes do not tell. It is a bit that no such flip has. */
-export const LOOK_CLOSER = 0x40;
-
-/**
- * The flips of pairs of neighbouring bytes: what becomes of the character that begins at the first of them, or 0 if
- * none begins there. ASCII and two-byte characters need no more than that (ß has it too, to SS). For longer ones it is
- * 0 if none that begins with this pair has an upper case, as in CJK or emoji, and otherwise `LOOK_CLOSER`, as it is for
- * blocks not learnt yet. Pairs and flips are little-endian numbers, and the index is the pair's low 14 bits: the other
- * two bits of a second byte are always the same, and after ASCII it does not matter.
- */
-export const pairFlips = new Uint16Array(1 << 14);
+// Blocks not learnt yet need a closer look, at which they are.
 for (let second = 0; second < 64; second++) {
   for (let first = 0x61; first <= 0x7a; first++) pairFlips[first | (second << 8)] = 0x20;
   for (let first = 0xc2; first <= 0xf4; first++) pairFlips[first | (second << 8)] = LOOK_CLOSER;

@@ -1,8 +1,9 @@
 // Upper-cases a stream of bytes as UTF-8, and leaves what is not UTF-8 as it is. Pure; echo sessions use it.
 
 import { isUtf8 } from 'node:buffer';
-import { endianness } from 'node:os';
-import { flipOf, LOOK_CLOSER, otherUppers, pairFlips } from './uppercase-table.ts';
+import { CHUNK, INPUT, kernel, LAST_BLOCK, MOST_GROWTH, OUTPUT, pairFlips } from './uppercase-kernel.ts';
+import type { Kernel } from './uppercase-kernel.ts';
+import { flipOf, otherUppers } from './uppercase-table.ts';
 
 /**
  * Upper-cases one stream, chunk by chunk: every valid UTF-8 character becomes what `toUpperCase()` makes of it, every
@@ -47,67 +48,73 @@ export class Uppercaser {
 
 const NONE = Buffer.alloc(0);
 
-/**
- * The upper case of a whole message, by the same rules. As far as it fits, it is written over `bytes`.
- *
- * It is done four bytes at a time, and without asking where characters begin: a loop that takes one character a turn
- * has to guess at each how long it is, and in mixed text that takes three times as long.
- */
+/** The upper case of a whole message, by the same rules. As far as it fits, it is written over `bytes`. */
 export function toUpper(bytes: Buffer): Buffer {
-  const words = wordsOf(bytes);
-  const ascii = upperAsciiStart(bytes, words);
-  if (ascii === bytes.length) return bytes;
-  return upperUtf8(bytes, words.length > 0 && isUtf8(bytes) ? words : NO_WORDS, ascii);
+  if (bytes.length >= WORTHWHILE && kernel !== undefined && isUtf8(bytes)) return upperChunks(kernel, bytes);
+  return upperOneByOne(bytes);
+}
+
+/** From so many bytes on, the way to the kernel and back pays. */
+const WORTHWHILE = 128;
+
+/** Valid UTF-8, by way of the kernel's memory. */
+function upperChunks(kernel: Kernel, bytes: Buffer): Buffer {
+  let upper = bytes;
+  let write = 0;
+  for (let read = 0; read < bytes.length;) {
+    const end = characterStart(bytes, read + CHUNK);
+    kernel.memory.set(end - read === bytes.length ? bytes : bytes.subarray(read, end), INPUT);
+    const length = upperInput(kernel, end - read);
+    if (upper === bytes && write + length > end) {
+      upper = Buffer.allocUnsafe(write + length + MOST_GROWTH * (bytes.length - end));
+      bytes.copy(upper, 0, 0, write);
+    }
+    upper.set(kernel.memory.subarray(OUTPUT, OUTPUT + length), write);
+    read = end;
+    write += length;
+  }
+  return write === upper.length ? upper : upper.subarray(0, write);
+}
+
+/** The last place up to `at` where no character is amid its bytes. */
+function characterStart(bytes: Buffer, at: number): number {
+  if (at >= bytes.length) return bytes.length;
+  while ((bytes[at]! & 0xc0) === 0x80) at--;
+  return at;
+}
+
+/** How many bytes are done one by one where a character needs it: where one does, as in Georgian, the next ones do too. */
+const CLOSER_LOOK = 64;
+
+/** Upper-cases so many bytes of the kernel's input. @returns How many bytes of output that makes. */
+function upperInput({ memory, run }: Kernel, length: number): number {
+  const end = INPUT + length;
+  const lastBlock = end - LAST_BLOCK;
+  let read = INPUT;
+  let write = OUTPUT;
+  while (read < end) {
+    const stop = run(read, write, lastBlock);
+    write += stop - read;
+    read = upperCharacters(memory, stop, Math.min(stop + CLOSER_LOOK, end));
+    for (let at = stop; at < read; at++) memory[write++] = memory[at]!;
+    if (read < end && read < stop + CLOSER_LOOK) {
+      const upper = otherUppers[~flipOf(codePointAt(memory, read))]!;
+      for (let i = 0; i < upper.length; i++) memory[write++] = upper[i]!;
+      read += lengthFrom(memory[read]!);
+    }
+  }
+  return write - OUTPUT;
 }
 
 const flips = pairFlips; // V8 knows a constant of this module better than an import: 6 % faster
-const LITTLE_ENDIAN = endianness() === 'LE'; // as the pairs in pairFlips are
-const FEW = 64; // bytes, which are done one by one while a view of words is made
-const NO_WORDS = new Int32Array(0);
 
-/** The same bytes as 32-bit words, as far as their place in memory allows. */
-function wordsOf(bytes: Buffer): Int32Array {
-  if (bytes.length <= FEW || !LITTLE_ENDIAN) return NO_WORDS;
-  const unaligned = -bytes.byteOffset & 3;
-  return new Int32Array(bytes.buffer, bytes.byteOffset + unaligned, (bytes.length - unaligned) >> 2);
-}
-
-/** Upper-cases the ASCII that `bytes` begin with. Gives where it ends. */
-function upperAsciiStart(bytes: Buffer, words: Int32Array): number {
-  if (words.length === 0) return upperAsciiBytes(bytes, 0, bytes.length);
-  const firstWord = words.byteOffset - bytes.byteOffset;
-  const at = upperAsciiBytes(bytes, 0, firstWord);
-  if (at < firstWord) return at;
-  return upperAsciiBytes(bytes, firstWord + 4 * upperAsciiWords(words, 0, words.length), bytes.length);
-}
-
-function upperAsciiBytes(bytes: Buffer, at: number, end: number): number {
-  for (; at < end; at++) {
-    const byte = bytes[at]!;
-    if (byte >= 0x80) break;
-    bytes[at] = byte ^ flips[byte]!; // asking whether it is a letter is one more guess: three times as long
-  }
-  return at;
-}
-
-/** Upper-cases words from `at` on up to one that is not all ASCII, or to `end`. Gives where. */
-function upperAsciiWords(words: Int32Array, at: number, end: number): number {
-  for (; at < end; at++) {
-    const word = words[at]!;
-    if (word & 0x80808080) break;
-    // Bit 7 is set by the first sum in each byte from a on, by the second in each above z. Two below it is the case.
-    words[at] = word ^ (((word + 0x1f1f1f1f) & ~(word + 0x05050505) & 0x80808080) >>> 2);
-  }
-  return at;
-}
-
-/** Upper-cases from `at` on, by `words` too if all of `bytes` is valid. Other lengths move what comes after. */
-function upperUtf8(bytes: Buffer, words: Int32Array, at: number): Buffer {
-  let read = at;
-  let write = at; // never beyond `read`
+/** Whatever bytes they are, one character after the other. Other lengths move what comes after. */
+function upperOneByOne(bytes: Buffer): Buffer {
+  let read = 0;
+  let write = 0; // never beyond `read`
   for (;;) {
-    const stop = upperInPlace(bytes, words, read);
-    if (write < read && read < stop) bytes.copyWithin(write, read, stop);
+    const stop = upperCharacters(bytes, read, bytes.length);
+    if (write < read) bytes.copyWithin(write, read, stop);
     write += stop - read;
     if (stop === bytes.length) return write === stop ? bytes : bytes.subarray(0, write);
 
@@ -117,7 +124,6 @@ function upperUtf8(bytes: Buffer, words: Int32Array, at: number): Buffer {
       const wide = widen(bytes, write, read);
       read += wide.length - bytes.length;
       bytes = wide;
-      if (words.length > 0) words = wordsOf(bytes);
     }
     for (let i = 0; i < upper.length; i++) bytes[write++] = upper[i]!;
   }
@@ -132,60 +138,7 @@ function widen(bytes: Buffer, write: number, read: number): Buffer {
   return wide;
 }
 
-const MOST_GROWTH = 3; // times: ΐ has 2 bytes, its upper case 6
 const LONGEST = 4; // bytes of a character
-
-/** Upper-cases from `at` on up to a character whose upper case has another length, or to the end. Gives where. */
-function upperInPlace(bytes: Buffer, words: Int32Array, at: number): number {
-  if (words.length === 0) return upperCharacters(bytes, at, bytes.length);
-  const firstWord = words.byteOffset - bytes.byteOffset;
-  const lastWord = words.length - 1;
-  for (;;) {
-    const word = (at - firstWord + 3) >> 2;
-    if (word >= lastWord) return upperCharacters(bytes, at, bytes.length);
-    let stop = firstWord + 4 * word;
-    at = upperCharacters(bytes, at, stop);
-    if (at < stop) return at;
-    at = firstWord + 4 * upperWords(words, word, lastWord); // which may be amid a character that is done
-    stop = Math.min(at + CLOSER_LOOK, bytes.length);
-    at = upperCharacters(bytes, at, stop);
-    if (at < stop) return at;
-  }
-}
-
-const SPAN = 16; // words, after which there may be ASCII again, which alone is done three times as fast
-const CLOSER_LOOK = 64; // bytes; where one character needs it, as in Georgian, the next ones do too
-
-/**
- * Upper-cases words of valid UTF-8 from `at` on, up to one with a pair to look at closer, or to `end`. Gives where.
- * Characters begun before `at` must be done, and there must be a word at `end`, to see what follows the last byte.
- */
-function upperWords(words: Int32Array, at: number, end: number): number {
-  for (;;) {
-    at = upperAsciiWords(words, at, end);
-    const stop = Math.min(at + SPAN, end);
-    at = upperMixedWords(words, at, stop);
-    if (at < stop || at === end) return at;
-  }
-}
-
-function upperMixedWords(words: Int32Array, at: number, end: number): number {
-  let word = words[at]!;
-  let carry = 0; // the flip of a first byte that ends a pair with the word before
-  for (; at < end; at++) {
-    const next = words[at + 1]!;
-    const a = flips[word & 0x3fff]!;
-    const b = flips[(word >>> 8) & 0x3fff]!;
-    const c = flips[(word >>> 16) & 0x3fff]!;
-    const d = flips[((word >>> 24) | (next << 8)) & 0x3fff]!;
-    if ((a | b | c | d) & LOOK_CLOSER) break;
-    words[at] = word ^ carry ^ a ^ (b << 8) ^ (c << 16) ^ (d << 24);
-    carry = d >>> 8;
-    word = next;
-  }
-  words[at] = word ^ carry;
-  return at;
-}
 
 /**
  * Upper-cases character by character from `at` on up to one whose upper case has another length, or until `stop` is

@@ -4,7 +4,8 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Dispatcher } from '../server/dispatcher.ts';
-import type { Command, DispatcherCounters, DispatcherSnapshot, WorkerState } from '../server/dispatcher.ts';
+import type { DispatcherCounters, WorkerState } from '../server/dispatcher-life.ts';
+import type { Command, DispatcherSnapshot } from '../server/dispatcher.ts';
 
 interface Setup {
   readonly poolSize: number;

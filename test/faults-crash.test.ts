@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { OFFERS_IN_FLIGHT } from '../server/messages.ts';
 import { Load } from './helpers/faults-load.ts';
 import { clientPortsOf, processesOf, standStill, until } from './helpers/faults-proc.ts';
 import { Random } from './helpers/faults-random.ts';
@@ -42,7 +43,7 @@ test('clients on their way to a stopped worker that is killed are served by anot
   const clients = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
   for (const [i, client] of clients.entries()) client.send(`client ${i}`);
   const answered = (): number => clients.filter(({ length }) => length > 0).length;
-  await until(() => answered() === 19, 'all to be served, but the one who waits for the stopped worker');
+  await until(() => answered() === 20 - OFFERS_IN_FLIGHT, 'all to be served, but those who wait for the stopped worker');
   process.kill(victim, 'SIGKILL');
   for (const [i, client] of clients.entries()) assert.equal(await client.readText(`CLIENT ${i}`), `CLIENT ${i}`);
   await untilWhole(server, 2, [victim]);

@@ -16,10 +16,13 @@ import { Uppercaser } from '../shared/uppercase.ts';
 import * as work from './fixtures/guard-work.ts';
 import type { Counts } from './fixtures/guard-work.ts';
 import { moduleUrl, ROOT } from './helpers/paths.ts';
+import { standStill } from './helpers/faults-proc.ts';
 import { DEADLINE, startProcess } from './helpers/processes.ts';
 import { startTestServer } from './helpers/server.ts';
+import { connectClient } from './helpers/test-client.ts';
 
 const module = moduleUrl('test/fixtures/guard-work.ts');
+const COUNTER = pathToFileURL(join(ROOT, 'test/fixtures/counting-worker.mjs')).href;
 const folder = mkdtempSync(join(tmpdir(), 'guards-'));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -38,10 +41,9 @@ test('a connection costs a message to its worker and two back, each of its messa
   const CONNECTIONS = 40;
   const MESSAGES = 5;
   const path = join(folder, 'counts');
-  const counter = pathToFileURL(join(ROOT, 'test/fixtures/counting-worker.mjs')).href;
   // No heartbeat: its messages are as many as the seconds.
   const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
-  const env = { NODE_OPTIONS: `--import ${counter}`, GUARD_COUNTS: path };
+  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
   await using server = await startTestServer(flags, { env });
   for (let i = 0; i < CONNECTIONS; i++) await talk(server.port, MESSAGES);
   assert.equal(await server.stop(), 0);
@@ -50,6 +52,22 @@ test('a connection costs a message to its worker and two back, each of its messa
   assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
   assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
   assert.equal(writes, CONNECTIONS * MESSAGES);
+});
+
+test('connections that end at the same time are told of together', DEADLINE, async () => {
+  const CONNECTIONS = 40;
+  const path = join(folder, 'counts-together');
+  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
+  await using server = await startTestServer(flags, { env: { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path } });
+  const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectClient(server.port)));
+  for (const client of clients) assert.equal(await client.ask('hi'), 'HI');
+  await standStill(server.pidOf(1));
+  for (const client of clients) client.end();
+  process.kill(server.pidOf(1), 'SIGCONT');
+  for (const client of clients) await client.readToEnd();
+  assert.equal(await server.stop(), 0);
+  const { sent } = JSON.parse(readFileSync(path, 'utf8')) as Counts;
+  assert.ok(sent <= 1.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
 });
 
 test('lines that come one by one share the rounds of the lock', DEADLINE, async () => {

@@ -2,8 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { isUtf8 } from 'node:buffer';
+import { execFileSync } from 'node:child_process';
+import { endianness } from 'node:os';
 import test from 'node:test';
+import { kernel } from '../shared/uppercase-kernel.ts';
 import { toUpper, Uppercaser } from '../shared/uppercase.ts';
+import { moduleUrl } from './helpers/paths.ts';
 
 /** The rule, as plainly as it can be said. */
 function reference(bytes: Buffer): Buffer {
@@ -259,4 +263,21 @@ test('one broken byte among megabytes changes nothing else', () => {
   const broken = Buffer.from('ff', 'hex');
   const message = Buffer.concat([Buffer.from(text), broken, Buffer.from(text)]);
   assertSame(toUpper(message), Buffer.concat([upper, broken, upper]), 'a broken byte');
+});
+
+test('the kernel is in use where numbers are little-endian, so that a fault in it cannot hide behind the slow way', () => {
+  assert.equal(kernel !== undefined, endianness() === 'LE');
+});
+
+test('without WebAssembly, as under --jitless, the same comes out', () => {
+  const module = moduleUrl('shared/uppercase.ts');
+  const text = TEXT.concat(LETTERS).join('').repeat(300);
+  const program = `
+    import { readFileSync, writeFileSync } from 'node:fs';
+    import { toUpper } from ${JSON.stringify(module.href)};
+    if (typeof WebAssembly !== 'undefined') throw new Error('this Node still has WebAssembly');
+    writeFileSync(1, toUpper(readFileSync(0)));`;
+  const upper = execFileSync(process.execPath,
+    [...process.execArgv.filter((arg) => arg !== '--test'), '--jitless', '--input-type=module', '-e', program], { input: text });
+  assertSame(upper, Buffer.from(text.toUpperCase()), 'every script');
 });

@@ -40,6 +40,7 @@ export class Channel {
   readonly #onEnvelope: (envelope: Envelope) => void;
   #outbox: Item[] = [];
   #scheduled = false;
+  #flushLater: NodeJS.Immediate | undefined;
   /** How many messages were given to Node, and how many of them, the first ones, to the system. */
   #sent = 0;
   #settled = 0;
@@ -77,10 +78,20 @@ export class Channel {
   }
 
   /**
+   * The same for a message that is in no hurry: it goes with the next one that is, or when all that has come in is dealt with.
+   * @throws {NotCloneable} It holds a function, a socket …
+   */
+  postLater(message: unknown): void {
+    tellNow();
+    if (this.#outbox.push(directOf(message)) >= MOST_ITEMS) this.flush();
+    else this.#flushLater ??= setImmediate(() => this.flush());
+  }
+
+  /**
    * Sends a message with a socket, of which this process keeps its own copy.
    * Settles when the message was given to the system, which does not say that it arrived, or the channel is closed.
-   * Send the next socket only after the other end has answered for this one: Node has one in flight per child,
-   * and whatever queues behind it is lost when the child dies.
+   * Node has one in flight per child; the next ones, and all that is posted meanwhile, wait behind it until the child has got
+   * it, and are lost when the child dies: let few wait, and have the other end answer for each.
    * @throws {NotCloneable} The message holds a function, a socket …
    */
   async sendSocket(message: unknown, socket: Socket): Promise<void> {
@@ -106,6 +117,8 @@ export class Channel {
   /** Gives all that was posted to the system now, as far as it has room: for a process that is about to end. */
   flush(): void {
     this.#scheduled = false;
+    clearImmediate(this.#flushLater);
+    this.#flushLater = undefined;
     if (this.#outbox.length === 0) return;
     const items = this.#outbox;
     this.#outbox = [];
