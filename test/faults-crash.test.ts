@@ -14,12 +14,12 @@ import { connectClient } from './helpers/test-client.ts';
 test('50 workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
   const random = new Random(50);
   await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 51, connections: 48, paceMs: 40 });
+  using load = new Load({ port: server.port, seed: 51, connections: 24, paceMs: 40 });
   await load.start();
   const kills: Kill[] = [];
   for (let i = 0; i < 50; i++) {
     // The moment is the fault: somewhere in the load, in a start, between two hand-offs.
-    await sleep(random.between(0, 200));
+    await sleep(random.between(0, 100));
     kills.push(await killWorker(server, load, random.oneOf(readyWorkers(server)), 2));
   }
   await load.allAnswered();
@@ -91,7 +91,7 @@ test('with --on-crash adopt the clients of a killed worker stay connected and go
 test('a worker that dies while it retires costs its own clients the connection, and the reload goes on', async () => {
   // A stopped worker that held the terminal would keep the line from us that we wait for.
   await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 52, connections: 24 });
+  using load = new Load({ port: server.port, seed: 52, connections: 16 });
   await load.start();
   const before = readyWorkers(server);
   // Stopped, it cannot give back; so it dies while it should.
@@ -113,7 +113,7 @@ test('a worker that dies while it retires costs its own clients the connection, 
 
 test('when the master is killed under load no process is left', async (t) => {
   await using server = await startTestServer(['--workers', '2']);
-  using load = new Load({ port: server.port, seed: 53, connections: 32 });
+  using load = new Load({ port: server.port, seed: 53, connections: 16 });
   await load.start();
   const processes = processesOf(server.process.pid!);
   assert.ok(processes.length >= 3);

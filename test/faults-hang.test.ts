@@ -11,7 +11,7 @@ import type { TestClient } from './helpers/test-client.ts';
 
 test('a worker that stands still is offered nothing more and replaced, and clients of the others notice nothing', async (t) => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '2']);
-  using load = new Load({ port: server.port, seed: 60, connections: 32 });
+  using load = new Load({ port: server.port, seed: 60, connections: 16 });
   await load.start();
   const [victim, other] = readyWorkers(server) as [number, number];
   const began = performance.now();

@@ -25,7 +25,7 @@ function count(server: TestServer, pattern: RegExp): number {
 
 test('20 reloads under load cost no connection and no byte, and there are never more workers than places', async (t) => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
-  using load = new Load({ port: server.port, seed: 20, connections: 64, paceMs: 40 });
+  using load = new Load({ port: server.port, seed: 20, connections: 24, paceMs: 40 });
   await load.start();
   const lasting = load.clients.filter(({ kind }) => kind !== 'half');
   const mostWorkers = watchCount(server);

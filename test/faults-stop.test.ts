@@ -10,7 +10,7 @@ import { connectClient } from './helpers/test-client.ts';
 test('SIGTERM under load answers every byte that was received, ends every connection with a FIN, and leaves no process', async (t) => {
   for (const seed of [1, 2, 3]) {
     await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
-    using load = new Load({ port: server.port, seed, connections: 64, paceMs: 10 });
+    using load = new Load({ port: server.port, seed, connections: 32, paceMs: 10 });
     await load.start();
     const processes = processesOf(server.process.pid!);
     // What each has sent by now must be answered; and each goes on sending until it has the FIN.
@@ -41,7 +41,7 @@ test('clients that wait in line when the server stops are answered too, one afte
 
 test('SIGTERM in the middle of a reload answers everybody all the same', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
-  using load = new Load({ port: server.port, seed: 4, connections: 32, paceMs: 10 });
+  using load = new Load({ port: server.port, seed: 4, connections: 24, paceMs: 10 });
   await load.start();
   server.signal('SIGHUP');
   await server.printed(/gives its connections back/);

@@ -115,7 +115,7 @@ describe('a process', { concurrency: 4 }, () => {
     ];
     const [unexported, missing, unparsed] = await Promise.all(processes.map(({ process }) => endOf(process)));
     assert.deepEqual([unexported!.exitCode, missing!.exitCode, unparsed!.exitCode], [1, 1, 1]);
-    assert.match(unexported!.error!.message, /process-work\.ts does not export a function 'hidden'/);
+    assert.match(unexported!.error!.message, /process-work\.[jt]s does not export a function 'hidden'/);
     assert.match(missing!.error!.message, /missing\.mjs cannot be imported: /);
     assert.match(unparsed!.error!.message, /broken\.mjs cannot be imported: /);
     assert.equal((unparsed!.error!.cause as Error).name, 'SyntaxError');
