@@ -6,15 +6,17 @@ import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { UsageError } from '../shared/errors.ts';
 import { caseChart, toolkitChart } from './bench/chart.ts';
-import { median, summarize, type CaseResult, type Round } from './bench/compare.ts';
+import { summarize, type CaseResult } from './bench/compare.ts';
 import { benchHelp, parseBenchCommand } from './bench/config.ts';
+import type { Round } from './bench/load.ts';
+import { median } from './bench/median.ts';
 import { cpuOf, knowsCpu, treeOf } from './bench/process-tree.ts';
 import type { ToolkitResult } from './bench/toolkit.ts';
 import { isRunning, until, untilGone } from './helpers/processes.ts';
 
 const DEADLINE = { timeout: 40_000 };
 const BENCH = ['--import', 'tsx', fileURLToPath(new URL('./bench/main.ts', import.meta.url))];
-const PING: Round = { rate: 100, mbPerSecond: 1, p50Us: 10, p99Us: 20, cpuUs: 5, problems: [] };
+const PING: Round = { rate: 100, messages: 50, mbPerSecond: 1, p50Us: 10, p99Us: 20, cpuUs: 5, problems: [] };
 
 function runBench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
@@ -105,10 +107,14 @@ describe('the flags', () => {
     const all = parseBenchCommand([], 4);
     assert.ok(all.kind === 'servers');
     assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, 2]);
-    assert.deepEqual([all.effort.cases.join(), all.servers[0]], ['ping,pipe,bulk,utf8,churn', 'ours']);
+    const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay';
+    assert.deepEqual([all.effort.cases.join(), all.plan.map(({ name }) => name).join()], [names, names]);
+    assert.equal(all.plan[0]!.servers[0], 'ours');
     const some = parseBenchCommand(['--cases', 'churn,ping', '--servers=cluster,ours', '--rounds', '1'], 1);
     assert.ok(some.kind === 'servers');
-    assert.deepEqual([some.effort.cases, some.servers, some.processes], [['ping', 'churn'], ['ours', 'cluster'], 1]);
+    const both = ['ours', 'cluster'];
+    assert.deepEqual(some.plan, [{ name: 'ping', servers: both }, { name: 'churn', servers: both }]);
+    assert.deepEqual([some.effort.cases, some.processes], [['ping', 'churn'], 1]);
     assert.equal(parseBenchCommand(['toolkit'], 1).kind, 'toolkit');
   });
 
@@ -132,7 +138,7 @@ describe('the flags', () => {
 
   test('are in the help, which fits 80 columns', () => {
     const help = benchHelp(2);
-    for (const flag of 'cases rounds seconds servers workers processes json'.split(' ')) {
+    for (const flag of 'cases rounds seconds servers workers processes connections json'.split(' ')) {
       assert.match(help, new RegExp(`^  --${flag} `, 'm'));
     }
     for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
