@@ -124,6 +124,9 @@ describe('the flags', () => {
     '--rounds 0': /^--rounds must be a whole number from 1 to 100, not "0"$/,
     '--seconds fast': /^--seconds must be a number from 0.1 to 600, not "fast"$/,
     '--workers 9': /^--workers must be a whole number from 1 to 2, not "9"$/,
+    '--connections 0': /^--connections must be a whole number from 1 to 10000, not "0"$/,
+    'goals --servers go': /^--servers is not for goals: they tell which servers they need$/,
+    'goals --cases pong': /^--cases must be a list of ping, .*, not "pong"$/,
     'toolkit --workers 1': /^--workers is for the servers, not for the toolkit$/,
     'toolbox': /^what to measure must be .*, not "toolbox"$/,
   })) {
@@ -156,6 +159,30 @@ describe('the program', { concurrency: true }, () => {
     const problems = servers.map(({ name, rounds }) => [name, rounds.map(({ problems }) => problems)]);
     assert.deepEqual(problems, [['ours', [[]]], ['cluster', [[]]]]);
     for (const { median, ratio } of servers) assert.ok(median !== null && median.rate > 0 && ratio! > 0);
+  });
+
+  test('measures every goal that is no load, and prints the table', DEADLINE, async () => {
+    const flags = 'goals --cases memory,connections,start,latency,log-delay --rounds 1 --seconds 0.1 --connections 200';
+    const { code, stdout, stderr } = await runBench(...flags.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    assert.doesNotMatch(stdout, /void/);
+    const table = stdout.slice(stdout.indexOf('| work |')).trim().split('\n').slice(2);
+    assert.deepEqual(table.map((row) => row.split(' | ')[0]!.replace(/^\| (\w+).*/, '$1')), [
+      'logging', 'logging', 'latency', 'memory', '64', 'start',
+    ]);
+    for (const row of table) assert.match(row, /\| (?:\d+\.\d\d|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \|$/);
+  });
+
+  test('has an echo server in C beside it, if there is a compiler', DEADLINE, async () => {
+    const flags = '--servers c --cases ping,bulk,utf8,churn --rounds 1 --seconds 0.1 --json';
+    const { code, stdout, stderr } = await runBench(...flags.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    const { cases, absent } = JSON.parse(stdout) as { cases: CaseResult[]; absent: { name: string }[] };
+    const hasCompiler = spawnSync('cc', ['--version']).status === 0;
+    assert.deepEqual(absent.map(({ name }) => name), hasCompiler ? [] : ['c']);
+    const measured = cases.map(({ name, servers }) => [name, servers.map(({ median }) => median !== null)]);
+    const sound = hasCompiler ? [true] : [];
+    assert.deepEqual(measured, [['ping', sound], ['bulk', sound], ['utf8', []], ['churn', sound]]);
   });
 
   test('compares the toolkit with Python\'s, if that is there', DEADLINE, async () => {
