@@ -148,6 +148,8 @@ describe('the flags', () => {
   });
 });
 
+/** For many short measurements after each other. */
+const LONG_DEADLINE = { timeout: 90_000 };
 describe('the program', { concurrency: true }, () => {
   test('compares servers, and prints JSON for scripts', DEADLINE, async () => {
     const flags = '--servers ours,cluster --cases ping --rounds 1 --seconds 0.1 --json';
@@ -161,7 +163,7 @@ describe('the program', { concurrency: true }, () => {
     for (const { median, ratio } of servers) assert.ok(median !== null && median.rate > 0 && ratio! > 0);
   });
 
-  test('measures every goal that is no load, and prints the table', DEADLINE, async () => {
+  test('measures every goal that is no load, and prints the table', LONG_DEADLINE, async () => {
     const flags = 'goals --cases memory,connections,start,latency,log-delay --rounds 1 --seconds 0.1 --connections 200';
     const { code, stdout, stderr } = await runBench(...flags.split(' '));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
@@ -174,7 +176,7 @@ describe('the program', { concurrency: true }, () => {
   });
 
   test('has an echo server in C beside it, if there is a compiler', DEADLINE, async () => {
-    const flags = '--servers c --cases ping,bulk,utf8,churn --rounds 1 --seconds 0.1 --json';
+    const flags = '--servers c --cases bulk,utf8,churn --rounds 1 --seconds 0.1 --json';
     const { code, stdout, stderr } = await runBench(...flags.split(' '));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
     const { cases, absent } = JSON.parse(stdout) as { cases: CaseResult[]; absent: { name: string }[] };
@@ -182,7 +184,7 @@ describe('the program', { concurrency: true }, () => {
     assert.deepEqual(absent.map(({ name }) => name), hasCompiler ? [] : ['c']);
     const measured = cases.map(({ name, servers }) => [name, servers.map(({ median }) => median !== null)]);
     const sound = hasCompiler ? [true] : [];
-    assert.deepEqual(measured, [['ping', sound], ['bulk', sound], ['utf8', []], ['churn', sound]]);
+    assert.deepEqual(measured, [['bulk', sound], ['utf8', []], ['churn', sound]]);
   });
 
   test('compares the toolkit with Python\'s, if that is there', DEADLINE, async () => {

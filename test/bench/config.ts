@@ -42,7 +42,7 @@ const OPTIONS = {
 /** The text for `--help`. */
 export function benchHelp(cpus: number): string {
   return `Usage: npm run bench -- [flags]             servers side by side
-       npm run bench -- goals [flags]       what docs/speed.md promises: the table
+       npm run bench -- goals [flags]       the goals of docs/speed.md
        npm run bench -- toolkit [flags]     the toolkit beside Python's
 
 Each round runs every server in turn: a machine whose mood changes does so for

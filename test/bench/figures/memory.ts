@@ -6,7 +6,7 @@ import type { FigureCase, FigureRound } from './figure.ts';
 
 const CONNECTIONS = 8000;
 /** What was allocated for opening them may go. */
-const IDLE_MS = 1000;
+const IDLE_MS = 500;
 
 export const memory: FigureCase = {
   title: `all processes, with ${CONNECTIONS.toLocaleString('en-US')} idle connections`,

@@ -30,7 +30,9 @@ static void watch(int poll, int how, struct connection *connection, unsigned eve
   if (epoll_ctl(poll, how, connection->fd, &event) < 0) fail("epoll_ctl");
 }
 
-static void end(struct connection *connection) {
+static void end(int poll, struct connection *connection) {
+  // Closing is not enough: as long as the parent has not closed its copy, events would come for what is freed here.
+  epoll_ctl(poll, EPOLL_CTL_DEL, connection->fd, NULL);
   close(connection->fd);
   free(connection->rest);
   free(connection);
@@ -69,12 +71,12 @@ static void pass(int to, int fd) {
 static void answer(int poll, struct connection *connection, unsigned char *buffer) {
   ssize_t length = read(connection->fd, buffer, ONE_READ);
   if (length <= 0) {
-    if (length == 0 || (errno != EAGAIN && errno != EINTR)) end(connection);
+    if (length == 0 || (errno != EAGAIN && errno != EINTR)) end(poll, connection);
     return;
   }
   for (ssize_t i = 0; i < length; i++) buffer[i] -= buffer[i] >= 'a' && buffer[i] <= 'z' ? 32 : 0;
   ssize_t sent = write(connection->fd, buffer, length);
-  if (sent < 0 && errno != EAGAIN) return end(connection);
+  if (sent < 0 && errno != EAGAIN) return end(poll, connection);
   if (sent < 0) sent = 0;
   if (sent == length) return;
   connection->at = 0;
@@ -88,7 +90,7 @@ static void answer(int poll, struct connection *connection, unsigned char *buffe
 static void send_rest(int poll, struct connection *connection) {
   ssize_t sent = write(connection->fd, connection->rest + connection->at, connection->unsent);
   if (sent < 0) {
-    if (errno != EAGAIN) end(connection);
+    if (errno != EAGAIN) end(poll, connection);
     return;
   }
   connection->at += sent;
