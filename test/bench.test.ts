@@ -5,8 +5,10 @@ import { once } from 'node:events';
 import { describe, test } from 'node:test';
 import { UsageError } from '../shared/errors.ts';
 import { caseChart, toolkitChart } from './bench/chart.ts';
-import { median, summarize, type CaseResult, type Round } from './bench/compare.ts';
+import { summarize, type CaseResult } from './bench/compare.ts';
 import { benchHelp, parseBenchCommand } from './bench/config.ts';
+import type { Round } from './bench/load.ts';
+import { median } from './bench/median.ts';
 import { cpuOf, knowsCpu, treeOf } from './bench/process-tree.ts';
 import type { ToolkitResult } from './bench/toolkit.ts';
 import { tsxArgs } from './helpers/paths.ts';
@@ -14,7 +16,7 @@ import { isRunning, until, untilGone } from './helpers/processes.ts';
 
 const DEADLINE = { timeout: 40_000 };
 const BENCH = tsxArgs('test/bench/main.ts');
-const PING: Round = { rate: 100, mbPerSecond: 1, p50Us: 10, p99Us: 20, cpuUs: 5, problems: [] };
+const PING: Round = { rate: 100, messages: 50, mbPerSecond: 1, p50Us: 10, p99Us: 20, cpuUs: 5, problems: [] };
 
 function runBench(...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
   return new Promise((resolve) => {
@@ -105,10 +107,14 @@ describe('the flags', () => {
     const all = parseBenchCommand([], 4);
     assert.ok(all.kind === 'servers');
     assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, 2]);
-    assert.deepEqual([all.effort.cases.join(), all.servers[0]], ['ping,pipe,bulk,utf8,churn', 'ours']);
+    const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay';
+    assert.deepEqual([all.effort.cases.join(), all.plan.map(({ name }) => name).join()], [names, names]);
+    assert.equal(all.plan[0]!.servers[0], 'ours');
     const some = parseBenchCommand(['--cases', 'churn,ping', '--servers=cluster,ours', '--rounds', '1'], 1);
     assert.ok(some.kind === 'servers');
-    assert.deepEqual([some.effort.cases, some.servers, some.processes], [['ping', 'churn'], ['ours', 'cluster'], 1]);
+    const both = ['ours', 'cluster'];
+    assert.deepEqual(some.plan, [{ name: 'ping', servers: both }, { name: 'churn', servers: both }]);
+    assert.deepEqual([some.effort.cases, some.processes], [['ping', 'churn'], 1]);
     assert.equal(parseBenchCommand(['toolkit'], 1).kind, 'toolkit');
   });
 
@@ -118,6 +124,9 @@ describe('the flags', () => {
     '--rounds 0': /^--rounds must be a whole number from 1 to 100, not "0"$/,
     '--seconds fast': /^--seconds must be a number from 0.1 to 600, not "fast"$/,
     '--workers 9': /^--workers must be a whole number from 1 to 2, not "9"$/,
+    '--connections 0': /^--connections must be a whole number from 1 to 10000, not "0"$/,
+    'goals --servers go': /^--servers is not for goals: they tell which servers they need$/,
+    'goals --cases pong': /^--cases must be a list of ping, .*, not "pong"$/,
     'toolkit --workers 1': /^--workers is for the servers, not for the toolkit$/,
     'toolbox': /^what to measure must be .*, not "toolbox"$/,
   })) {
@@ -132,13 +141,15 @@ describe('the flags', () => {
 
   test('are in the help, which fits 80 columns', () => {
     const help = benchHelp(2);
-    for (const flag of 'cases rounds seconds servers workers processes json'.split(' ')) {
+    for (const flag of 'cases rounds seconds servers workers processes connections json'.split(' ')) {
       assert.match(help, new RegExp(`^  --${flag} `, 'm'));
     }
     for (const line of help.split('\n')) assert.ok(line.length <= 80, line);
   });
 });
 
+/** For many short measurements after each other. */
+const LONG_DEADLINE = { timeout: 90_000 };
 describe('the program', { concurrency: true }, () => {
   test('compares servers, and prints JSON for scripts', DEADLINE, async () => {
     const flags = '--servers ours,cluster --cases ping --rounds 1 --seconds 0.1 --json';
@@ -150,6 +161,30 @@ describe('the program', { concurrency: true }, () => {
     const problems = servers.map(({ name, rounds }) => [name, rounds.map(({ problems }) => problems)]);
     assert.deepEqual(problems, [['ours', [[]]], ['cluster', [[]]]]);
     for (const { median, ratio } of servers) assert.ok(median !== null && median.rate > 0 && ratio! > 0);
+  });
+
+  test('measures every goal that is no load, and prints the table', LONG_DEADLINE, async () => {
+    const flags = 'goals --cases memory,connections,start,latency,log-delay --rounds 1 --seconds 0.1 --connections 200';
+    const { code, stdout, stderr } = await runBench(...flags.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    assert.doesNotMatch(stdout, /void/);
+    const table = stdout.slice(stdout.indexOf('| work |')).trim().split('\n').slice(2);
+    assert.deepEqual(table.map((row) => row.split(' | ')[0]!.replace(/^\| (\w+).*/, '$1')), [
+      'logging', 'logging', 'latency', 'memory', '64', 'start',
+    ]);
+    for (const row of table) assert.match(row, /\| (?:\d+\.\d\d|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \|$/);
+  });
+
+  test('has an echo server in C beside it, if there is a compiler', DEADLINE, async () => {
+    const flags = '--servers c --cases bulk,utf8,churn --rounds 1 --seconds 0.1 --json';
+    const { code, stdout, stderr } = await runBench(...flags.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    const { cases, absent } = JSON.parse(stdout) as { cases: CaseResult[]; absent: { name: string }[] };
+    const hasCompiler = spawnSync('cc', ['--version']).status === 0;
+    assert.deepEqual(absent.map(({ name }) => name), hasCompiler ? [] : ['c']);
+    const measured = cases.map(({ name, servers }) => [name, servers.map(({ median }) => median !== null)]);
+    const sound = hasCompiler ? [true] : [];
+    assert.deepEqual(measured, [['bulk', sound], ['utf8', []], ['churn', sound]]);
   });
 
   test('compares the toolkit with Python\'s, if that is there', DEADLINE, async () => {

@@ -1,6 +1,7 @@
 // The benchmark's results as people read them: bars, figures and ratios, 80 columns wide. Pure. Used by main.ts.
 import { bar, digits, duration } from '../../client/load/bars.ts';
 import type { CaseResult, ServerResult } from './compare.ts';
+import type { FigureResult } from './figures/figure.ts';
 import type { ToolkitResult } from './toolkit.ts';
 
 const NAME_WIDTH = 12;
@@ -27,6 +28,21 @@ export function caseChart({ name, title, unit, servers }: CaseResult): string {
   return [`${name}: ${title}`, heading, ...rows].join('\n');
 }
 
+/** A row a figure, and the first one's to it; after them what is to be known about them. */
+export function figureChart({ name, title, unit, notes, servers }: FigureResult): string {
+  const most = Math.max(...servers.map(({ median }) => median ?? 0));
+  const rows = servers.map(({ name, median, ratio, rounds }) => {
+    const drawn = bar(most > 0 ? (median ?? 0) / most : 0, BAR_WIDTH);
+    const head = `  ${name.padEnd(NAME_WIDTH)} ${drawn.padEnd(BAR_WIDTH)}`;
+    if (median === null) return `${head} void\n      ${problemOf({ rounds })}`;
+    return [head, digits(median).padStart(13), (ratio === null ? '-' : ratio.toFixed(2)).padStart(8)].join(' ');
+  });
+  const heading = [
+    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(13), `${servers[0]?.name ?? ''}/`.padStart(8),
+  ].join(' ');
+  return [`${name}: ${title}`, heading, ...rows, ...notes.map((note) => `      ${note}`)].join('\n');
+}
+
 /** Two rows a primitive: ours and Python's. */
 export function toolkitChart({ name, title, unit, servers }: ToolkitResult): string {
   const most = Math.max(...servers.map(({ rate }) => rate));
@@ -38,6 +54,6 @@ export function toolkitChart({ name, title, unit, servers }: ToolkitResult): str
   return [`${name}: ${title}`, ...rows].join('\n');
 }
 
-function problemOf({ rounds }: ServerResult): string {
+function problemOf({ rounds }: { readonly rounds: readonly { readonly problems: readonly string[] }[] }): string {
   return rounds.flatMap(({ problems }) => problems)[0] ?? '';
 }

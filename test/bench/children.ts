@@ -16,7 +16,8 @@ export interface Ended {
 
 const running = new Set<ChildProcess>();
 const START_LIMIT_MS = 20_000;
-const LOOK_MS = 20;
+/** Often, because the time of a start is a figure (figures/start.ts). */
+const LOOK_MS = 2;
 
 process.once('exit', endAll);
 

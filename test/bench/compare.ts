@@ -1,31 +1,20 @@
 // Runs servers side by side under the same load, in alternating rounds. Called by main.ts.
-import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { LoadReport } from '../../client/load/report.ts';
 import { SERVER_CASES, type ServerCase } from './cases.ts';
-import { run, RunningServer } from './children.ts';
 import type { Effort } from './config.ts';
-import { howToStart, LOGGING_PEER } from './peers.ts';
-import { cpuOf, knowsCpu } from './process-tree.ts';
+import type { FigureCase, FigureResult, FigureRound } from './figures/figure.ts';
+import { FIGURE_CASES } from './figures/index.ts';
+import { summarizeFigures } from './figures/summary.ts';
+import { droppedLines, measureLoad, type Round } from './load.ts';
+import { median } from './median.ts';
+import { LOGGING_PEER } from './peers.ts';
+import { Servers, type Absent } from './servers.ts';
 
-/** One run of the load on one server. */
-export interface Round {
-  /** Messages or connections a second. */
-  readonly rate: number;
-  readonly mbPerSecond: number;
-  readonly p50Us: number;
-  readonly p99Us: number;
-  /** What the server's process tree spent on each, in microseconds of CPU; null where the system does not tell. */
-  readonly cpuUs: number | null;
-  /** Why the figures do not count. */
-  readonly problems: readonly string[];
-}
+export { median, type Absent }; // For toolkit.ts.
 
 export interface ServerResult {
   readonly name: string;
   /** Medians of the rounds; null when one of them had a problem. */
-  readonly median: Omit<Round, 'problems'> | null;
+  readonly median: Omit<Round, 'problems' | 'messages'> | null;
   /** The first server's rate to this one's: the median over the rounds. */
   readonly ratio: number | null;
   readonly rounds: readonly Round[];
@@ -38,60 +27,57 @@ export interface CaseResult {
   readonly servers: readonly ServerResult[];
 }
 
-export interface Absent {
-  readonly name: string;
-  readonly why: string;
-}
-
 export interface CompareEvents {
   absent(absent: Absent): void;
   /** What is measured now. */
   now(what: string): void;
-  done(result: CaseResult): void;
+  done(result: CaseResult | FigureResult): void;
+}
+
+/** A case, and the servers that it is for. */
+export interface Planned {
+  readonly name: string;
+  readonly servers: readonly string[];
 }
 
 export interface CompareOptions {
   readonly effort: Effort;
-  readonly servers: readonly string[];
+  readonly plan: readonly Planned[];
   readonly workers: number;
   readonly processes: number;
+  /** The most that a case about many connections opens. */
+  readonly connections: number;
   /** An empty one, for the servers' output and what is built. */
   readonly folder: string;
 }
 
-const LOAD = fileURLToPath(new URL('../../client/load.ts', import.meta.url));
-/** How long the load generator may take besides the measurement, in milliseconds. */
-const LOAD_LIMIT_MS = 30_000;
-
-/** Starts all servers, measures, and ends them. */
+/** Measures every case, with servers that are started when a case first needs them, and ends them. */
 export async function compare(options: CompareOptions, events: CompareEvents): Promise<void> {
-  const { effort, folder } = options;
-  const running = new Map<string, RunningServer>();
+  const servers = new Servers(options.workers, options.folder, events);
   try {
-    for (const name of options.servers) {
-      events.now(`starting ${name}`);
-      const start = await howToStart(name, options.workers, folder);
-      if ('absent' in start) events.absent({ name, why: start.absent });
-      else running.set(name, await RunningServer.start(name, start.command, folder));
-    }
-    for (const name of effort.cases) {
-      events.done(await measureCase(name, running, options, events));
+    for (const { name, servers: wanted } of options.plan) {
+      const there: string[] = [];
+      for (const server of wanted) if (await servers.has(server)) there.push(server);
+      const figure = FIGURE_CASES[name];
+      if (figure === undefined) events.done(await measureCase(name, there, servers, options, events));
+      else if (there.length > 0) events.done(await measureFigure(name, figure, there, servers, options, events));
     }
   } finally {
-    await Promise.all([...running.values()].map((server) => server.stop()));
+    await servers.stop();
   }
 }
 
 async function measureCase(
-  name: string, running: ReadonlyMap<string, RunningServer>, { effort, processes }: CompareOptions,
-  events: CompareEvents,
+  name: string, names: readonly string[], servers: Servers, { effort, processes }: CompareOptions, events: CompareEvents,
 ): Promise<CaseResult> {
   const { title, unit, flags } = SERVER_CASES[name]!;
-  const rounds = new Map<string, Round[]>([...running.keys()].map((server) => [server, []]));
+  const rounds = new Map<string, Round[]>(names.map((server) => [server, []]));
+  for (const server of names) await servers.running(server);
   for (let round = 1; round <= effort.rounds; round++) {
-    for (const [server, process] of running) {
+    for (const server of names) {
       events.now(`${name}, round ${round} of ${effort.rounds}: ${server}`);
-      const measured = await measure(process, [...flags, '--processes', String(processes)], effort.seconds);
+      const process = await servers.running(server);
+      const measured = await measureLoad(process, [...flags, '--processes', String(processes)], effort.seconds);
       const dropped = server === LOGGING_PEER ? await droppedLines(process.output) : [];
       rounds.get(server)!.push({ ...measured, problems: [...measured.problems, ...dropped] });
     }
@@ -99,21 +85,20 @@ async function measureCase(
   return { name, title, unit, servers: summarize(rounds) };
 }
 
-async function measure(server: RunningServer, flags: readonly string[], seconds: number): Promise<Round> {
-  const before = cpuOf(server.pid);
-  const command = [
-    process.execPath, '--import', 'tsx', LOAD, '--json', '--host', '127.0.0.1', '--port', String(server.port),
-    '--seconds', String(seconds), ...flags,
-  ];
-  const { stdout, stderr } = await run(command, seconds * 1000 + LOAD_LIMIT_MS);
-  const spent = cpuOf(server.pid) - before;
-  if (stdout === '') {
-    const problems = [stderr.trim() || 'The load generator did not end.'];
-    return { rate: 0, mbPerSecond: 0, p50Us: 0, p99Us: 0, cpuUs: null, problems };
+async function measureFigure(
+  name: string, { title, unit, measure }: FigureCase, names: readonly string[], servers: Servers,
+  { effort, processes, connections }: CompareOptions, events: CompareEvents,
+): Promise<FigureResult> {
+  const rounds: ReadonlyMap<string, FigureRound>[] = [];
+  const notes = new Set<string>();
+  for (let round = 1; round <= effort.rounds; round++) {
+    rounds.push(await measure(names, {
+      servers, processes, connections, seconds: effort.seconds,
+      now: (what) => events.now(`${name}, round ${round} of ${effort.rounds}: ${what}`),
+      note: (text) => notes.add(text),
+    }));
   }
-  const { rate, mbPerSecond, latencyUs, messages, problems } = JSON.parse(stdout) as LoadReport;
-  const cpuUs = knowsCpu && messages > 0 ? spent / messages * 1e6 : null;
-  return { rate, mbPerSecond, p50Us: latencyUs.p50, p99Us: latencyUs.p99, cpuUs, problems };
+  return { name, title, unit, notes: [...notes], servers: summarizeFigures(rounds) };
 }
 
 /** Medians and ratios. Pure. @param rounds Of each server; the ratios are to the first one. */
@@ -133,20 +118,4 @@ export function summarize(rounds: ReadonlyMap<string, readonly Round[]>): Server
       },
     };
   });
-}
-
-/** The middle one, or the mean of the two. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
-}
-
-/** Lines that the logging server had to drop, which make its figures void. */
-async function droppedLines(path: string): Promise<string[]> {
-  let dropped = 0;
-  for await (const line of createInterface({ input: createReadStream(path) })) {
-    dropped += Number(/ (\d+) lines dropped$/.exec(line)?.[1] ?? 0);
-  }
-  return dropped > 0 ? [`${dropped} lines of the log were dropped.`] : [];
 }

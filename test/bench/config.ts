@@ -2,6 +2,9 @@
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../../shared/errors.ts';
 import { SERVER_CASES } from './cases.ts';
+import type { Planned } from './compare.ts';
+import { FIGURE_CASES } from './figures/index.ts';
+import { GOAL_CASES, planOfGoals } from './goals.ts';
 import { PEER_NAMES } from './peers.ts';
 import { TOOLKIT_CASES } from './toolkit.ts';
 
@@ -13,9 +16,16 @@ export interface Effort {
 }
 
 export type BenchCommand =
-  | { kind: 'servers'; effort: Effort; json: boolean; servers: readonly string[]; workers: number; processes: number }
+  | {
+    kind: 'servers' | 'goals'; effort: Effort; json: boolean; plan: readonly Planned[];
+    workers: number; processes: number; connections: number;
+  }
   | { kind: 'toolkit'; effort: Effort; json: boolean }
   | { kind: 'help' };
+
+/** What can be measured of servers. */
+const ALL_CASES: readonly string[] = [...Object.keys(SERVER_CASES), ...Object.keys(FIGURE_CASES)];
+const MOST_CONNECTIONS = 10_000;
 
 const OPTIONS = {
   cases: { type: 'string' },
@@ -25,24 +35,27 @@ const OPTIONS = {
   servers: { type: 'string' },
   workers: { type: 'string' },
   processes: { type: 'string' },
+  connections: { type: 'string' },
   help: { type: 'boolean', default: false },
 } as const;
 
 /** The text for `--help`. */
 export function benchHelp(cpus: number): string {
   return `Usage: npm run bench -- [flags]             servers side by side
+       npm run bench -- goals [flags]       the goals of docs/speed.md
        npm run bench -- toolkit [flags]     the toolkit beside Python's
 
 Each round runs every server in turn: a machine whose mood changes does so for
 all. The figures are medians; compare them within one run only.
 
-  --cases LIST     ${Object.keys(SERVER_CASES).join(',')}
+  --cases LIST     ${wrapped(ALL_CASES)}
                    toolkit: ${wrapped(Object.keys(TOOLKIT_CASES))}
   --rounds N       how often each is measured (3)
   --seconds N      how long each time (2; toolkit: 0.5)
   --servers LIST   ${wrapped(PEER_NAMES)}
   --workers N      worker processes of each server that has some (${cpus})
   --processes N    processes that make the load (${usualProcesses(cpus)})
+  --connections N  the most that memory and connections open (${MOST_CONNECTIONS})
   --json           print one JSON object and nothing else
 `;
 }
@@ -55,14 +68,14 @@ export function parseBenchCommand(args: readonly string[], cpus: number): BenchC
   const { values, positionals } = parsed(args);
   if (values.help) return { kind: 'help' };
   const [kind = 'servers', ...more] = positionals;
-  if ((kind !== 'servers' && kind !== 'toolkit') || more.length > 0) {
+  if ((kind !== 'servers' && kind !== 'goals' && kind !== 'toolkit') || more.length > 0) {
     const typed = JSON.stringify(positionals.join(' '));
-    throw new UsageError(`what to measure must be nothing (the servers) or toolkit, not ${typed}`);
+    throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${typed}`);
   }
   const rounds = numberFrom('--rounds', values.rounds, 1, 100, true);
   const { json } = values;
   if (kind === 'toolkit') {
-    for (const name of ['servers', 'workers', 'processes'] as const) {
+    for (const name of ['servers', 'workers', 'processes', 'connections'] as const) {
       if (values[name] !== undefined) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
     }
     const seconds = numberFrom('--seconds', values.seconds ?? '0.5', 0.01, 60, false);
@@ -70,13 +83,27 @@ export function parseBenchCommand(args: readonly string[], cpus: number): BenchC
     return { kind, json, effort: { cases, rounds, seconds } };
   }
   const seconds = numberFrom('--seconds', values.seconds ?? '2', 0.1, 600, false);
+  const cases = chosen('--cases', values.cases, kind === 'goals' ? GOAL_CASES : ALL_CASES);
+  if (kind === 'goals' && values.servers !== undefined) {
+    throw new UsageError('--servers is not for goals: they tell which servers they need');
+  }
+  const connections = values.connections ?? String(MOST_CONNECTIONS);
   return {
-    kind, json,
-    effort: { cases: chosen('--cases', values.cases, Object.keys(SERVER_CASES)), rounds, seconds },
-    servers: chosen('--servers', values.servers, PEER_NAMES),
+    kind, json, effort: { cases, rounds, seconds },
+    plan: kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen('--servers', values.servers, PEER_NAMES)),
     workers: numberFrom('--workers', values.workers ?? String(cpus), 1, cpus, true),
     processes: numberFrom('--processes', values.processes ?? String(usualProcesses(cpus)), 1, 8, true),
+    connections: numberFrom('--connections', connections, 1, MOST_CONNECTIONS, true),
   };
+}
+
+/** Each case with those of the servers that it is for. */
+function planOf(cases: readonly string[], servers: readonly string[]): readonly Planned[] {
+  return cases.map((name) => {
+    const able = FIGURE_CASES[name]?.servers ?? servers;
+    const unable = SERVER_CASES[name]?.without ?? [];
+    return { name, servers: servers.filter((server) => able.includes(server) && !unable.includes(server)) };
+  });
 }
 
 /** Half of the CPUs: the servers need the others. */

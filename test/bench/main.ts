@@ -1,13 +1,16 @@
-// The benchmark's command line (npm run bench): servers side by side, or the toolkit beside Python's.
+// The benchmark's command line (npm run bench): servers side by side, the goals, or the toolkit beside Python's.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UsageError } from '../../shared/errors.ts';
 import { activeChildren, cpuCount } from '../../shared/multiprocessing/index.ts';
-import { caseChart, toolkitChart } from './chart.ts';
+import { caseChart, figureChart, toolkitChart } from './chart.ts';
 import { endAll } from './children.ts';
-import { compare, type Absent, type CaseResult } from './compare.ts';
+import { compare, type CaseResult } from './compare.ts';
 import { benchHelp, parseBenchCommand, type BenchCommand } from './config.ts';
+import type { FigureResult } from './figures/figure.ts';
+import { goalsTable } from './goals.ts';
+import type { Absent } from './servers.ts';
 import { compareToolkit, type ToolkitResult } from './toolkit.ts';
 
 const { stdout, stderr } = process;
@@ -35,6 +38,7 @@ async function main(): Promise<number> {
         stdout.write(benchHelp(cpuCount()));
         return 0;
       case 'servers':
+      case 'goals':
       case 'toolkit':
         await bench(command);
         return 0;
@@ -50,7 +54,7 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
   const { kind, effort, json } = command;
   const { rounds, seconds } = effort;
   const absent: Absent[] = [];
-  const cases: (CaseResult | ToolkitResult)[] = [];
+  const cases: (CaseResult | FigureResult | ToolkitResult)[] = [];
   const machine = { cpus: cpuCount(), node: process.version, platform: `${process.platform} ${process.arch}` };
   const say = (text: string): void => {
     clearLine();
@@ -65,15 +69,18 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
   };
   const times = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s`;
   say(`Medians of ${times}, on ${machine.cpus} CPUs, Node ${machine.node}\n`);
-  if (command.kind === 'servers') {
-    const { servers, workers, processes } = command;
-    await compare({ effort, servers, workers, processes, folder }, {
+  if (command.kind !== 'toolkit') {
+    const { plan, workers, processes, connections } = command;
+    const results: (CaseResult | FigureResult)[] = [];
+    await compare({ effort, plan, workers, processes, connections, folder }, {
       ...events,
       done(result) {
-        cases.push(result);
-        say(`${caseChart(result)}\n`);
+        results.push(result);
+        say(`${'notes' in result ? figureChart(result) : caseChart(result)}\n`);
       },
     });
+    cases.push(...results);
+    if (command.kind === 'goals') say(goalsTable(results));
   } else {
     await compareToolkit(effort, {
       ...events,

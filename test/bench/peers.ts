@@ -1,4 +1,5 @@
 // The servers that are compared: ours, and what people would use instead. Each listens on a free port of the loopback.
+import { copyFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { join } from 'node:path';
 import { run } from './children.ts';
@@ -7,16 +8,18 @@ import { run } from './children.ts';
 export type Start = { readonly command: readonly string[] } | { readonly absent: string };
 
 const NODE = process.execPath;
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const BUILD_LIMIT_MS = 120_000;
 const TRY_LIMIT_MS = 10_000;
 
 const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promise<Start>>> = {
-  'ours': async (workers) => ours(workers, 'none'),
-  'ours-logging': async (workers) => ours(workers, 'messages'),
+  'ours': async (workers, folder) => await ours(workers, 'none', folder),
+  'ours-logging': async (workers, folder) => await ours(workers, 'messages', folder),
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
   'python': async () => await tool('python3', ['--version'], [here('process-per-connection.py')]),
   'go': startGo,
+  'c': startC,
   'bun': async () => await tool('bun', ['--version'], [here('bun.mjs')]),
 };
 
@@ -31,9 +34,34 @@ export function howToStart(name: string, workers: number, folder: string): Promi
   return PEERS[name]!(workers, folder);
 }
 
-function ours(workers: number, log: string): Start {
-  const main = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
-  return { command: [NODE, '--import', 'tsx', main, '--port', '0', '--workers', String(workers), '--log', log] };
+/** As `npm start` would, and the bare node:cluster server, both under tsx: for the time that the start takes. */
+export function commandUnderTsx(name: 'ours' | 'cluster', workers: number): readonly string[] {
+  const underTsx = [NODE, '--import', 'tsx'];
+  if (name === 'cluster') return [...underTsx, here('cluster.mjs'), String(workers)];
+  return [...underTsx, join(ROOT, 'server/main.ts'), ...flagsOfOurs(workers, 'none')];
+}
+
+/** Built, and by plain node: as it is in production. */
+async function ours(workers: number, log: string, folder: string): Promise<Start> {
+  return { command: [NODE, join(await built(folder), 'server/main.js'), ...flagsOfOurs(workers, log)] };
+}
+
+function flagsOfOurs(workers: number, log: string): readonly string[] {
+  return ['--port', '0', '--workers', String(workers), '--log', log];
+}
+
+/** The folder that the sources are compiled into, once. */
+let building: Promise<string> | undefined;
+function built(folder: string): Promise<string> {
+  building ??= (async () => {
+    const outDir = join(folder, 'dist');
+    const compile = [join(ROOT, 'node_modules/.bin/tsc'), '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir];
+    const { code, stdout, stderr } = await run(compile, BUILD_LIMIT_MS);
+    if (code !== 0) throw new Error(`the server cannot be built: ${(stdout + stderr).trim().split('\n')[0]}`);
+    copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json')); // It says that these are modules.
+    return outDir;
+  })();
+  return building;
 }
 
 async function tool(program: string, attempt: readonly string[], args: readonly string[]): Promise<Start> {
@@ -49,6 +77,15 @@ async function startGo(_workers: number, folder: string): Promise<Start> {
   const build = ['env', 'GOTOOLCHAIN=local', 'go', 'build', '-o', program, here('echo.go')];
   const { code, stderr } = await run(build, BUILD_LIMIT_MS);
   return code === 0 ? { command: [program] } : { absent: `go could not build it: ${stderr.trim().split('\n').at(-1)}` };
+}
+
+async function startC(workers: number, folder: string): Promise<Start> {
+  const found = await tool('cc', ['--version'], []);
+  if ('absent' in found) return found;
+  const program = join(folder, 'c-echo');
+  const { code, stderr } = await run(['cc', '-O3', '-o', program, here('hand-off.c')], BUILD_LIMIT_MS);
+  if (code === 0) return { command: [program, String(workers)] };
+  return { absent: `cc could not build it: ${stderr.trim().split('\n')[0]}` };
 }
 
 function here(file: string): string {

@@ -1,4 +1,5 @@
-// What a process and all its descendants have cost so far, from Linux's /proc (proc(5)). Used by compare.ts.
+// What a process and all its descendants cost, in time and in memory, from Linux's /proc (proc(5)). Used by load.ts and
+// figures/memory.ts.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 /** The clock ticks of /proc a second: USER_HZ, which is 100 on every Linux that Node runs on. */
@@ -32,6 +33,20 @@ export function cpuOf(pid: number): number {
     for (const field of fields.slice(11, 15)) ticks += Number(field);
   }
   return ticks / TICKS_A_SECOND;
+}
+
+/** The memory of the tree in bytes; what processes share counts in parts (Pss). 0 where the system does not tell. */
+export function memoryOf(pid: number): number {
+  let kilobytes = 0;
+  for (const process of treeOf(pid)) {
+    kilobytes += Number(/^Pss: +(\d+) kB$/m.exec(read(`/proc/${process}/smaps_rollup`))?.[1] ?? 0);
+  }
+  return kilobytes * 1024;
+}
+
+/** How many descriptors this process may have open; Infinity where the system knows no limit or does not tell. */
+export function descriptorLimit(): number {
+  return Number(/^Max open files +(\d+)/m.exec(read('/proc/self/limits'))?.[1] ?? Infinity);
 }
 
 function list(path: string): string[] {
