@@ -17,6 +17,7 @@ const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promis
   'ours-logging': async (workers, folder) => await ours(workers, 'messages', folder),
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
+  'kept-copy': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers)] }),
   'python': async () => await tool('python3', ['--version'], [here('process-per-connection.py')]),
   'go': startGo,
   'c': startC,
