@@ -8,6 +8,7 @@ import { caseChart, toolkitChart } from './chart.ts';
 import { endAll } from './children.ts';
 import { compare, type Absent, type CaseResult } from './compare.ts';
 import { benchHelp, parseBenchCommand, type BenchCommand } from './config.ts';
+import { goalTable, verdictLine } from './toolkit-goals.ts';
 import { compareToolkit, type ToolkitResult } from './toolkit.ts';
 
 const { stdout, stderr } = process;
@@ -75,13 +76,16 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
       },
     });
   } else {
+    const results: ToolkitResult[] = [];
     await compareToolkit(effort, {
       ...events,
       done(result) {
-        cases.push(result);
-        say(`${toolkitChart(result)}\n`);
+        results.push(result);
+        say(`${toolkitChart(result)}\n${verdictLine(result)}\n`);
       },
     });
+    cases.push(...results);
+    say(`${goalTable(results)}\n`);
   }
   clearLine();
   if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, cases, absent })}\n`);
