@@ -3,6 +3,7 @@
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from './errors.ts';
+import { heard } from './linger.ts';
 import { tellNow } from './turn.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
@@ -109,6 +110,7 @@ export function flush(): void {
 
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
 export function arrive(envelope: Envelope, via: string | undefined): void {
+  heard();
   if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
   route(envelope);
 }
