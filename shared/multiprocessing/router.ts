@@ -34,6 +34,8 @@ let lastRef = 0;
 const children = new Map<string, Child>();
 const deaths = new Map<string, Death>();
 const endpoints = new Map<string, Endpoint>();
+/** Who hears for primitives that were forgotten, by their kinds. */
+const forgotten = new Map<string, (ref: string) => Pick<Endpoint, 'receive'>>();
 
 /** This process's address. */
 export function selfAddress(): string {
@@ -51,9 +53,17 @@ export function newChildAddress(): string {
   return self === '' ? `${++lastChild}` : `${self}.${++lastChild}`;
 }
 
-/** A name for a new primitive that lives here, unique in the whole tree. */
-export function newRef(): string {
-  return `${self}#${++lastRef}`;
+/** A name for a new primitive of that kind that lives here, unique in the whole tree. `kind`: a word, and more after a dot. */
+export function newRef(kind: string): string {
+  return `${self}#${kind}-${++lastRef}`;
+}
+
+/**
+ * Says who hears what comes for a primitive of that kind which this process has forgotten: others may still have it, or
+ * it is on its way to them, and they must not wait in vain.
+ */
+export function hearForForgotten(kind: string, find: (ref: string) => Pick<Endpoint, 'receive'>): void {
+  forgotten.set(kind, find);
 }
 
 /** The address of the process in which the primitive of that name lives. */
@@ -141,9 +151,18 @@ function nextHop(to: string): string {
 }
 
 function deliver([, from, ref, body]: Envelope): void {
-  if (ref === DEATH_NOTICE) hearDeath(body as Death);
-  else if (body === ATTACH) endpoints.get(ref)?.attached?.(from);
-  else endpoints.get(ref)?.receive(from, body);
+  if (ref === DEATH_NOTICE) {
+    hearDeath(body as Death);
+    return;
+  }
+  const endpoint = endpoints.get(ref);
+  if (body === ATTACH) endpoint?.attached?.(from);
+  else if (endpoint !== undefined) endpoint.receive(from, body);
+  else forgotten.get(kindOf(ref))?.(ref).receive(from, body);
+}
+
+function kindOf(ref: string): string {
+  return /#(\w*)/.exec(ref)?.[1] ?? '';
 }
 
 function hearDeath(death: Death): void {
