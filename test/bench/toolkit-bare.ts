@@ -9,19 +9,36 @@ interface Rate {
   readonly rate: number;
 }
 
+/** What a child does. */
+type Job = 'ask' | 'ask and release' | 'echo';
+
 const SELF = fileURLToPath(import.meta.url);
 
 /** A message and its answer, from a child: what a call of a shared dict is. @returns How many a second. */
 export async function roundTrips(ms: number): Promise<number> {
-  const child = begin(ms);
+  const child = begin(ms, 'ask');
   child.on('message', (message) => { if (message === 'ask') child.send('answer'); });
   return await rateOf(child);
+}
+
+/**
+ * What one child sends goes to another one, whose answer goes back to the first: what a bounded Queue between two
+ * children is when all its places travel together. @returns How many a second go all the way round.
+ */
+export async function relays(ms: number): Promise<number> {
+  const echo = fork(SELF, ['echo' satisfies Job], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = begin(ms, 'ask');
+  child.on('message', (message) => { if (message === 'ask') echo.send(message); });
+  echo.on('message', () => child.send('answer'));
+  const rate = await rateOf(child);
+  echo.kill();
+  return rate;
 }
 
 /** A lock with which each acquire is a message, and its grant one back. Two processes want it. */
 export async function messageEach(ms: number): Promise<number> {
   const line: ChildProcess[] = [];
-  const children = [begin(ms), begin(ms)];
+  const children = [begin(ms, 'ask and release'), begin(ms, 'ask and release')];
   for (const child of children) {
     child.on('message', (message) => {
       if (message === 'ask' && line.push(child) > 1 || message !== 'ask' && message !== 'release') return;
@@ -33,8 +50,8 @@ export async function messageEach(ms: number): Promise<number> {
   return rates.reduce((sum, rate) => sum + rate);
 }
 
-function begin(ms: number): ChildProcess {
-  return fork(SELF, [String(ms)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+function begin(ms: number, job: Job): ChildProcess {
+  return fork(SELF, [job, String(ms)], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
 }
 
 async function rateOf(child: ChildProcess): Promise<number> {
@@ -44,15 +61,19 @@ async function rateOf(child: ChildProcess): Promise<number> {
   });
 }
 
+function echo(): void {
+  process.on('message', (message) => process.send!(message));
+}
+
 /** The child: asks, and asks again when the answer has come. */
-async function ask(ms: number): Promise<void> {
+async function ask(ms: number, releases: boolean): Promise<void> {
   let answered = (): void => {};
   process.on('message', () => answered());
   const done = async (): Promise<void> => {
     const answer = new Promise<void>((resolve) => { answered = resolve; });
     process.send!('ask');
     await answer;
-    process.send!('release');
+    if (releases) process.send!('release');
   };
   const measure = async (length: number): Promise<number> => {
     const begun = performance.now();
@@ -65,4 +86,8 @@ async function ask(ms: number): Promise<void> {
   process.send!({ rate } satisfies Rate, () => process.disconnect());
 }
 
-if (process.argv[1] === SELF && process.send !== undefined) await ask(Number(process.argv[2]));
+if (process.argv[1] === SELF && process.send !== undefined) {
+  const [, , job, ms] = process.argv;
+  if (job === 'echo') echo();
+  else await ask(Number(ms), job === 'ask and release');
+}

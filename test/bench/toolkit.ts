@@ -5,7 +5,7 @@ import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import { run } from './children.ts';
 import { median, type Absent } from './compare.ts';
 import type { Effort } from './config.ts';
-import { messageEach, roundTrips } from './toolkit-bare.ts';
+import { messageEach, relays, roundTrips } from './toolkit-bare.ts';
 import type { Goal } from './toolkit-goals.ts';
 import { longWait, mapped, started, throughQueue, withDict, withLock } from './toolkit-ways.ts';
 import * as work from './toolkit-work.ts';
@@ -72,6 +72,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'queue-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), {}, ms), python: { 'Python': 'queue-10' },
+    bare: { '10 an answer': tenEach(roundTrips) },
   },
   'children': {
     title: 'a Queue, from child to child', unit: 'items/s', goal: AS_PYTHON,
@@ -80,6 +81,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'children-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: 1 }, ms), python: { 'Python': 'children-10' },
+    bare: { '10 a relay': tenEach(relays) },
   },
   'getters': {
     title: `a Queue, from the root to ${SEVERAL} children`, unit: 'items/s', goal: AS_PYTHON,
@@ -88,7 +90,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'getters-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: SEVERAL, putsHere: true }, ms),
-    python: { 'Python': 'getters-10' },
+    python: { 'Python': 'getters-10' }, bare: { '10 an answer': tenEach(roundTrips) },
   },
   'joinable': {
     title: 'a JoinableQueue to a child, every item told to be done', unit: 'items/s', goal: AS_PYTHON,
@@ -117,6 +119,11 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
     measure: started, python: { 'Python, fork': 'process', 'Python, spawn': 'process-spawn' },
   },
 };
+
+/** The rate of the items of a Queue bounded at 10, when all its places travel in one message. */
+function tenEach(measure: Measure): Measure {
+  return async (ms) => 10 * await measure(ms);
+}
 
 export interface ToolkitEvents {
   absent(absent: Absent): void;
