@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { Pool, cpuCount } from '../shared/multiprocessing/index.ts';
 import {
-  dieAt, leave, lengthOf, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
+  dieAt, leave, lengthOf, noteOrDie, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
 } from './fixtures/pool-work.ts';
 import { moduleUrl, nodeArgs } from './helpers/paths.ts';
 
@@ -132,4 +135,20 @@ test('a pool of no workers, or of half a one, is refused', () => {
 test('a program that forgets to close its pool still ends', limit, async () => {
   const child = spawn(process.execPath, nodeArgs('test/fixtures/forgotten-pool.ts'), { stdio: ['ignore', 'inherit', 'inherit'] });
   assert.deepEqual(await once(child, 'exit'), [0, null]);
+});
+
+test('a part of a map that its worker was given ahead is done by another when the worker dies', limit, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'echopool-pool-'));
+  const file = join(folder, 'done');
+  try {
+    const pool = new Pool(1);
+    // Four parts of three: the death in the second is that part's alone, whoever had the third already.
+    const items = Array.from({ length: 12 }, (_, n) => ({ file, n, fatal: 4 }));
+    await assert.rejects(pool.map({ module, target: noteOrDie }, items), { name: 'ProcessDied' });
+    pool.close();
+    await pool.join();
+    assert.equal(readFileSync(file, 'utf8').trim(), '0 1 2 3 6 7 8 9 10 11');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -127,7 +127,7 @@ test('messages go between any two processes in order, and deaths to whom they co
 });
 
 test('whoever made a primitive learns at once which child was given it', DEADLINE, async (t) => {
-  const ref = router.newRef();
+  const ref = router.newRef('test');
   const attached: string[] = [];
   router.addEndpoint(ref, { receive: () => {}, attached: (from) => attached.push(from), died: () => {} });
   t.after(() => router.removeEndpoint(ref));

@@ -12,6 +12,11 @@ import { mayServeAtOnce, nextTurn } from './turn.ts';
 export interface Callable<Call> {
   /** @returns The answer, whose type follows from the call. Throws what the caller is to be rejected with. */
   handle(call: Call): unknown;
+  readonly isShutDown: boolean;
+  /** From then on it refuses every call with `ManagerClosed`. */
+  shutdown(): void;
+  /** Called once by {@link shutdown}, if it is set. */
+  onShutdown: (() => void) | undefined;
 }
 
 interface Request<Call> {
@@ -45,12 +50,12 @@ export interface Caller<Call> {
 }
 
 /** The way to an object in this very process. `opened` hears the object's name when it gets one. */
-export function callHere<Call>(object: Callable<Call>, opened: (ref: string) => void): Caller<Call> {
+function callHere<Call>(object: Callable<Call>, kind: string, opened: (ref: string) => void): Caller<Call> {
   let name: string | undefined;
   return {
     ref: () => {
       if (name === undefined) {
-        name = router.newRef();
+        name = router.newRef(kind);
         router.addEndpoint(name, answering(name, object));
         opened(name);
       }
@@ -65,41 +70,131 @@ export function callHere<Call>(object: Callable<Call>, opened: (ref: string) => 
   };
 }
 
-/** The way to an object in another process. */
-export function callThere<Call>(ref: string): Caller<Call> {
-  const owner = router.ownerOf(ref);
-  const pending = new Map<number, Pending>();
-  let lastId = 0;
-  let ownerDied: ProcessDied | undefined;
-  router.addEndpoint(ref, {
-    receive: (_from, body) => {
-      const answer = body as Answer;
-      const caller = pending.get(answer.id)!;
-      pending.delete(answer.id);
-      if (pending.size === 0) waitEnds();
-      if ('error' in answer) caller.reject(new ERRORS[answer.error.type](answer.error.message));
-      else caller.resolve(answer.result);
-    },
-    died: (death) => {
-      if (!router.isWithin(owner, death.address)) return;
-      ownerDied = lost(death);
-      if (pending.size > 0) waitEnds();
-      for (const { reject } of pending.values()) reject(ownerDied);
-      pending.clear();
-    },
-  });
-  return {
-    ref: () => ref,
-    call: (call) => {
-      if (ownerDied !== undefined) return Promise.reject(ownerDied);
-      return new Promise((resolve, reject) => {
-        if (pending.size === 0) waitBegins();
-        pending.set(++lastId, { resolve, reject });
-        router.post(owner, ref, { id: lastId, call } satisfies Request<Call>);
-      });
-    },
-    own: (item) => item,
-  };
+/** The way to an object in another process, for all its proxies here. It goes with the last of them. */
+class DistantCaller<Call> implements Caller<Call> {
+  readonly #ref: string;
+  readonly #owner: string;
+  readonly #pending = new Map<number, Pending>();
+  readonly #gone: () => void;
+  #lastId = 0;
+  #proxies = 0;
+  #ownerDied: ProcessDied | undefined;
+
+  /** @param gone Called when nobody here needs it any more. */
+  constructor(ref: string, gone: () => void) {
+    this.#ref = ref;
+    this.#owner = router.ownerOf(ref);
+    this.#gone = gone;
+    router.addEndpoint(ref, { receive: (_from, body) => this.#answered(body as Answer), died: (death) => this.#died(death) });
+  }
+
+  proxyMade(): void {
+    this.#proxies++;
+  }
+
+  proxyGone(): void {
+    this.#proxies--;
+    this.#goIfUnused();
+  }
+
+  ref(): string {
+    return this.#ref;
+  }
+
+  call(call: Call): Promise<unknown> {
+    if (this.#ownerDied !== undefined) return Promise.reject(this.#ownerDied);
+    return new Promise((resolve, reject) => {
+      if (this.#pending.size === 0) waitBegins();
+      this.#pending.set(++this.#lastId, { resolve, reject });
+      router.post(this.#owner, this.#ref, { id: this.#lastId, call } satisfies Request<Call>);
+    });
+  }
+
+  own(item: Item): Item {
+    return item;
+  }
+
+  #answered(answer: Answer): void {
+    const caller = this.#pending.get(answer.id)!;
+    this.#pending.delete(answer.id);
+    if (this.#pending.size === 0) waitEnds();
+    if ('error' in answer) caller.reject(new ERRORS[answer.error.type](answer.error.message));
+    else caller.resolve(answer.result);
+    this.#goIfUnused();
+  }
+
+  #died(death: Death): void {
+    if (!router.isWithin(this.#owner, death.address)) return;
+    this.#ownerDied = lost(death);
+    if (this.#pending.size > 0) waitEnds();
+    for (const { reject } of this.#pending.values()) reject(this.#ownerDied);
+    this.#pending.clear();
+    this.#goIfUnused();
+  }
+
+  #goIfUnused(): void {
+    if (this.#proxies > 0 || this.#pending.size > 0) return;
+    router.removeEndpoint(this.#ref);
+    this.#gone();
+  }
+}
+
+/**
+ * All proxies of one kind of object in this process: one that comes back is the one that left. Those of objects that
+ * live here stay until the object is shut down, the others until the program has forgotten them.
+ */
+export class Proxies<Call, Proxy extends object> {
+  readonly #kind: string;
+  readonly #make: (connect: (self: Proxy) => Caller<Call>) => Proxy;
+  /** An object that was shut down: it answers for all of them. */
+  readonly #over: Callable<Call>;
+  readonly #here = new Map<string, Proxy>();
+  readonly #elsewhere = new Map<string, { readonly caller: DistantCaller<Call>; proxy: WeakRef<Proxy> | undefined }>();
+  readonly #forgotten = new FinalizationRegistry<DistantCaller<Call>>((caller) => caller.proxyGone());
+
+  /** @param kind Of the objects, for their names. @param make Makes a proxy. @param makeObject Makes an object. */
+  constructor(
+    kind: string, make: (connect: (self: Proxy) => Caller<Call>) => Proxy, makeObject: () => Callable<Call>,
+  ) {
+    this.#kind = kind;
+    this.#make = make;
+    this.#over = makeObject();
+    this.#over.shutdown();
+    // Only those are forgotten here that lived here, and were shut down: whoever calls one learns of that.
+    router.hearForForgotten(kind, (ref) => answering(ref, this.#over));
+  }
+
+  /** A proxy in the process in which the object lives. */
+  of(object: Callable<Call>): Proxy {
+    return this.#make((self) => callHere(object, this.#kind, (ref) => {
+      this.#here.set(ref, self);
+      const forget = (): void => {
+        this.#here.delete(ref);
+        router.removeEndpoint(ref);
+      };
+      if (object.isShutDown) forget();
+      else object.onShutdown = forget;
+    }));
+  }
+
+  /** The proxy of that name, which has come from another process. */
+  arrived(ref: string): Proxy {
+    if (router.ownerOf(ref) === router.selfAddress()) return this.#here.get(ref) ?? this.of(this.#over);
+    let known = this.#elsewhere.get(ref);
+    if (known === undefined) {
+      known = { caller: new DistantCaller<Call>(ref, () => this.#elsewhere.delete(ref)), proxy: undefined };
+      this.#elsewhere.set(ref, known);
+    }
+    const { caller } = known;
+    let proxy = known.proxy?.deref();
+    if (proxy === undefined) {
+      proxy = this.#make(() => caller);
+      caller.proxyMade();
+      known.proxy = new WeakRef(proxy);
+      this.#forgotten.register(proxy, caller);
+    }
+    return proxy;
+  }
 }
 
 function lost(death: Death): ProcessDied {

@@ -5,6 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { decode, encode } from './codec.ts';
 import type { Encoded } from './codec.ts';
+import { Fifo } from './fifo.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 import { tellNow } from './turn.ts';
 import { fromWire, toWire } from './wire.ts';
@@ -45,9 +46,9 @@ export class Channel {
   #sent = 0;
   #settled = 0;
   /** Whoever waits for that, the one for the earliest message first. */
-  readonly #waiters: { readonly awaited: number; resolve(): void }[] = [];
+  readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
   readonly #inbox: Batch[] = [];
-  readonly #early: [unknown, Socket | undefined][] = [];
+  readonly #early = new Fifo<[unknown, Socket | undefined]>();
   #listener: ChannelListener | undefined;
 
   /** @param onEnvelope Gets each envelope that arrives, in order. */
@@ -101,6 +102,12 @@ export class Channel {
     await this.flushed();
   }
 
+  /** For Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
+  postOwn(message: object): void {
+    tellNow();
+    this.#push([message, true]);
+  }
+
   /** For the router: passes an envelope on. */
   pass(envelope: Envelope): void {
     this.#push(envelope);
@@ -152,7 +159,7 @@ export class Channel {
   /** Node calls back in the order of sending. */
   #settle(number: number): void {
     if (number > this.#settled) this.#settled = number;
-    while (this.#waiters.length > 0 && this.#waiters[0]!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
+    while (this.#waiters.length > 0 && this.#waiters.at(0)!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
   }
 
   /** One after the other; when a listener throws, the rest is not lost. */

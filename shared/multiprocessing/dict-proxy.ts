@@ -1,7 +1,7 @@
 // DictProxy: a dict of a Manager, as every process sees it; and the dict itself, which lives in the manager's process.
 // Follows the DictProxy of Python's multiprocessing.managers.
 import { inspect } from 'node:util';
-import { callHere, callThere } from './call.ts';
+import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
@@ -21,10 +21,11 @@ type DictCall =
 export class SharedDict implements Callable<DictCall> {
   /** A Map, so that `__proto__` is a key like any other. */
   readonly #values = new Map<string, Item>();
-  #isClosed = false;
+  isShutDown = false;
+  onShutdown: (() => void) | undefined;
 
   handle(call: DictCall): unknown {
-    if (this.#isClosed) {
+    if (this.isShutDown) {
       if (call.type === 'set') refuse(call.value);
       throw new ManagerClosed('the manager of this dict was shut down');
     }
@@ -56,7 +57,8 @@ export class SharedDict implements Callable<DictCall> {
 
   /** Nothing is kept any more, and every call is answered with that. */
   shutdown(): void {
-    this.#isClosed = true;
+    this.isShutDown = true;
+    this.onShutdown?.();
     for (const value of this.#values.values()) drop(value);
     this.#values.clear();
   }
@@ -156,22 +158,19 @@ export class DictProxy<V = unknown> implements Traveller {
   }
 }
 
-/** The dicts that are known here, by their names in the tree. */
-const known = new Map<string, DictProxy>();
+const proxies = new Proxies<DictCall, DictProxy>(
+  'dict', (connect) => new DictProxy(connect), () => new SharedDict(),
+);
 
 /** For Manager: the proxy in the process in which the dict lives, with what it starts with. */
 export function shareDict<V>(dict: SharedDict, initial: Readonly<Record<string, V>>): DictProxy<V> {
   for (const [key, value] of Object.entries(initial)) {
     dict.handle({ type: 'set', key, value: pack(value, `the value of ${inspect(key)}`) });
   }
-  return new DictProxy<V>((self) => callHere(dict, (ref) => known.set(ref, self as DictProxy)));
+  return proxies.of(dict) as DictProxy<V>;
 }
 
-defineKind('DictProxy', ({ ref }) => {
-  const proxy = known.get(ref) ?? new DictProxy(() => callThere(ref));
-  known.set(ref, proxy);
-  return proxy;
-});
+defineKind('DictProxy', ({ ref }) => proxies.arrived(ref));
 
 function checked(key: unknown): string {
   if (typeof key === 'string') return key;

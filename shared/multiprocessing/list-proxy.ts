@@ -1,7 +1,7 @@
 // ListProxy: a list of a Manager, as every process sees it; and the list itself, which lives in the manager's process.
 // Follows the ListProxy of Python's multiprocessing.managers, with the names of JavaScript's arrays.
 import { inspect } from 'node:util';
-import { callHere, callThere } from './call.ts';
+import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
@@ -20,10 +20,11 @@ type ListCall =
 /** The list itself. It keeps packed values, which only those who get them unpack. */
 export class SharedList implements Callable<ListCall> {
   #values: Item[] = [];
-  #isClosed = false;
+  isShutDown = false;
+  onShutdown: (() => void) | undefined;
 
   handle(call: ListCall): unknown {
-    if (this.#isClosed) {
+    if (this.isShutDown) {
       if (call.type === 'set') refuse(call.value);
       if (call.type === 'push') for (const value of call.values) refuse(value);
       throw new ManagerClosed('the manager of this list was shut down');
@@ -51,7 +52,8 @@ export class SharedList implements Callable<ListCall> {
 
   /** Nothing is kept any more, and every call is answered with that. */
   shutdown(): void {
-    this.#isClosed = true;
+    this.isShutDown = true;
+    this.onShutdown?.();
     for (const value of this.#values.splice(0)) drop(value);
   }
 
@@ -125,20 +127,17 @@ export class ListProxy<T = unknown> implements Traveller {
   }
 }
 
-/** The lists that are known here, by their names in the tree. */
-const known = new Map<string, ListProxy>();
+const proxies = new Proxies<ListCall, ListProxy>(
+  'list', (connect) => new ListProxy(connect), () => new SharedList(),
+);
 
 /** For Manager: the proxy in the process in which the list lives, with what it starts with. */
 export function shareList<T>(list: SharedList, initial: readonly T[]): ListProxy<T> {
   list.handle({ type: 'push', values: initial.map((value, i) => pack(value, `value ${i + 1} of the list`)) });
-  return new ListProxy<T>((self) => callHere(list, (ref) => known.set(ref, self as ListProxy)));
+  return proxies.of(list) as ListProxy<T>;
 }
 
-defineKind('ListProxy', ({ ref }) => {
-  const proxy = known.get(ref) ?? new ListProxy(() => callThere(ref));
-  known.set(ref, proxy);
-  return proxy;
-});
+defineKind('ListProxy', ({ ref }) => proxies.arrived(ref));
 
 function checked(index: unknown): number {
   if (Number.isInteger(index)) return index as number;

@@ -36,6 +36,7 @@ interface Entry {
 }
 
 export class LockArbiter {
+  readonly #maker: string;
   readonly #tell: (to: string, message: FromArbiter) => void;
   /** Where the token is; undefined: here, which is only so while nobody asks. */
   #holder: string | undefined;
@@ -43,8 +44,15 @@ export class LockArbiter {
   #line: Entry[] = [];
   #abandonedBy: Death | undefined;
 
+  /** Whether all is as it was when the lock was made: then a new arbiter in its place would do as well. */
+  get isAsNew(): boolean {
+    const isHome = this.#holder === undefined || this.#holder === this.#maker;
+    return isHome && this.#line.length === 0 && this.#abandonedBy === undefined;
+  }
+
   /** @param maker The address of the process that made the lock: the token starts there. */
   constructor(maker: string, tell: (to: string, message: FromArbiter) => void) {
+    this.#maker = maker;
     this.#holder = maker;
     this.#tell = tell;
   }

@@ -10,6 +10,7 @@ import type { Ticket, Traveller } from './codec.ts';
 import { currentProcess } from './current.ts';
 import { WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
+import { lookAgain, whenForgotten } from './forgotten.ts';
 import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
 import { LockArbiter } from './lock-arbiter.ts';
@@ -31,9 +32,11 @@ export class Lock implements Traveller {
 
   /** Makes a lock, which lives in this process; other processes get it in arguments or messages. */
   constructor();
-  constructor(ref?: string) {
-    this.#seat = new LockSeat(ref === undefined);
-    if (ref !== undefined) this.#sitDown(ref);
+  constructor(place?: LockPlace) {
+    this.#seat = place?.seat ?? new LockSeat(true);
+    if (place === undefined) return;
+    this.#ref = place.ref;
+    keepWhileInUse(this, place);
   }
 
   /**
@@ -86,49 +89,11 @@ export class Lock implements Traveller {
 
   /** For codec.ts: from now on others have to do with it. */
   [TRAVEL](): Ticket {
-    if (this.#ref === undefined) this.#openToOthers();
-    return { kind: 'Lock', ref: this.#ref! };
-  }
-
-  /** The lock was made here: the arbiter is here too. */
-  #openToOthers(): void {
-    const ref = router.newRef();
-    const here = router.selfAddress();
-    const arbiter = new LockArbiter(here, (to, message) => {
-      if (to === here) this.#seat.hear(message);
-      else router.post(to, ref, message);
-    });
-    router.addEndpoint(ref, {
-      receive: (from, message) => arbiter.receive(from, message as ToArbiter),
-      died: (death) => arbiter.died(death),
-    });
-    this.#connect(ref, true, (message) => arbiter.receive(here, message));
-  }
-
-  /** The lock was made elsewhere. */
-  #sitDown(ref: string): void {
-    const owner = router.ownerOf(ref);
-    router.addEndpoint(ref, {
-      receive: (_from, message) => this.#seat.hear(message as FromArbiter),
-      died: (death) => {
-        if (router.isWithin(owner, death.address)) this.#seat.orphan(death);
-      },
-    });
-    this.#connect(ref, false, (message) => router.post(owner, ref, message));
-  }
-
-  #connect(ref: string, atHome: boolean, tell: (message: ToArbiter) => void): void {
-    this.#ref = ref;
-    seats.set(ref, this);
-    this.#seat.connect({
-      atHome,
-      tell,
-      now: () => performance.now(),
-      soon: (work) => process.nextTick(work),
-      nextTurn: (work) => setImmediate(work),
-      after: (ms, work) => setTimeout(work, ms).unref(),
-    });
-    onLeave(() => this.#seat.giveBack());
+    if (this.#ref === undefined) {
+      this.#ref = router.newRef('lock');
+      keepWhileInUse(this, openToOthers(this.#ref, this.#seat));
+    }
+    return { kind: 'Lock', ref: this.#ref };
   }
 
   async #wait(timeoutMs: number | undefined): Promise<boolean> {
@@ -166,8 +131,100 @@ function turnOfTheEventLoop(): Promise<void> {
   return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
 }
 
-/** The locks that others have to do with, by their names in the tree: a lock that comes back is the one that left. */
-const seats = new Map<string, Lock>();
-const LockFromElsewhere = Lock as unknown as new (ref: string) => Lock;
+/** What this process has of a lock that others have to do with. It may outlive the Lock, which must not be in it. */
+interface LockPlace {
+  readonly ref: string;
+  readonly seat: LockSeat;
+  readonly endpoint: router.Endpoint;
+  /** Whether nothing would be lost if all of this went. */
+  mayGo(): boolean;
+  /** What the program has in its hands. */
+  lock?: WeakRef<Lock>;
+}
 
-defineKind('Lock', ({ ref }) => seats.get(ref) ?? new LockFromElsewhere(ref));
+/** By their names in the tree: a lock that comes back is the one that left. */
+const places = new Map<string, LockPlace>();
+
+onLeave(() => {
+  for (const { seat } of places.values()) seat.giveBack();
+});
+
+/** The lock was made here: the arbiter is here too. */
+function openToOthers(ref: string, seat: LockSeat): LockPlace {
+  const here = router.selfAddress();
+  const arbiter = new LockArbiter(here, (to, message) => {
+    if (to === here) seat.hear(message);
+    else router.post(to, ref, message);
+  });
+  const endpoint: router.Endpoint = {
+    receive: (from, message) => arbiter.receive(from, message as ToArbiter),
+    died: (death) => arbiter.died(death),
+  };
+  connect(seat, true, (message) => arbiter.receive(here, message));
+  // Should another process still have the lock, a new arbiter will do as well.
+  return addPlace({ ref, seat, endpoint, mayGo: () => seat.isIdle && arbiter.isAsNew });
+}
+
+/** The lock was made elsewhere. */
+function sitDown(ref: string): LockPlace {
+  const owner = router.ownerOf(ref);
+  const seat = new LockSeat(false);
+  const endpoint: router.Endpoint = {
+    receive: (_from, message) => seat.hear(message as FromArbiter),
+    died: (death) => {
+      if (router.isWithin(owner, death.address)) seat.orphan(death);
+    },
+  };
+  connect(seat, false, (message) => router.post(owner, ref, message));
+  return addPlace({ ref, seat, endpoint, mayGo: () => seat.isIdle && !seat.isHere });
+}
+
+function connect(seat: LockSeat, atHome: boolean, tell: (message: ToArbiter) => void): void {
+  seat.connect({
+    atHome,
+    tell,
+    now: () => performance.now(),
+    soon: (work) => process.nextTick(work),
+    nextTurn: (work) => setImmediate(work),
+    after: (ms, work) => setTimeout(work, ms).unref(),
+  });
+}
+
+function addPlace(place: LockPlace): LockPlace {
+  places.set(place.ref, place);
+  router.addEndpoint(place.ref, place.endpoint);
+  return place;
+}
+
+function keepWhileInUse(lock: Lock, place: LockPlace): void {
+  place.lock = new WeakRef(lock);
+  whenForgotten(lock, () => isGone(place));
+}
+
+/** Lets go of what the program has forgotten. @returns Whether nothing is left to be done, since it has it again, or so. */
+function isGone(place: LockPlace): boolean {
+  if (place.lock?.deref() !== undefined || places.get(place.ref) !== place) return true;
+  if (!place.mayGo()) return false;
+  places.delete(place.ref);
+  router.removeEndpoint(place.ref);
+  return true;
+}
+
+const LockFromElsewhere = Lock as unknown as new (place: LockPlace) => Lock;
+
+function placeOf(ref: string): LockPlace {
+  const place = places.get(ref);
+  if (place !== undefined) return place;
+  return router.ownerOf(ref) === router.selfAddress() ? openToOthers(ref, new LockSeat(true)) : sitDown(ref);
+}
+
+router.hearForForgotten('lock', (ref) => {
+  const place = placeOf(ref);
+  lookAgain(() => isGone(place), 1);
+  return place.endpoint;
+});
+
+defineKind('Lock', ({ ref }) => {
+  const place = placeOf(ref);
+  return place.lock?.deref() ?? new LockFromElsewhere(place);
+});

@@ -1,6 +1,7 @@
 // Manager: dicts and lists that many processes use. Follows Python's multiprocessing.Manager.
 import { TRAVEL } from './codec.ts';
 import { ManagerClosed, WrongUse } from './errors.ts';
+import { whenForgotten } from './forgotten.ts';
 import { SharedDict, shareDict } from './dict-proxy.ts';
 import type { DictProxy } from './dict-proxy.ts';
 import { SharedList, shareList } from './list-proxy.ts';
@@ -8,14 +9,16 @@ import type { ListProxy } from './list-proxy.ts';
 
 /**
  * Makes dicts and lists, which live in this process until the manager is shut down or the process ends; other processes
- * get them in arguments or messages.
+ * get them in arguments or messages. So shut down a manager that you need no longer; a dict or list that never left this
+ * process goes as any other object does.
  *
  * Python starts a server process for this, because its processes do one thing at a time. A Node process answers for
  * what it keeps whenever its event loop turns: it is the server. So make the manager in a process that does not compute
  * for long; while it does, all who use its dicts and lists wait.
  */
 export class Manager {
-  readonly #objects: (SharedDict | SharedList)[] = [];
+  /** Weak: one that never left this process, and that the program has forgotten, is garbage. */
+  readonly #objects = new Set<WeakRef<SharedDict | SharedList>>();
   #isClosed = false;
 
   /**
@@ -26,7 +29,7 @@ export class Manager {
     this.#refuseIfClosed();
     const dict = new SharedDict();
     const proxy = shareDict(dict, initial);
-    this.#objects.push(dict);
+    this.#keep(dict);
     return proxy;
   }
 
@@ -38,19 +41,30 @@ export class Manager {
     this.#refuseIfClosed();
     const list = new SharedList();
     const proxy = shareList(list, initial);
-    this.#objects.push(list);
+    this.#keep(list);
     return proxy;
   }
 
   /** Drops all dicts and lists: whoever uses one, now or later, is rejected with `ManagerClosed`. Twice is harmless. */
   shutdown(): void {
     this.#isClosed = true;
-    for (const object of this.#objects.splice(0)) object.shutdown();
+    for (const object of this.#objects) object.deref()?.shutdown();
+    this.#objects.clear();
   }
 
   /** For codec.ts. */
   [TRAVEL](): never {
     throw new WrongUse('a Manager stays in the process that made it: pass its dicts and lists to the others');
+  }
+
+  #keep(object: SharedDict | SharedList): void {
+    const reference = new WeakRef(object);
+    this.#objects.add(reference);
+    const objects = this.#objects;
+    whenForgotten(object, () => {
+      objects.delete(reference);
+      return true;
+    });
   }
 
   #refuseIfClosed(): void {

@@ -25,6 +25,18 @@ export function pack(value: unknown, what: string): Item {
   return plain === NOT_PLAIN ? encode(value, what) : { plain: plain as object };
 }
 
+/**
+ * The same for an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
+ * parts it is not even copied. @throws {NotCloneable}
+ */
+export function packOwn(values: unknown[], what: string): Item {
+  return values.every(hasNoParts) ? { plain: values } : pack(values, what);
+}
+
+function hasNoParts(value: unknown): boolean {
+  return (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') || value === null;
+}
+
 /** The same again, for a reader in the process that keeps the value: of what a reader may change it gets its own. */
 export function copyOf(item: Item): Item {
   if (typeof item !== 'object' || item === null) return item;

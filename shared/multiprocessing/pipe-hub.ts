@@ -48,7 +48,7 @@ export class PipeHub {
 
   /** Makes the hub known to other processes. @returns The name of that end. */
   open(side: Side): string {
-    this.#pipe ??= router.newRef();
+    this.#pipe ??= router.newRef('pipe');
     if (!hubs.has(this.#pipe)) {
       hubs.set(this.#pipe, this);
       router.addEndpoint(refOf(this.#pipe, 0), this.#endpoint(0));

@@ -1,41 +1,89 @@
 // The forked side of Pool: calls functions for others until it is told to end. Started by pool.ts only.
-import { decode, encode } from './codec.ts';
-import type { Encoded } from './codec.ts';
 import { currentProcess } from './current.ts';
+import { Fifo } from './fifo.ts';
+import { packOwn } from './parcel.ts';
+import { unpack } from './queue-item.ts';
+import type { Item } from './queue-item.ts';
 import { takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 
-/** To a pool's worker. `argLists`: the function is called once with each of these lists. */
+/**
+ * To a pool's worker. `inputs` is an array. The function is called once with each of its elements; or, if `spread`, with
+ * all of them as its arguments.
+ */
 export type ToPoolWorker =
-  | { readonly type: 'task'; readonly module: string; readonly target: string; readonly argLists: Encoded }
+  | {
+    readonly type: 'task'; readonly module: string; readonly target: string;
+    readonly inputs: Item; readonly spread: boolean;
+  }
   | { readonly type: 'end' };
 
-/** From it: what the calls returned, in order, or what the first call that failed threw. */
+/** From it: the array of what the calls returned, in order, or what the first call that failed threw. */
 export type FromPoolWorker =
-  | { readonly type: 'done'; readonly results: Encoded }
+  | { readonly type: 'done'; readonly results: Item }
   | { readonly type: 'failed'; readonly error: RemoteError };
 
+type Callee = (...args: unknown[]) => unknown;
+
+/** What was imported: to import it again would take longer than many a task. */
+const modules = new Map<string, Record<string, unknown>>();
+
 /** Does one task after the other, until `end`. */
-export function serveTasks(): Promise<void> {
+export async function serveTasks(): Promise<void> {
   const parent = currentProcess().parent!;
-  return new Promise((resolve) => parent.listen((message) => {
-    const task = message as ToPoolWorker;
-    if (task.type === 'end') resolve();
-    else void answer(task).then((answer) => parent.post(answer));
-  }));
+  const tasks = new Fifo<ToPoolWorker>();
+  let came = (): void => {};
+  parent.listen((message) => {
+    tasks.push(message as ToPoolWorker);
+    came();
+  });
+  for (;;) {
+    const task = tasks.shift();
+    if (task === undefined) {
+      await new Promise<void>((resolve) => { came = resolve; });
+    } else if (task.type === 'end') {
+      return;
+    } else {
+      parent.postOwn(await answer(task));
+      // Before the next is begun: should that one kill this process, this one is done.
+      await parent.flushed();
+    }
+  }
 }
 
 async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWorker> {
   try {
-    const exports = await import(task.module) as Record<string, unknown>;
-    const target = exports[task.target];
-    if (typeof target !== 'function') throw new TypeError(`${task.module} does not export a function '${task.target}'`);
+    const callee = await find(task.module, task.target);
+    const inputs = unpack(task.inputs) as unknown[];
     const results: unknown[] = [];
-    for (const args of decode(task.argLists) as unknown[][]) {
-      results.push(await (target as (...args: unknown[]) => unknown)(...args));
-    }
-    return { type: 'done', results: encode(results, `what ${task.target} returned`) };
+    if (task.spread) results.push(await callee(...inputs));
+    else await callEach(callee, inputs, results);
+    return { type: 'done', results: packOwn(results, `what ${task.target} returned`) };
   } catch (error) {
     return { type: 'failed', error: takeApart(error) };
   }
+}
+
+async function callEach(callee: Callee, inputs: readonly unknown[], results: unknown[]): Promise<void> {
+  for (const input of inputs) {
+    const result = callee(input);
+    // To await what is there already would take longer than many a call.
+    results.push(isThenable(result) ? await result : result);
+  }
+}
+
+function isThenable(value: unknown): boolean {
+  const isObject = typeof value === 'object' || typeof value === 'function';
+  return isObject && value !== null && typeof (value as { then?: unknown }).then === 'function';
+}
+
+async function find(module: string, name: string): Promise<Callee> {
+  let exports = modules.get(module);
+  if (exports === undefined) {
+    exports = await import(module) as Record<string, unknown>;
+    modules.set(module, exports);
+  }
+  const target = exports[name];
+  if (typeof target !== 'function') throw new TypeError(`${module} does not export a function '${name}'`);
+  return target as Callee;
 }

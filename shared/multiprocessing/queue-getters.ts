@@ -40,6 +40,12 @@ export class Getters {
     return this.#taken - this.#done;
   }
 
+  /** Whether nobody waits, nothing is here or in work, and all is told. */
+  get isIdle(): boolean {
+    const allTold = !this.#reportsSoon && !this.#pausing && this.#reported.done === this.#done;
+    return this.#line.length === 0 && this.#stock.length === 0 && this.inWork === 0 && allTold;
+  }
+
   /** So many more, the first that were taken of those that are not done, need never come back. */
   finish(count: number): void {
     if (count === 0) return;

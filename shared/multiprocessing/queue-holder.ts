@@ -1,6 +1,7 @@
 // What the owner of a Queue knows of the processes that hold it. Used by queue-owner.ts and its two ends.
 import { Fifo } from './fifo.ts';
 import type { Item } from './queue-item.ts';
+import { Lead } from './queue-lead.ts';
 
 /** An item in the queue. `number` counts them in the order of their arrival. */
 export interface Numbered {
@@ -22,6 +23,11 @@ export class Holder {
   reserved = 0;
   /** How many of the items that it has not taken yet were sent ahead of its asking. */
   ahead = 0;
+  /** How far ahead of its asking it gets items, and places. */
+  readonly getLead = new Lead();
+  readonly putLead = new Lead();
+  /** When it was last sent items. */
+  sentAt = -Infinity;
   /** When it was asked to give these back; undefined: it was not, or has answered. */
   recalledAt: number | undefined;
   /** What was sent to it and is not done. It takes them in this order. */

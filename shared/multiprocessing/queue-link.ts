@@ -19,6 +19,21 @@ export type QueueKind = 'Queue' | 'JoinableQueue';
 const KINDS: readonly string[] = ['Queue', 'JoinableQueue'] satisfies QueueKind[];
 
 const DONE = Promise.resolve();
+
+/** The seats at queues that live elsewhere. */
+const seats = new Set<QueueSeat>();
+onLeave(() => {
+  const well = Number(process.exitCode ?? 0) === 0;
+  for (const seat of seats) seat.leave(well);
+});
+
+/** The queues that were closed and forgotten here. Should one come back, it is closed. */
+const closedAndGone = new Set<number>();
+
+/** What tells a queue from others that were made here. */
+function numberOf(ref: string): number {
+  return Number(ref.slice(ref.lastIndexOf('-') + 1));
+}
 const now = (): number => performance.now();
 
 export class QueueLink {
@@ -89,19 +104,49 @@ export class QueueLink {
     this.#seat.close();
   }
 
+  /**
+   * The program has forgotten the queue. @returns Whether nothing of it is left here: if others have it still, or it is
+   * on its way to them, a new owner takes the place of this one.
+   */
+  isGone(): boolean {
+    const ref = this.#ref!;
+    if (!this.#seat.isIdle || this.#owner?.isUnused === false) return false;
+    if (this.#owner === undefined) this.#tellOwnerElsewhere({ type: 'gone' });
+    else if (this.#owner.isClosed) closedAndGone.add(numberOf(ref));
+    router.removeEndpoint(ref);
+    seats.delete(this.#seat);
+    return true;
+  }
+
+  /** The owner again of a queue that was made here, and was forgotten. */
+  static again(ref: string): QueueLink {
+    const [, kind, maxsize] = /\.(.*)\.(.*)-/.exec(ref)!;
+    const link = new QueueLink(kind as QueueKind, Number(maxsize));
+    link.#open(ref);
+    if (closedAndGone.delete(numberOf(ref))) link.#seat.close();
+    return link;
+  }
+
+  /** Gets what came for the queue when nobody had it. */
+  receive(from: string, message: unknown): void {
+    this.#owner?.receive(from, message as ToOwner);
+  }
+
   /** How the queue travels: from now on others have to do with it. */
   travel(): Ticket {
-    if (this.#ref === undefined) {
-      const owner = this.#owner!;
-      this.#ref = router.newRef();
-      router.addEndpoint(this.#ref, {
-        receive: (from, message) => owner.receive(from, message as ToOwner),
-        attached: (from) => owner.attached(from),
-        died: (death) => owner.died(death),
-      });
-    }
+    if (this.#ref === undefined) this.#open(router.newRef(`queue.${this.kind}.${this.maxsize}`));
     this.#owner?.travels();
-    return { kind: this.kind, ref: this.#ref, detail: this.maxsize };
+    return { kind: this.kind, ref: this.#ref!, detail: this.maxsize };
+  }
+
+  #open(ref: string): void {
+    const owner = this.#owner!;
+    this.#ref = ref;
+    router.addEndpoint(ref, {
+      receive: (from, message) => owner.receive(from, message as ToOwner),
+      attached: (from) => owner.attached(from),
+      died: (death) => owner.died(death),
+    });
   }
 
   #makeOwner(joinable: boolean): QueueOwner {
@@ -132,7 +177,7 @@ export class QueueLink {
         if (router.isWithin(owner, death.address)) this.#seat.orphan(death);
       },
     });
-    onLeave(() => this.#seat.leave(Number(process.exitCode ?? 0) === 0));
+    seats.add(this.#seat);
     this.#tellOwnerElsewhere({ type: 'here' });
   }
 

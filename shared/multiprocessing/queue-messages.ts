@@ -6,6 +6,7 @@ import type { Item } from './queue-item.ts';
 /** From a seat. `id` names a put or a get that waits there; `now` says that it wants its answer at once. */
 export type ToOwner =
   | { readonly type: 'here' } // This process holds the queue, and speaks for itself.
+  | { readonly type: 'gone' } // It has nothing of it any more, and is not waiting: it speaks again if it gets it again.
   // So many more items of other queues, which are kept in this process, have this queue in them.
   | { readonly type: 'kept'; readonly more: number }
   | { readonly type: 'want'; readonly id: number; readonly now: boolean } // A put needs a place.

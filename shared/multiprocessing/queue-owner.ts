@@ -62,6 +62,20 @@ export class QueueOwner {
     this.#failure = undefined;
   }
 
+  /**
+   * Whether nobody else holds it, and nothing is in it or waits: a new owner, closed if this one is, would do as well.
+   */
+  get isUnused(): boolean {
+    const isEmpty = this.#size() === 0 && this.#parting.length === 0 && this.#joins.length === 0;
+    const nobodyWaits = this.#getEnd.line.length === 0 && this.#putEnd.line.length === 0;
+    const own = this.#holders.get(this.#host.self)!;
+    return this.#holders.size === 1 && isEmpty && nobodyWaits && own.inWork === 0 && own.keeps === 0;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
   receive(from: string, message: ToOwner): void {
     if (message.type === 'here' || (message.type === 'kept' && message.more > 0)) this.#hold(from, false);
     const holder = this.#holders.get(from);
@@ -69,6 +83,11 @@ export class QueueOwner {
     switch (message.type) {
       case 'here':
         this.#welcome(holder);
+        break;
+      case 'gone':
+        holder.sits = false;
+        this.#unsealed.delete(from);
+        if (holder.keeps === 0 && !holder.starting && holder.untaken + holder.inWork === 0) this.#holders.delete(from);
         break;
       case 'kept':
         holder.keeps += message.more;

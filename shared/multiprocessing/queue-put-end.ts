@@ -1,11 +1,12 @@
 // The end of a Queue at which puts wait for places. Part of queue-owner.ts.
-import type { Holders } from './queue-holder.ts';
+import type { Holder, Holders } from './queue-holder.ts';
 import type { OwnerHost } from './queue-hosts.ts';
-import { Lead } from './queue-lead.ts';
 import { Line } from './queue-line.ts';
 
 /** For this long a put that wants its answer at once waits for places that others may give back, in milliseconds. */
 const PATIENCE_MS = 100;
+/** Who comes back later than this, in milliseconds, is slow: what it has in advance, others may have to wait for. */
+const SLOW_MS = 10;
 
 export class PutEnd {
   readonly #host: OwnerHost;
@@ -13,7 +14,8 @@ export class PutEnd {
   readonly #countPlaces: () => number;
   /** Calls for another serve(). */
   readonly #onLate: () => void;
-  readonly #lead = new Lead();
+  /** Who asked last. Only this one has a lead: places that lie unused in one process are missing in the others. */
+  #last: Holder | undefined;
   readonly line = new Line();
   #looksAgain = false;
 
@@ -26,14 +28,22 @@ export class PutEnd {
   }
 
   ask(from: string, id: number, now: boolean): void {
-    this.#lead.asked(from, this.#host.now());
+    const holder = this.#holders.get(from)!;
+    if (holder !== this.#last) {
+      this.#last?.putLead.end();
+      holder.putLead.end();
+      this.#last = holder;
+    } else {
+      holder.putLead.asked(this.#host.now(), SLOW_MS);
+    }
     this.line.push({ from, id, now, since: this.#host.now() });
   }
 
   /** Places come back from that process, which was given too many. */
   giveBack(from: string, places: number): void {
-    this.#holders.get(from)!.reserved -= places;
-    this.#lead.tooLong(from);
+    const holder = this.#holders.get(from)!;
+    holder.reserved -= places;
+    holder.putLead.end();
   }
 
   /** How many places can be given. */
@@ -46,9 +56,10 @@ export class PutEnd {
     // This process's own seat hears at once, and may put and ask for more before tell() returns.
     while (this.line.length > 0 && this.free() > 0) {
       const { from, id } = this.line.shift()!;
-      const count = this.line.length > 0 ? 1 : Math.min(this.free(), 1 + this.#lead.of(from));
-      this.#holders.get(from)!.reserved += count;
-      this.#lead.served(from, this.#host.now());
+      const holder = this.#holders.get(from)!;
+      const count = this.line.length > 0 ? 1 : Math.min(this.free(), 1 + holder.putLead.length);
+      holder.reserved += count;
+      holder.putLead.served(this.#host.now());
       this.#host.tell(from, { type: 'places', count, id });
     }
     this.#refuseImpatient();

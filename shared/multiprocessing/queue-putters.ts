@@ -43,6 +43,12 @@ export class Putters {
     );
   }
 
+  /** Whether nobody waits, and all is told. */
+  get isIdle(): boolean {
+    const allTold = this.#outgoing.length === 0 && !this.#sendsSoon && !this.#pausing;
+    return this.#line.length === 0 && allTold && (!this.#bounded || this.#places === 0);
+  }
+
   /** A put begins. */
   begin(): void {
     this.#pace.called();

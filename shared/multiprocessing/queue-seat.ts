@@ -45,6 +45,11 @@ export class QueueSeat {
     this.getters.begin(!this.#joinable);
   }
 
+  /** Whether nothing of the queue is here, nobody waits here, and all is told. */
+  get isIdle(): boolean {
+    return this.#queries.size === 0 && this.putters.isIdle && this.getters.isIdle;
+  }
+
   /** @throws {ProcessDied} The process in which the queue lives is dead. */
   mustLive(): void {
     if (this.#gone !== undefined) throw this.#gone;

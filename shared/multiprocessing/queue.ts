@@ -8,7 +8,9 @@ import { inspect } from 'node:util';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { QueueClosed, WrongUse } from './errors.ts';
+import { lookAgain, whenForgotten } from './forgotten.ts';
 import { QueueLink } from './queue-link.ts';
+import * as router from './router.ts';
 
 export class Queue<T> implements Traveller, AsyncIterable<T> {
   protected readonly link: QueueLink;
@@ -117,7 +119,7 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
   /** For codec.ts: from now on others have to do with it. */
   [TRAVEL](): Ticket {
     const ticket = this.link.travel();
-    known.set(ticket.ref, this);
+    if (!known.has(ticket.ref)) know(ticket.ref, this.link, this);
     return ticket;
   }
 }
@@ -128,14 +130,53 @@ export function checkMaxsize(maxsize: unknown): number {
   throw new WrongUse(`the maxsize of a queue is a whole number of items, or 0 for no bound, not ${inspect(maxsize)}`);
 }
 
+interface Known {
+  readonly link: QueueLink;
+  /** What the program has in its hands. */
+  queue: WeakRef<Queue<unknown>> | undefined;
+}
+
 /** The queues that others have to do with, by their names in the tree: a queue that comes back is the one that left. */
-const known = new Map<string, Queue<unknown>>();
+const known = new Map<string, Known>();
+
+function know(ref: string, link: QueueLink, queue: Queue<unknown> | undefined): Known {
+  const entry: Known = { link, queue: undefined };
+  known.set(ref, entry);
+  if (queue === undefined) lookAgain(() => isGone(ref, entry), 1);
+  else keepWhileInUse(ref, entry, queue);
+  return entry;
+}
+
+function keepWhileInUse(ref: string, entry: Known, queue: Queue<unknown>): void {
+  entry.queue = new WeakRef(queue);
+  whenForgotten(queue, () => isGone(ref, entry));
+}
+
+/** @returns Whether nothing is left to be done: the program has it again, or nothing is left of it here. */
+function isGone(ref: string, entry: Known): boolean {
+  if (entry.queue?.deref() !== undefined || known.get(ref) !== entry) return true;
+  if (!entry.link.isGone()) return false;
+  known.delete(ref);
+  return true;
+}
+
+router.hearForForgotten('queue', (ref) => {
+  // Only what lived here can have been forgotten so that others count on it: what comes to a former seat is too late.
+  if (router.ownerOf(ref) !== router.selfAddress()) return { receive: () => {} };
+  return know(ref, QueueLink.again(ref), undefined).link;
+});
 
 /** Says how queues of a kind come to life in the process that receives their tickets. */
 export function defineQueue(kind: QueueLink['kind'], make: (link: QueueLink) => Queue<unknown>): void {
   defineKind(kind, ({ ref, detail }) => {
-    const queue = known.get(ref) ?? make(new QueueLink(kind, detail as number, ref));
-    known.set(ref, queue);
+    const isOwn = router.ownerOf(ref) === router.selfAddress();
+    const entry = known.get(ref)
+      ?? know(ref, isOwn ? QueueLink.again(ref) : new QueueLink(kind, detail as number, ref), undefined);
+    let queue = entry.queue?.deref();
+    if (queue === undefined) {
+      queue = make(entry.link);
+      keepWhileInUse(ref, entry, queue);
+    }
     return queue;
   });
 }

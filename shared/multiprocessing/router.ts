@@ -3,6 +3,7 @@
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from './errors.ts';
+import { heard } from './linger.ts';
 import { tellNow } from './turn.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
@@ -33,6 +34,8 @@ let lastRef = 0;
 const children = new Map<string, Child>();
 const deaths = new Map<string, Death>();
 const endpoints = new Map<string, Endpoint>();
+/** Who hears for primitives that were forgotten, by their kinds. */
+const forgotten = new Map<string, (ref: string) => Pick<Endpoint, 'receive'>>();
 
 /** This process's address. */
 export function selfAddress(): string {
@@ -50,9 +53,17 @@ export function newChildAddress(): string {
   return self === '' ? `${++lastChild}` : `${self}.${++lastChild}`;
 }
 
-/** A name for a new primitive that lives here, unique in the whole tree. */
-export function newRef(): string {
-  return `${self}#${++lastRef}`;
+/** A name for a new primitive of that kind that lives here, unique in the whole tree. `kind`: a word, and more after a dot. */
+export function newRef(kind: string): string {
+  return `${self}#${kind}-${++lastRef}`;
+}
+
+/**
+ * Says who hears what comes for a primitive of that kind which this process has forgotten: others may still have it, or
+ * it is on its way to them, and they must not wait in vain.
+ */
+export function hearForForgotten(kind: string, find: (ref: string) => Pick<Endpoint, 'receive'>): void {
+  forgotten.set(kind, find);
 }
 
 /** The address of the process in which the primitive of that name lives. */
@@ -109,6 +120,7 @@ export function flush(): void {
 
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
 export function arrive(envelope: Envelope, via: string | undefined): void {
+  heard();
   if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
   route(envelope);
 }
@@ -139,9 +151,18 @@ function nextHop(to: string): string {
 }
 
 function deliver([, from, ref, body]: Envelope): void {
-  if (ref === DEATH_NOTICE) hearDeath(body as Death);
-  else if (body === ATTACH) endpoints.get(ref)?.attached?.(from);
-  else endpoints.get(ref)?.receive(from, body);
+  if (ref === DEATH_NOTICE) {
+    hearDeath(body as Death);
+    return;
+  }
+  const endpoint = endpoints.get(ref);
+  if (body === ATTACH) endpoint?.attached?.(from);
+  else if (endpoint !== undefined) endpoint.receive(from, body);
+  else forgotten.get(kindOf(ref))?.(ref).receive(from, body);
+}
+
+function kindOf(ref: string): string {
+  return /#(\w*)/.exec(ref)?.[1] ?? '';
 }
 
 function hearDeath(death: Death): void {

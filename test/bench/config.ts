@@ -39,6 +39,9 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const;
 
+/** How long a line of a list may be in the help, in characters. */
+const LIST_WIDTH = 52;
+
 /** The text for `--help`. */
 export function benchHelp(cpus: number): string {
   return `Usage: npm run bench -- [flags]             servers side by side
@@ -136,8 +139,12 @@ function numberFrom(flag: string, text: string, least: number, most: number, who
   throw new UsageError(`${flag} must be ${allowed}, not ${JSON.stringify(text)}`);
 }
 
-/** A list that goes on in a second line below its beginning. */
+/** A list that goes on below its beginning where it is too long for a line. */
 function wrapped(names: readonly string[]): string {
-  const half = Math.ceil(names.length / 2);
-  return `${names.slice(0, half).join(',')},\n${' '.repeat(19)}${names.slice(half).join(',')}`;
+  const lines = [''];
+  for (const name of names) {
+    if (lines.at(-1)!.length + name.length > LIST_WIDTH) lines.push('');
+    lines[lines.length - 1] += `${name},`;
+  }
+  return lines.join(`\n${' '.repeat(19)}`).slice(0, -1);
 }

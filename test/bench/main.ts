@@ -11,6 +11,7 @@ import { benchHelp, parseBenchCommand, type BenchCommand } from './config.ts';
 import type { FigureResult } from './figures/figure.ts';
 import { goalsTable } from './goals.ts';
 import type { Absent } from './servers.ts';
+import { goalTable, verdictLine } from './toolkit-goals.ts';
 import { compareToolkit, type ToolkitResult } from './toolkit.ts';
 
 const { stdout, stderr } = process;
@@ -82,13 +83,16 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
     cases.push(...results);
     if (command.kind === 'goals') say(goalsTable(results));
   } else {
+    const results: ToolkitResult[] = [];
     await compareToolkit(effort, {
       ...events,
       done(result) {
-        cases.push(result);
-        say(`${toolkitChart(result)}\n`);
+        results.push(result);
+        say(`${toolkitChart(result)}\n${verdictLine(result)}\n`);
       },
     });
+    cases.push(...results);
+    say(`${goalTable(results)}\n`);
   }
   clearLine();
   if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, cases, absent })}\n`);

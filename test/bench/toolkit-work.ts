@@ -1,4 +1,5 @@
-// Targets for the benchmark of the toolkit: each runs in a process of its own.
+// Targets for the benchmark of the toolkit: each runs in a process of its own. Each warms up for half as long as it is
+// measured, since Node compiles what runs often, and what comes before that would be measured with it.
 import { currentProcess } from '../../shared/multiprocessing/index.ts';
 import type { DictProxy, JoinableQueue, Lock, Queue } from '../../shared/multiprocessing/index.ts';
 
@@ -8,11 +9,24 @@ export interface Work {
   readonly ms: number;
 }
 
+/** What a getter took: also the sum of all, so that the putter's side can tell whether something is missing. */
+export interface Taken extends Work {
+  readonly sum: number;
+}
+
+/** What goes through a queue: -1 while it warms up, then 0, 1, 2 …, and null for each getter when it is over. */
+export type Piece = number | null;
+
 /** So often between two looks at the clock. */
 const STRETCH = 10;
 
-/** Says that it is ready, waits for the word to begin, does it again and again for so long, and tells how often. */
-async function repeat(ms: number, doIt: (i: number) => Promise<unknown>): Promise<void> {
+/** The warm-up before so many milliseconds of measuring, in milliseconds. */
+export function warmUpFor(ms: number): number {
+  return ms / 2;
+}
+
+/** Says that it is ready, and waits for the word to begin. */
+async function start(): Promise<void> {
   const parent = currentProcess().parent!;
   const go = new Promise<void>((resolve) => parent.listen(() => {
     parent.listen(undefined);
@@ -20,40 +34,134 @@ async function repeat(ms: number, doIt: (i: number) => Promise<unknown>): Promis
   }));
   parent.post('ready');
   await go;
-  const begun = performance.now();
-  let count = 0;
-  while (performance.now() - begun < ms) {
-    for (let i = 0; i < STRETCH; i++) await doIt(count + i);
-    count += STRETCH;
+}
+
+/** Does it again and again, first to warm up and then for so long, and tells how often. */
+async function repeat(ms: number, doIt: (i: number) => Promise<unknown>): Promise<void> {
+  await start();
+  let done = 0;
+  for (const length of [warmUpFor(ms), ms]) {
+    const before = done;
+    const begun = performance.now();
+    while (performance.now() - begun < length) {
+      for (let i = 0; i < STRETCH; i++) await doIt(done++);
+    }
+    if (length === ms) currentProcess().parent!.post({ count: done - before, ms: performance.now() - begun });
   }
-  parent.post({ count, ms: performance.now() - begun } satisfies Work);
 }
 
+/** Written out, since a call around a lock would take as long as the lock. */
 export async function takeLock(lock: Lock, ms: number): Promise<void> {
-  await repeat(ms, async () => {
+  await start();
+  for (const length of [warmUpFor(ms), ms]) {
+    let count = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < length) {
+      for (let i = 0; i < STRETCH; i++) {
+        await lock.acquire();
+        await lock.release();
+      }
+      count += STRETCH;
+    }
+    if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
+  }
+}
+
+/** As takeLock; release() has let go when it returns, so nobody need await it. */
+export async function takeLockOneAwait(lock: Lock, ms: number): Promise<void> {
+  await start();
+  for (const length of [warmUpFor(ms), ms]) {
+    let count = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < length) {
+      for (let i = 0; i < STRETCH; i++) {
+        await lock.acquire();
+        void lock.release();
+      }
+      count += STRETCH;
+    }
+    if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
+  }
+}
+
+/** The least that takeLock can cost in Node: it awaits twice, and there is no lock. */
+export async function awaitTwice(_: null, ms: number): Promise<void> {
+  const settled = Promise.resolve(true);
+  await start();
+  for (const length of [warmUpFor(ms), ms]) {
+    let count = 0;
+    const begun = performance.now();
+    while (performance.now() - begun < length) {
+      for (let i = 0; i < STRETCH; i++) {
+        await settled;
+        await settled;
+      }
+      count += STRETCH;
+    }
+    if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
+  }
+}
+
+/** Takes the lock at every millisecond or so, and tells how long it had to wait for it, in milliseconds. */
+export async function timeWaits(lock: Lock, ms: number): Promise<void> {
+  await start();
+  const waits: number[] = [];
+  const begun = performance.now();
+  while (performance.now() - begun < ms) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    const asked = performance.now();
     await lock.acquire();
+    waits.push(performance.now() - asked);
     await lock.release();
-  });
+  }
+  currentProcess().parent!.post(waits);
 }
 
-/** Puts numbers, and null when it is done. */
-export async function produce(queue: Queue<number | null>, ms: number): Promise<void> {
-  await repeat(ms, (i) => queue.put(i));
-  await queue.put(null);
+/** Puts -1 to warm up, then numbers, and then null for each getter. @returns How many numbers. */
+export async function putAll(queue: Queue<Piece>, getters: number, ms: number): Promise<number> {
+  let count = 0;
+  for (const length of [warmUpFor(ms), ms]) {
+    const begun = performance.now();
+    while (performance.now() - begun < length) {
+      for (let i = 0; i < STRETCH; i++) await queue.put(length === ms ? count++ : -1);
+    }
+  }
+  for (let i = 0; i < getters; i++) await queue.put(null);
+  return count;
 }
 
-/** Takes numbers and says of each that it is done, until it gets null. */
-export async function consume(queue: JoinableQueue<number | null>): Promise<void> {
-  currentProcess().parent!.post('ready');
-  let item: number | null;
-  do {
-    item = await queue.get();
-    await queue.taskDone();
-  } while (item !== null);
+/** Takes all up to null. @param inOrder Whether nobody else takes, so that none may be missing. */
+export async function takeAll(queue: Queue<Piece> | JoinableQueue<Piece>, inOrder: boolean): Promise<Taken> {
+  let count = 0;
+  let sum = 0;
+  let begun = 0;
+  for (;;) {
+    const item = await queue.get();
+    if ('taskDone' in queue) await queue.taskDone();
+    if (item === null) return { count, sum, ms: performance.now() - begun };
+    if (item < 0) continue;
+    if (inOrder && item !== count) throw new Error(`item ${count} of a queue came as ${item}`);
+    if (count++ === 0) begun = performance.now();
+    sum += item;
+  }
+}
+
+export async function produce(queue: Queue<Piece>, getters: number, ms: number): Promise<void> {
+  await start();
+  currentProcess().parent!.post(await putAll(queue, getters, ms));
+}
+
+export async function consume(queue: Queue<Piece>, inOrder: boolean): Promise<void> {
+  await start();
+  currentProcess().parent!.post(await takeAll(queue, inOrder));
 }
 
 export async function setKeys(dict: DictProxy<number>, ms: number): Promise<void> {
   await repeat(ms, (i) => dict.set('key', i));
+}
+
+export async function getKeys(dict: DictProxy<number>, ms: number): Promise<void> {
+  await repeat(ms, () => dict.get('key'));
 }
 
 export async function incrementKey(dict: DictProxy<number>, ms: number): Promise<void> {

@@ -1,27 +1,34 @@
-// The toolkit's primitives beside Python's multiprocessing: the same work in both, in alternating rounds. Called
-// by main.ts.
+// The toolkit's primitives beside Python's multiprocessing, and beside the smallest Node programs: the same work in all,
+// by as many processes, warmed up and checked, in alternating rounds. Called by main.ts.
 import { fileURLToPath } from 'node:url';
-import { JoinableQueue, Lock, Manager, Pool, Process, Queue } from '../../shared/multiprocessing/index.ts';
-import type { ProcessOptions } from '../../shared/multiprocessing/index.ts';
+import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import { run } from './children.ts';
 import { median, type Absent } from './compare.ts';
 import type { Effort } from './config.ts';
+import { messageEach, relays, roundTrips } from './toolkit-bare.ts';
+import type { Goal } from './toolkit-goals.ts';
+import { longWait, mapped, started, throughQueue, withDict, withLock } from './toolkit-ways.ts';
 import * as work from './toolkit-work.ts';
-import type { Work } from './toolkit-work.ts';
+
+/** Does something for so many milliseconds. @returns How often a second. */
+type Measure = (ms: number) => Promise<number>;
 
 export interface ToolkitCase {
   readonly title: string;
   readonly unit: string;
+  readonly measure: Measure;
   /** Python's ways to do it: the name for people, and toolkit.py's. */
-  readonly python: Readonly<Record<string, string>>;
-  /** Does it for so many milliseconds. @returns How often a second. */
-  measure(ms: number): Promise<number>;
+  readonly python?: Readonly<Record<string, string>>;
+  /** Node's without the toolkit. */
+  readonly bare?: Readonly<Record<string, Measure>>;
+  readonly goal?: Goal;
 }
 
 export interface ToolkitResult {
   readonly name: string;
   readonly title: string;
   readonly unit: string;
+  readonly goal?: Goal | undefined;
   /** Medians of the rounds, and our rate to theirs. */
   readonly servers: readonly ToolkitRates[];
 }
@@ -34,50 +41,89 @@ export interface ToolkitRates {
   readonly rounds: readonly number[];
 }
 
-const module = new URL('./toolkit-work.ts', import.meta.url);
 const SCRIPT = fileURLToPath(new URL('./toolkit.py', import.meta.url));
 const PYTHON_LIMIT_MS = 30_000;
-const POOL_ITEMS = Array.from({ length: 10_000 }, (_, i) => i);
+const AS_PYTHON: Goal = { to: 'Python', least: 1 };
+/** So many processes take from one queue. */
+const SEVERAL = 3;
 
 export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'lock': {
-    title: 'acquire and release, nobody else wants it', unit: 'times/s', python: { 'Python': 'lock' },
-    measure: (ms) => inProcesses(1, { module, target: work.takeLock, args: [new Lock(), ms] }),
+    title: 'a Lock, nobody else wants it: await acquire and release', unit: 'times/s', goal: AS_PYTHON,
+    measure: (ms) => withLock(1, work.takeLock, ms), python: { 'Python': 'lock' },
+    bare: { 'two awaits': (ms) => withLock(1, work.awaitTwice, ms, null) },
+  },
+  'lock-void': {
+    title: 'the same, release not awaited', unit: 'times/s', goal: AS_PYTHON,
+    measure: (ms) => withLock(1, work.takeLockOneAwait, ms), python: { 'Python': 'lock' },
   },
   'lock-2': {
-    title: 'acquire and release, 2 processes', unit: 'times/s', python: { 'Python': 'lock-2' },
-    measure: (ms) => inProcesses(2, { module, target: work.takeLock, args: [new Lock(), ms] }),
+    title: 'a Lock that 2 processes want', unit: 'times/s', goal: { to: 'message each', least: 10 },
+    measure: (ms) => withLock(2, work.takeLock, ms), python: { 'Python': 'lock-2' }, bare: { 'message each': messageEach },
+  },
+  'lock-wait': {
+    title: 'how long one waits while another takes it again and again', unit: 'ms', goal: { most: 10 },
+    measure: longWait,
   },
   'queue': {
-    title: 'a Queue from process to process', unit: 'items/s', python: { 'Python': 'queue' },
-    measure: (ms) => throughQueue(new Queue(), ms),
+    title: 'a Queue, from a child to the root', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(), {}, ms), python: { 'Python': 'queue' },
   },
   'queue-10': {
-    title: 'the same, for 10 items at most', unit: 'items/s', python: { 'Python': 'queue-10' },
-    measure: (ms) => throughQueue(new Queue(10), ms),
+    title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(10), {}, ms), python: { 'Python': 'queue-10' },
+    bare: { '10 an answer': tenEach(roundTrips) },
+  },
+  'children': {
+    title: 'a Queue, from child to child', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(), { getters: 1 }, ms), python: { 'Python': 'children' },
+  },
+  'children-10': {
+    title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(10), { getters: 1 }, ms), python: { 'Python': 'children-10' },
+    bare: { '10 a relay': tenEach(relays) },
+  },
+  'getters': {
+    title: `a Queue, from the root to ${SEVERAL} children`, unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(), { getters: SEVERAL, putsHere: true }, ms), python: { 'Python': 'getters' },
+  },
+  'getters-10': {
+    title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new Queue(10), { getters: SEVERAL, putsHere: true }, ms),
+    python: { 'Python': 'getters-10' }, bare: { '10 an answer': tenEach(roundTrips) },
   },
   'joinable': {
-    title: 'a JoinableQueue, every item told to be done', unit: 'items/s', python: { 'Python': 'joinable' },
-    measure: throughJoinable,
+    title: 'a JoinableQueue to a child, every item told to be done', unit: 'items/s', goal: AS_PYTHON,
+    measure: (ms) => throughQueue(new JoinableQueue(), { getters: 1, putsHere: true }, ms),
+    python: { 'Python': 'joinable' },
   },
   'dict-set': {
-    title: 'set a key of a Manager\'s dict, one after the other', unit: 'times/s', python: { 'Python': 'dict-set' },
-    measure: (ms) => inProcesses(1, { module, target: work.setKeys, args: [new Manager().dict<number>(), ms] }),
+    title: 'a Manager\'s dict, set by a child', unit: 'times/s', goal: AS_PYTHON,
+    measure: (ms) => withDict(work.setKeys, 'last', ms), python: { 'Python': 'dict-set' },
+    bare: { 'send, answer': roundTrips },
+  },
+  'dict-get': {
+    title: 'the same, get', unit: 'times/s', goal: AS_PYTHON,
+    measure: (ms) => withDict(work.getKeys, 'none', ms), python: { 'Python': 'dict-get' },
   },
   'dict-increment': {
-    title: 'increment it; in Python with a lock around', unit: 'times/s', python: { 'Python': 'dict-increment' },
-    measure: (ms) => inProcesses(1, { module, target: work.incrementKey, args: [new Manager().dict({ key: 0 }), ms] }),
+    title: 'the same, increment; in Python += with a lock around', unit: 'times/s', goal: AS_PYTHON,
+    measure: (ms) => withDict(work.incrementKey, 'sum', ms), python: { 'Python': 'dict-increment' },
   },
   'pool': {
-    title: 'Pool(2).map of 10,000 numbers', unit: 'items/s', python: { 'Python': 'pool' },
-    measure: mapped,
+    title: 'Pool(2).map of 10,000 numbers', unit: 'items/s', goal: AS_PYTHON,
+    measure: mapped, python: { 'Python': 'pool' },
   },
   'process': {
     title: 'start a Process and join it (ours through tsx)', unit: 'times/s',
-    python: { 'Python, fork': 'process', 'Python, spawn': 'process-spawn' },
-    measure: started,
+    measure: started, python: { 'Python, fork': 'process', 'Python, spawn': 'process-spawn' },
   },
 };
+
+/** The rate of the items of a Queue bounded at 10, when all its places travel in one message. */
+function tenEach(measure: Measure): Measure {
+  return async (ms) => 10 * await measure(ms);
+}
 
 export interface ToolkitEvents {
   absent(absent: Absent): void;
@@ -85,26 +131,29 @@ export interface ToolkitEvents {
   done(result: ToolkitResult): void;
 }
 
-/** Measures each case, ours and Python's in turn. */
+/** Measures each case, ours and the others' in turn. */
 export async function compareToolkit({ cases, rounds, seconds }: Effort, events: ToolkitEvents): Promise<void> {
   const hasPython = (await run(['python3', '--version'], PYTHON_LIMIT_MS)).code === 0;
   if (!hasPython) events.absent({ name: 'Python', why: 'python3 is not installed' });
   for (const name of cases) {
-    const { title, unit, python, measure } = TOOLKIT_CASES[name]!;
-    const others = hasPython ? python : {};
-    const rates = new Map<string, number[]>(['ours', ...Object.keys(others)].map((server) => [server, []]));
+    const { title, unit, goal, measure, python = {}, bare = {} } = TOOLKIT_CASES[name]!;
+    const ways = new Map<string, Measure>([['ours', measure]]);
+    for (const [other, itsCase] of hasPython ? Object.entries(python) : []) {
+      ways.set(other, (ms) => measurePython(itsCase, ms / 1000));
+    }
+    for (const [other, itsMeasure] of Object.entries(bare)) ways.set(other, itsMeasure);
+    const rates = new Map<string, number[]>([...ways.keys()].map((way) => [way, []]));
     for (let round = 1; round <= rounds; round++) {
-      events.now(`${name}, round ${round} of ${rounds}`);
-      rates.get('ours')!.push(await measure(seconds * 1000));
-      for (const [other, itsCase] of Object.entries(others)) {
-        rates.get(other)!.push(await measurePython(itsCase, seconds));
+      for (const [way, itsMeasure] of ways) {
+        events.now(`${name}, round ${round} of ${rounds}: ${way}`);
+        rates.get(way)!.push(await itsMeasure(seconds * 1000));
       }
     }
     const ours = rates.get('ours')!;
     events.done({
-      name, title, unit,
-      servers: [...rates].map(([server, own]) => ({
-        name: server, rate: median(own), ratio: median(own.map((rate, i) => ours[i]! / rate)), rounds: own,
+      name, title, unit, goal,
+      servers: [...rates].map(([way, own]) => ({
+        name: way, rate: median(own), ratio: median(own.map((rate, i) => ours[i]! / rate)), rounds: own,
       })),
     });
   }
@@ -116,100 +165,4 @@ async function measurePython(name: string, seconds: number): Promise<number> {
   const rate = Number(stdout);
   if (code === 0 && rate > 0) return rate;
   throw new Error(`toolkit.py ${name} failed: ${stderr.trim().split('\n').at(-1) || 'it did not end'}`);
-}
-
-/** Runs the same target in so many processes, which begin together. @returns How often a second they did it in all. */
-async function inProcesses<Args extends unknown[]>(
-  count: number, options: ProcessOptions<Args>,
-): Promise<number> {
-  const processes = Array.from({ length: count }, () => new Process(options));
-  const mails = processes.map((process) => {
-    process.start();
-    return mailOf(process);
-  });
-  for (const mail of mails) await mail.next();
-  for (const { channel } of processes) channel.post('go');
-  const results = await Promise.all(mails.map((mail) => mail.next() as Promise<Work>));
-  for (const process of processes) await process.join();
-  return results.reduce((sum, { count, ms }) => sum + count / ms * 1000, 0);
-}
-
-async function throughQueue(queue: Queue<number | null>, ms: number): Promise<number> {
-  const producer = new Process({ module, target: work.produce, args: [queue, ms] });
-  producer.start();
-  const mail = mailOf(producer);
-  await mail.next();
-  producer.channel.post('go');
-  let count = 0;
-  let item = await queue.get();
-  const begun = performance.now();
-  for (; item !== null; count++) item = await queue.get();
-  const took = performance.now() - begun;
-  await producer.join();
-  return count / took * 1000;
-}
-
-async function throughJoinable(ms: number): Promise<number> {
-  const queue = new JoinableQueue<number | null>();
-  const consumer = new Process({ module, target: work.consume, args: [queue] });
-  consumer.start();
-  await mailOf(consumer).next();
-  await queue.put(0);
-  await queue.join();
-  const begun = performance.now();
-  let count = 0;
-  for (; performance.now() - begun < ms; count++) await queue.put(count);
-  await queue.put(null);
-  await queue.join();
-  const took = performance.now() - begun;
-  await consumer.join();
-  return count / took * 1000;
-}
-
-async function mapped(ms: number): Promise<number> {
-  const pool = new Pool(2);
-  const target = { module, target: work.square };
-  await pool.map(target, POOL_ITEMS);
-  const begun = performance.now();
-  let count = 0;
-  for (; performance.now() - begun < ms; count += POOL_ITEMS.length) await pool.map(target, POOL_ITEMS);
-  const took = performance.now() - begun;
-  pool.close();
-  await pool.join();
-  return count / took * 1000;
-}
-
-async function started(ms: number): Promise<number> {
-  const begun = performance.now();
-  let count = 0;
-  for (; performance.now() - begun < ms; count++) {
-    const process = new Process({ module, target: work.nothing, args: [] });
-    process.start();
-    await process.join();
-  }
-  return count / (performance.now() - begun) * 1000;
-}
-
-/** What a process posts, one after the other; when it ends instead, that is an error. */
-function mailOf(process: Process<never[]>): { next(): Promise<unknown> } {
-  const came: unknown[] = [];
-  let wake: () => void = () => {};
-  let hasEnded = false;
-  process.channel.listen((message) => {
-    came.push(message);
-    wake();
-  });
-  void process.ended.then(() => {
-    hasEnded = true;
-    wake();
-  });
-  return {
-    next: async () => {
-      while (came.length === 0) {
-        if (hasEnded) throw process.error ?? new Error(`${process.name} ended too soon`);
-        await new Promise<void>((resolve) => { wake = resolve; });
-      }
-      return came.shift();
-    },
-  };
 }
