@@ -70,7 +70,7 @@ describe('a process', { concurrency: 4 }, () => {
     assert.equal(error?.name, 'OddError');
     assert.equal(error.message, 'seven is odd');
     assert.equal((error as { code?: unknown }).code, 'ERR_ODD');
-    assert.match(error.stack!, /throwsOdd.*process-work\.ts/s);
+    assert.match(error.stack!, /throwsOdd.*process-work\.[jt]s/s);
     assert.match(error.stack!, new RegExp(`in Eve \\(pid ${process.pid}\\)`));
     assert.ok(error.cause instanceof Error);
     assert.equal(error.cause.name, 'RangeError');

@@ -27,7 +27,8 @@ async function refused(port: number): Promise<string | undefined> {
     try {
       await (await connectClient(port))[Symbol.asyncDispose]();
     } catch (error) {
-      return codeOf(error);
+      // Whom the system had let in before the server closed its door, and the server had not: reset, and not refused.
+      if (codeOf(error) !== 'ECONNRESET') return codeOf(error);
     }
   }
   return undefined;
