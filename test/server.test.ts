@@ -1,10 +1,10 @@
 // The server as a user meets it: started by its command line, talked to over real sockets.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { availableParallelism, networkInterfaces } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { ROOT } from './helpers/paths.ts';
+import { ROOT, tsxArgs } from './helpers/paths.ts';
 import { DEADLINE_MS, runServer, startTestServer } from './helpers/server.ts';
 import type { TestServer } from './helpers/server.ts';
 import { connectClient } from './helpers/test-client.ts';
@@ -140,6 +140,22 @@ describe('the start', { concurrency: true }, () => {
     await using client = await connectClient(server.port, { host: '::1' });
     assert.equal(await client.ask('hi'), 'HI');
     await server.printed(new RegExp(`\\[::1\\]:${client.socket.localPort}  2 bytes  "hi"`));
+  });
+
+  test('serves through tsx, as `npm start` runs it, and reloads', async (t) => {
+    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+    assert.equal(scripts['start'], 'node --import tsx server/main.ts');
+    // What tsx keeps for the next time must not stay behind.
+    const folder = mkdtempSync(join(tmpdir(), 'server-tsx-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    await using server = await startTestServer(['--workers', '1'], { main: tsxArgs('server/main.ts'), env: { TMPDIR: folder } });
+    await using client = await connectClient(server.port);
+    assert.equal(await client.ask('straße'), 'STRASSE');
+    server.signal('SIGHUP');
+    await server.printed(/the reload is done/);
+    assert.equal(await client.ask('again'), 'AGAIN');
+    assert.equal(await server.stop(), 0);
+    assert.equal(server.stderr, '');
   });
 
   test('--version and --help print and end with 0, and do not serve', async () => {
