@@ -33,7 +33,7 @@ const ONE_READ = 64 * 1024;
 const OPENED_AT_ONCE = 128;
 const OPEN_LIMIT_MS = 30_000;
 const LAST_REPLIES_MS = 2000;
-/** What a server has to do when thousands of connections end should not be part of the next figure: so long for each. */
+/** So long for each connection that ends: what the server does then should not be part of the next figure. */
 const AFTER_CLOSE_MS = 0.1;
 /** Descriptors for all but the crowd: what this process and the server's master need besides. */
 const RESERVED_DESCRIPTORS = 200;
