@@ -34,7 +34,8 @@ describe('figures', () => {
     const rows = summarizeFigures([
       new Map([['ours', figure(10)], ['theirs', figure(5)]]), new Map([['ours', figure(30)], ['theirs', figure(10)]]),
     ]);
-    assert.deepEqual(rows.map(({ name, median, ratio }) => [name, median, ratio]), [['ours', 20, 1], ['theirs', 7.5, 2.5]]);
+    const shown = rows.map(({ name, median, ratio }) => [name, median, ratio]);
+    assert.deepEqual(shown, [['ours', 20, 1], ['theirs', 7.5, 2.5]]);
     assert.deepEqual(summarizeFigures([]), []);
   });
 
@@ -94,7 +95,7 @@ describe('the goals', () => {
     assert.deepEqual(why(PING_TO_CLUSTER, ping([{}], [{ problems: ['Wrong reply.'] }])), [false, 'Wrong reply.']);
   });
 
-  test('are a table of those that were measured', () => {
+  test('are a table of those that were measured, and notes', () => {
     const log = figures('log-delay', [new Map([['ours-logging', figure(97.4)]])]);
     const start = figures('start', [new Map([['ours', figure(200)], ['cluster', figure(100)]])]);
     const file = 'logging: ping, every message logged to a file';
@@ -104,6 +105,7 @@ describe('the goals', () => {
       `| ${file} | every line whole, none lost | so it is | yes |`,
       `| ${file} | ≤ 100 ms until the line is in the file, p99 | 97 ms | yes |`,
       '| start: to the first echo | ≤ 1.5 x node:cluster | 2.00 | **no** |',
+      '', 'log-delay: A note.', 'start: A note.',
     ].join('\n'));
   });
 });
@@ -134,9 +136,10 @@ describe('a log file', () => {
 });
 
 test('there is room for fewer connections where few descriptors are allowed', () => {
-  assert.deepEqual(roomFor(8000, 20_000), { count: 8000, note: undefined });
-  assert.deepEqual(roomFor(8000, 1024), { count: 824, note: 'only 824 connections: ulimit -n is 1024' });
-  assert.equal(roomFor(10_000, Infinity).count, 10_000);
+  assert.deepEqual(roomFor(8000, 10_000, 20_000), { count: 8000, note: undefined });
+  assert.deepEqual(roomFor(8000, 10_000, 1024), { count: 824, note: 'Only 824 connections: ulimit -n is 1024.' });
+  assert.deepEqual(roomFor(8000, 200, 1024), { count: 200, note: 'Only 200 connections: as --connections says.' });
+  assert.equal(roomFor(10_000, 10_000, Infinity).count, 10_000);
 });
 
 test('the memory of a process is told by the system', { skip: !knowsCpu && 'needs /proc' }, () => {

@@ -68,7 +68,8 @@ export async function compare(options: CompareOptions, events: CompareEvents): P
 }
 
 async function measureCase(
-  name: string, names: readonly string[], servers: Servers, { effort, processes }: CompareOptions, events: CompareEvents,
+  name: string, names: readonly string[], servers: Servers, { effort, processes }: CompareOptions,
+  events: CompareEvents,
 ): Promise<CaseResult> {
   const { title, unit, flags } = SERVER_CASES[name]!;
   const rounds = new Map<string, Round[]>(names.map((server) => [server, []]));

@@ -33,17 +33,24 @@ const ONE_READ = 64 * 1024;
 const OPENED_AT_ONCE = 128;
 const OPEN_LIMIT_MS = 30_000;
 const LAST_REPLIES_MS = 2000;
-/** What a server has to do when thousands of connections end should not be part of the next figure: so long for each. */
+/** So long for each connection that ends: what the server does then should not be part of the next figure. */
 const AFTER_CLOSE_MS = 0.1;
 /** Descriptors for all but the crowd: what this process and the server's master need besides. */
 const RESERVED_DESCRIPTORS = 200;
 /** The shortest time of a timer: so often is looked what is due. */
 const PACE_MS = 1;
 
-/** How many connections there is room for, and a sentence if they are fewer than wanted. */
-export function roomFor(wanted: number, limit = descriptorLimit()): { count: number; note: string | undefined } {
-  const count = Math.max(1, Math.min(wanted, limit - RESERVED_DESCRIPTORS));
-  return { count, note: count < wanted ? `only ${count} connections: ulimit -n is ${limit}` : undefined };
+/**
+ * How many connections are opened, and a sentence if they are fewer than a case wants.
+ * @param most What `--connections` allows.
+ */
+export function roomFor(
+  wanted: number, most: number, limit = descriptorLimit(),
+): { count: number; note: string | undefined } {
+  const room = Math.max(1, limit - RESERVED_DESCRIPTORS);
+  const count = Math.min(wanted, most, room);
+  const why = room < most ? `ulimit -n is ${limit}` : 'as --connections says';
+  return { count, note: count < wanted ? `Only ${count} connections: ${why}.` : undefined };
 }
 
 export class Crowd {

@@ -104,15 +104,16 @@ export function judge(goal: Goal, results: readonly Result[]): Judged {
   if (problem !== undefined) return missed(problem);
   if (goal.measure === 'sound') return { figure: 1, isMet: true, why: '' };
   const { measure } = goal;
-  const figures = own.map((round, i) => (round[measure] ?? NaN) / (theirs === undefined ? 1 : theirs[i]![measure] ?? NaN));
-  const figure = median(figures);
+  const figure = median(own.map((round, i) => {
+    return (round[measure] ?? NaN) / (theirs === undefined ? 1 : theirs[i]![measure] ?? NaN);
+  }));
   if (!Number.isFinite(figure)) return missed('this system does not tell');
   // As it is printed: nobody should read 1.10 and "no".
   const shown = Number(figure.toFixed(2));
   return { figure: shown, isMet: goal.need === '>=' ? shown >= goal.limit : shown <= goal.limit, why: '' };
 }
 
-/** The table as docs/speed.md has it. Only goals of the cases that were measured. */
+/** The table as docs/speed.md has it, and what is to be known about it. Only goals of the cases that were measured. */
 export function goalsTable(results: readonly Result[]): string {
   const rows = GOALS.filter((goal) => results.some(({ name }) => name === goal.case)).map((goal) => {
     const { work, need, limit, unit, measure, by } = goal;
@@ -122,7 +123,11 @@ export function goalsTable(results: readonly Result[]): string {
       : measure === 'sound' ? 'so it is' : by === undefined ? `${Math.round(figure)} ms` : figure.toFixed(2);
     return `| ${work} | ${wanted} | ${seen} | ${isMet ? 'yes' : '**no**'} |`;
   });
-  return ['| work | goal | figure | met |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const notes = results.flatMap((result) => {
+    return 'notes' in result ? result.notes.map((note) => `${result.name}: ${note}`) : [];
+  });
+  const table = ['| work | goal | figure | met |', '| --- | --- | --- | --- |', ...rows];
+  return [...table, ...notes.length > 0 ? ['', ...notes] : []].join('\n');
 }
 
 interface AnyRound {

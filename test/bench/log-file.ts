@@ -48,7 +48,9 @@ export function auditLog(text: string): Audit {
  * @param sent How many marks were sent, from number 0 on.
  * @param answered How many other messages were answered at least; at most `unsure` more were sent.
  */
-export function problemsOf({ messages, broken, marks }: Audit, sent: number, answered: number, unsure: number): string[] {
+export function problemsOf(
+  { messages, broken, marks }: Audit, sent: number, answered: number, unsure: number,
+): string[] {
   const problems: string[] = [];
   if (broken !== undefined) problems.push(`A line of the log is broken: ${JSON.stringify(broken)}.`);
   for (let number = 0; number < sent; number++) {

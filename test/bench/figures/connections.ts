@@ -3,9 +3,10 @@
 import { Crowd, roomFor } from '../crowd.ts';
 import type { FigureCase, FigureRound } from './figure.ts';
 
+const CONNECTIONS = 10_000;
 const IN_FLIGHT = 64;
 const FEWER = 100;
-/** So many turns that each of many connections has one, before it counts, as a share of the time. */
+/** So long it runs before it counts, as a share of the time: what was allocated for opening is gone by then. */
 const WARM_UP = 0.5;
 
 export const connections: FigureCase = {
@@ -14,7 +15,7 @@ export const connections: FigureCase = {
   servers: ['ours', 'cluster'],
 
   async measure(servers, { servers: started, seconds, connections: most, now, note }) {
-    const room = roomFor(most);
+    const room = roomFor(CONNECTIONS, most);
     if (room.note !== undefined) note(room.note);
     const figures = new Map<string, FigureRound>();
     for (const name of servers) {
