@@ -10,12 +10,16 @@
 const LINGER_MS = 0.2;
 /** Messages at less than this distance, in milliseconds, are close together: the next may be worth waiting for. */
 const CLOSE_MS = 1;
-/** The most messages that must come close together before it lingers. */
+/** The most messages that must come close together before it lingers, after times in vain; and after it had to wait for a CPU. */
 const MOST_NEEDED = 16;
+const NEEDED_WHEN_BUSY = 1024;
+/** A turn of a loop that does nothing but linger takes no longer than this, in milliseconds, unless others need the CPU. */
+const LONGEST_TURN_MS = 1;
 
 let heardAt = -Infinity;
 let close = 0;
 let needed = 1;
+let turnedAt = 0;
 let lingers = false;
 let paid = false;
 
@@ -29,16 +33,21 @@ export function heard(): void {
   } else if (close >= needed) {
     lingers = true;
     paid = false;
+    turnedAt = now;
     setImmediate(linger);
   }
 }
 
 function linger(): void {
-  if (performance.now() - heardAt < LINGER_MS) {
+  const now = performance.now();
+  const isBusy = now - turnedAt > LONGEST_TURN_MS;
+  turnedAt = now;
+  if (!isBusy && now - heardAt < LINGER_MS) {
     setImmediate(linger);
     return;
   }
   lingers = false;
   close = 0;
-  needed = paid ? Math.max(1, needed / 2) : Math.min(MOST_NEEDED, needed * 2);
+  if (isBusy) needed = NEEDED_WHEN_BUSY;
+  else needed = paid ? Math.max(1, needed / 2) : Math.min(MOST_NEEDED, needed * 2);
 }
