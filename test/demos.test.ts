@@ -137,6 +137,18 @@ test('tickets: one ticket is sold in each process, and with the lock once; a kil
   assert.match(stdout, /writing in place +\{"cou +no JSON any more\n.*renam.* +\{"count":1\} +whole, as before\n/);
 });
 
+test('tickets: --no-lock runs the wrong version alone, and --lock the right one', limit, async () => {
+  const [wrong, right] = await Promise.all([
+    shown(['tickets', '--no-lock', ...TWO], /^without the lock: 100 buyers, 1 ticket, (\d+) sold: (\d+) too many$/m),
+    shown(['tickets', '--lock', ...TWO], /^with +the lock: 100 buyers, 1 ticket, (\d+) sold: exact$/m),
+  ]);
+  assert.ok(wrong.numbers[0]! >= 2);
+  assert.equal(wrong.numbers[1], wrong.numbers[0]! - 1);
+  assert.doesNotMatch(wrong.stdout, /with +the lock:/);
+  assert.deepEqual(right.numbers, [1]);
+  assert.doesNotMatch(right.stdout, /without the lock:/);
+});
+
 test('queue-limits: a full queue refuses or makes wait, and bounds what piles up', limit, async () => {
   const { numbers, stdout } = await shown(
     ['queue-limits', ...TWO],
