@@ -35,7 +35,7 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number }
   /** After `drain`: no more will come. End when none is left. */
   | { readonly type: 'leave' }
-  /** Say `unusable` unless this connection, the last that was sent, has arrived. */
+  /** Say `unusable` unless you have this connection, the last that was sent. */
   | { readonly type: 'check'; readonly id: number }
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
