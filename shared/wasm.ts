@@ -40,7 +40,7 @@ export function when(then: Code): Code {
   return [0x04, NO_RESULT, ...then, END];
 }
 
-/** Does `body` over and over, until it returns. A `continue` that stands in so many nested `when`s begins anew at once. */
+/** Does `body` over and over, until it gives back. `again(depth)`, standing in so many nested `when`s, begins anew at once. */
 export function forever(body: (again: (depth: number) => Code) => Code): Code {
   const again = (depth: number): Code => [0x0c, depth];
   return [0x03, NO_RESULT, ...body(again), ...again(0), END, 0x00];
