@@ -4,7 +4,7 @@
 // The master keeps a paused copy of every socket from accept to the end. That copy is what lets a connection survive a
 // worker that dies before it took it, and move from one worker to another.
 import type { Socket } from 'node:net';
-import type { Lock } from '../shared/multiprocessing/index.ts';
+import type { Lock } from '../shared/multiprocessing/lock.ts';
 import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
 import type { Config } from './config.ts';

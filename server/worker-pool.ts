@@ -3,14 +3,16 @@
 // Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then does what the plan
 // says is next. Nothing else starts or retires a worker.
 import type { Socket } from 'node:net';
-import { describeDeath, Process } from '../shared/multiprocessing/index.ts';
-import type { Death, Lock } from '../shared/multiprocessing/index.ts';
+import { describeDeath } from '../shared/multiprocessing/errors.ts';
+import type { Death } from '../shared/multiprocessing/errors.ts';
+import type { Lock } from '../shared/multiprocessing/lock.ts';
+import { Process } from '../shared/multiprocessing/process.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
 import type { ToWorker, WorkerReport } from './messages.ts';
 import { PoolPlan } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
-import { work } from './worker.ts';
+import { work } from './worker-entry.ts';
 import type { WorkerOptions } from './worker.ts';
 
 export interface WorkerPoolOptions {
@@ -52,6 +54,7 @@ interface Worker {
   doubt: NodeJS.Timeout | undefined;
 }
 
+const WORKER_ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-entry.ts' : './worker-entry.js', import.meta.url);
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
 const START_LIMIT_MS = 30_000;
 /** How long after --grace a retiring worker may take to end, in milliseconds. */
@@ -198,7 +201,7 @@ export class WorkerPool {
     while (slots.has(slot)) slot++;
     const { worker: options, terminalLock } = this.#options;
     const process = new Process({
-      module: new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url), target: work,
+      module: WORKER_ENTRY, target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
     const worker: Worker = { id, slot, process, readyAt: 0, offered: undefined, doubt: undefined };

@@ -3,8 +3,9 @@
 import type { Socket } from 'node:net';
 import { Log } from '../shared/log.ts';
 import type { LogFormat, LogLevel } from '../shared/log.ts';
-import { currentProcess } from '../shared/multiprocessing/index.ts';
-import type { Lock } from '../shared/multiprocessing/index.ts';
+import { currentProcess } from '../shared/multiprocessing/current.ts';
+import '../shared/multiprocessing/lock.ts';
+import type { Lock } from '../shared/multiprocessing/lock.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { SessionHost } from './echo-session.ts';

@@ -48,7 +48,8 @@ export class Channel {
   /** Whoever waits for that, the one for the earliest message first. */
   readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
   readonly #inbox: Batch[] = [];
-  readonly #early = new Fifo<[unknown, Socket | undefined]>();
+  /** Decoded when they are heard: a child has then loaded what the primitives in them need. */
+  readonly #early = new Fifo<[Direct, Socket | undefined]>();
   #listener: ChannelListener | undefined;
 
   /** @param onEnvelope Gets each envelope that arrives, in order. */
@@ -178,13 +179,16 @@ export class Channel {
     if (item.length === 4) {
       this.#onEnvelope(item);
     } else {
-      this.#early.push([item.length === 2 ? item[0] : decode(item[0]), socket]);
+      this.#early.push([item, socket]);
       this.#hear();
     }
   }
 
   #hear(): void {
-    while (this.#listener !== undefined && this.#early.length > 0) this.#listener(...this.#early.shift()!);
+    while (this.#listener !== undefined && this.#early.length > 0) {
+      const [item, socket] = this.#early.shift()!;
+      this.#listener(item.length === 2 ? item[0] : decode(item[0]), socket);
+    }
   }
 }
 

@@ -5,10 +5,10 @@ import { messageOf } from '../errors.ts';
 import { Channel } from './channel.ts';
 import { decode } from './codec.ts';
 import { setCurrentProcess } from './current.ts';
-import './index.ts';
 import { activeChildren, FAILED } from './process.ts';
 import type { StartMessage } from './process.ts';
 import { keepWhileAwaiting } from './keep-alive.ts';
+import { learnKindsIn } from './kinds.ts';
 import { leave } from './leaving.ts';
 import { takeApart } from './remote-error.ts';
 import * as router from './router.ts';
@@ -48,6 +48,7 @@ async function run(start: StartMessage): Promise<void> {
   });
   try {
     const exports = await importFor(start);
+    await learnKindsIn(start.args);
     const target = exports[start.target];
     if (typeof target !== 'function') {
       throw new TypeError(`${start.module} does not export a function ${inspect(start.target)}`);

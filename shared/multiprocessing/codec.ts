@@ -93,6 +93,11 @@ export function ticketsOf(encoded: Encoded): Ticket[] {
   return (encoded.tickets ?? []).map(([, ticket]) => ticket);
 }
 
+/** Whether this process has loaded what the primitives in an encoded value need. */
+export function isKnown(encoded: Encoded): boolean {
+  return ticketsOf(encoded).every(({ kind }) => kinds.has(kind));
+}
+
 function revive(ticket: Ticket): Traveller {
   const make = kinds.get(ticket.kind);
   if (make === undefined) throw new NotCloneable(`a ${ticket.kind} came from another process, which is not known here`);

@@ -1,8 +1,9 @@
 // The forked side of Pool: calls functions for others until it is told to end. Started by pool.ts only.
 import { currentProcess } from './current.ts';
 import { Fifo } from './fifo.ts';
+import { learnKindsIn } from './kinds.ts';
 import { packOwn } from './parcel.ts';
-import { unpack } from './queue-item.ts';
+import { encodedPart, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 import { takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
@@ -54,6 +55,7 @@ export async function serveTasks(): Promise<void> {
 async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWorker> {
   try {
     const callee = await find(task.module, task.target);
+    await learnKindsIn([encodedPart(task.inputs)]);
     const inputs = unpack(task.inputs) as unknown[];
     const results: unknown[] = [];
     if (task.spread) results.push(await callee(...inputs));
