@@ -151,6 +151,9 @@ test('--connections-per-address refuses what is beyond, in few lines however man
   const inside = await Promise.all([1, 2, 3].map(() => connectClient(server.port)));
   for (const client of inside) assert.equal(await client.ask('in'), 'IN');
   assert.equal(await connectAndReset(server.port, 500, 20) > 0, true);
+  // Of those the server may see none but as gone; these stay until they are refused.
+  const outside = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
+  await Promise.all(outside.map(({ fate }) => fate));
   await using elsewhere = await connectClient(server.port, { localAddress: '127.0.0.2' });
   assert.equal(await elsewhere.ask('else'), 'ELSE');
   for (const client of inside) assert.equal(await client.ask('still'), 'STILL');

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Log } from '../shared/log.ts';
@@ -52,6 +52,30 @@ test('a connection costs a message to its worker and two back, each of its messa
   assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
   assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
   assert.equal(writes, CONNECTIONS * MESSAGES);
+});
+
+/** The modules that are loaded before a program's first line runs. */
+function modulesOf(entry: string, found = new Set<string>()): Set<string> {
+  if (found.has(entry)) return found;
+  found.add(entry);
+  const source = readFileSync(join(ROOT, entry), 'utf8');
+  for (const [, path] of source.matchAll(/^(?:import|export) (?!type\b)(?:[^;]*? from )?'(\.[^']+)';/gm)) {
+    modulesOf(join(dirname(entry), path!), found);
+  }
+  return found;
+}
+
+test('the server and its workers load no part of the toolkit that they do not use: each file costs their start', () => {
+  const master = modulesOf('server/main.ts');
+  const worker = new Set([...modulesOf('shared/multiprocessing/child.ts'), ...modulesOf('server/worker-entry.ts'),
+    ...modulesOf('server/worker.ts')]);
+  for (const modules of [master, worker]) {
+    assert.ok(modules.has('shared/multiprocessing/lock.ts'));
+    assert.deepEqual([...modules].filter((path) => /multiprocessing\/(index|queue|pipe|manager|pool)/.test(path)), []);
+  }
+  assert.ok(!master.has('server/worker.ts'));
+  assert.ok(master.size <= 45, `${master.size} files for the master`);
+  assert.ok(worker.size <= 40, `${worker.size} files for a worker`);
 });
 
 test('connections that end at the same time are told of together', DEADLINE, async () => {

@@ -4,7 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { activeChildren, currentProcess, NotCloneable, Process, WrongUse } from '../shared/multiprocessing/index.ts';
+import {
+  activeChildren, currentProcess, Lock, NotCloneable, Pipe, Process, Queue, WrongUse,
+} from '../shared/multiprocessing/index.ts';
+import { acquireFromQueue } from './fixtures/bare-work.ts';
 import * as work from './fixtures/process-work.ts';
 import { moduleUrl } from './helpers/paths.ts';
 import { DEADLINE, isRunning, startProcess, startProgram, untilGone } from './helpers/processes.ts';
@@ -44,6 +47,16 @@ describe('a process', { concurrency: 4 }, () => {
     const { mail } = startProcess(t, { module, target: work.byteSum, args: [bytes] });
     bytes.fill(4); // Too late to matter.
     assert.deepEqual(await mail.next(), { length: 20 << 20, sum: 3 * (20 << 20) });
+  });
+
+  test('can use every primitive that it is given, even if its module imports nothing of the toolkit', DEADLINE, async (t) => {
+    const queue = new Queue<Lock>();
+    const [here, there] = Pipe();
+    const bare = moduleUrl('test/fixtures/bare-work.ts');
+    const { process } = startProcess(t, { module: bare, target: acquireFromQueue, args: [queue, there] });
+    await queue.put(new Lock());
+    assert.equal(await here.recv(), true);
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
   });
 
   test('is ended by terminate and by kill, even when it is busy, and tells the signal', DEADLINE, async (t) => {
