@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { Log } from '../shared/log.ts';
 import type { LogFormat, LogLevel } from '../shared/log.ts';
 import { currentProcess } from '../shared/multiprocessing/current.ts';
+// For the terminal's lock, which comes as an argument: else the whole toolkit would be loaded for it (kinds.ts).
 import '../shared/multiprocessing/lock.ts';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
 import { Terminal } from '../shared/terminal.ts';
