@@ -22,24 +22,24 @@ function startSoak(t: TestContext, ...args: string[]): { child: ChildProcess; ou
 }
 
 test('a short soak injects faults for a while, prints what it measured, and leaves no process', async (t) => {
-  const { child, output, exit } = startSoak(t, '--minutes', '0.1', '--seed', '3');
+  const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '9');
   await until(() => output().includes('before:'), 'the soak to begin', { report: output });
   const processes = processesOf(child.pid!);
   assert.equal(await exit, 0, output());
-  assert.match(output(), /^soak of 0.1 minutes, seed 3\n/);
+  assert.match(output(), /^soak of 0.03 minutes, seed 9\n/);
   assert.match(output(), /\| fault \| times \| what must hold \| measured \|\n/);
   assert.match(output(), /[1-9]\d* faults in \d+ s; .* 0 troubles/);
   assert.deepEqual(processes.filter(isRunning), []);
 });
 
 test('a soak in which something does not hold fails, says under which fault, and how to repeat it', async (t) => {
-  const { child, output, exit } = startSoak(t, '--minutes', '0.1', '--seed', '4');
+  const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '4');
   await until(() => output().includes('before:'), 'the soak to begin', { report: output });
   const [server] = processesOf(child.pid!).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server/main'));
   process.kill(server!, 'SIGKILL');
   assert.equal(await exit, 1, output());
   assert.match(output(), /the server has ended by itself: SIGKILL|\d cut off/);
-  assert.match(output(), /soak failed under: .*\. Seed 4 repeats it: npm run soak -- --minutes 0.1 --seed 4/);
+  assert.match(output(), /soak failed under: .*\. Seed 4 repeats it: npm run soak -- --minutes 0.03 --seed 4/);
 });
 
 test('a soak that is asked for nonsense says so in one line', async (t) => {

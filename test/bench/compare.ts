@@ -75,7 +75,7 @@ async function measureCase(
   const rounds = new Map<string, Round[]>(names.map((server) => [server, []]));
   for (const server of names) await servers.running(server);
   for (let round = 1; round <= effort.rounds; round++) {
-    for (const server of names) {
+    for (const server of inTurn(names, round)) {
       events.now(`${name}, round ${round} of ${effort.rounds}: ${server}`);
       const process = await servers.running(server);
       const measured = await measureLoad(process, [...flags, '--processes', String(processes)], effort.seconds);
@@ -93,13 +93,18 @@ async function measureFigure(
   const rounds: ReadonlyMap<string, FigureRound>[] = [];
   const notes = new Set<string>();
   for (let round = 1; round <= effort.rounds; round++) {
-    rounds.push(await measure(names, {
+    rounds.push(await measure(inTurn(names, round), {
       servers, processes, connections, seconds: effort.seconds,
       now: (what) => events.now(`${name}, round ${round} of ${effort.rounds}: ${what}`),
       note: (text) => notes.add(text),
     }));
   }
   return { name, title, unit, notes: [...notes], servers: summarizeFigures(rounds) };
+}
+
+/** Forth and back: whoever is measured first finds the machine as the one before has left it. */
+function inTurn(names: readonly string[], round: number): readonly string[] {
+  return round % 2 === 1 ? names : names.toReversed();
 }
 
 /** Medians and ratios. Pure. @param rounds Of each server; the ratios are to the first one. */

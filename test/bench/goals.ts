@@ -18,6 +18,8 @@ export interface Goal {
   readonly limit: number;
   /** What follows the limit. */
   readonly unit: string;
+  /** Whether the smallest Node program that keeps what ours keeps (peers/kept-copy.mjs) is measured beside it. */
+  readonly hasFloor?: boolean;
 }
 
 export interface Judged {
@@ -38,7 +40,17 @@ function ratio(
   work: string, name: string, measure: Goal['measure'], need: Goal['need'], limit: number, by: string, row = 'ours',
 ): Goal {
   const what = measure === 'cpuUs' ? 'CPU a message of ' : '';
-  return { work, case: name, row, by, measure, need, limit, unit: ` x ${what}${PEERS[by]}` };
+  // Where the transform is the work, that program is none: it has the transform of node:cluster.
+  const hasFloor = row === 'ours' && FLOOR_CASES.includes(name);
+  return { work, case: name, row, by, measure, need, limit, unit: ` x ${what}${PEERS[by]}`, hasFloor };
+}
+
+const FLOOR = 'kept-copy';
+const FLOOR_CASES: readonly string[] = ['ping', 'pipe', 'churn', 'memory', 'connections'];
+
+/** The same goal of the smallest program, beside the same peers. */
+function floorOf(goal: Goal): Goal {
+  return { ...goal, row: FLOOR, by: goal.by?.replace(/^ours/, FLOOR) };
 }
 
 const PING = 'ping: 64 connections, 64 bytes, 1 in flight';
@@ -82,7 +94,8 @@ export function planOfGoals(cases: readonly string[]): readonly Planned[] {
   return cases.flatMap((name) => {
     const goals = GOALS.filter((goal) => goal.case === name);
     const able = FIGURE_CASES[name]?.servers;
-    const needed = goals.flatMap(({ row, by }) => (by === undefined ? [row] : [row, by]))
+    const rows = goals.flatMap((goal) => (goal.hasFloor ? [goal, floorOf(goal)] : [goal]));
+    const needed = rows.flatMap(({ row, by }) => (by === undefined ? [row] : [row, by]))
       .filter((server) => able?.includes(server) ?? true);
     return goals.length > 0 ? [{ name, servers: [...new Set(needed)] }] : [];
   });
@@ -121,12 +134,13 @@ export function goalsTable(results: readonly Result[]): string {
     const wanted = measure === 'sound' ? unit : `${need === '>=' ? '≥' : '≤'} ${limit}${unit}`;
     const seen = figure === null ? `– (${why.replaceAll('|', '/')})`
       : measure === 'sound' ? 'so it is' : by === undefined ? `${Math.round(figure)} ms` : figure.toFixed(2);
-    return `| ${work} | ${wanted} | ${seen} | ${isMet ? 'yes' : '**no**'} |`;
+    const floor = goal.hasFloor ? judge(floorOf(goal), results).figure?.toFixed(2) ?? '–' : '';
+    return `| ${work} | ${wanted} | ${seen} | ${isMet ? 'yes' : '**no**'} | ${floor} |`;
   });
   const notes = results.flatMap((result) => {
     return 'notes' in result ? result.notes.map((note) => `${result.name}: ${note}`) : [];
   });
-  const table = ['| work | goal | figure | met |', '| --- | --- | --- | --- |', ...rows];
+  const table = ['| work | goal | figure | met | floor |', '| --- | --- | --- | --- | --- |', ...rows];
   return [...table, ...notes.length > 0 ? ['', ...notes] : []].join('\n');
 }
 

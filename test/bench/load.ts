@@ -1,8 +1,8 @@
 // One run of the load generator (client/load.ts) on a server that runs. Called by compare.ts and figures/log-delay.ts.
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { LoadReport } from '../../client/load/report.ts';
+import { nodeArgs } from '../helpers/paths.ts';
 import { run, type RunningServer } from './children.ts';
 import { cpuOf, knowsCpu } from './process-tree.ts';
 
@@ -20,14 +20,13 @@ export interface Round {
   readonly problems: readonly string[];
 }
 
-const LOAD = fileURLToPath(new URL('../../client/load.ts', import.meta.url));
 /** How long the load generator may take besides the measurement, in milliseconds. */
 const LOAD_LIMIT_MS = 30_000;
 
 export async function measureLoad(server: RunningServer, flags: readonly string[], seconds: number): Promise<Round> {
   const before = cpuOf(server.pid);
   const command = [
-    process.execPath, '--import', 'tsx', LOAD, '--json', '--host', '127.0.0.1', '--port', String(server.port),
+    process.execPath, ...nodeArgs('client/load.ts'), '--json', '--host', '127.0.0.1', '--port', String(server.port),
     '--seconds', String(seconds), ...flags,
   ];
   const { stdout, stderr } = await run(command, seconds * 1000 + LOAD_LIMIT_MS);

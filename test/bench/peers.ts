@@ -1,20 +1,20 @@
 // The servers that are compared: ours, and what people would use instead. Each listens on a free port of the loopback.
-import { copyFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+// Ours runs as this program does: compiled, as in production.
 import { join } from 'node:path';
+import { nodeArgs, ROOT, tsxArgs } from '../helpers/paths.ts';
 import { run } from './children.ts';
 
 /** How a server is started, or why it cannot be. */
 export type Start = { readonly command: readonly string[] } | { readonly absent: string };
 
 const NODE = process.execPath;
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PEERS_FOLDER = 'test/bench/peers';
 const BUILD_LIMIT_MS = 120_000;
 const TRY_LIMIT_MS = 10_000;
 
 const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promise<Start>>> = {
-  'ours': async (workers, folder) => await ours(workers, 'none', folder),
-  'ours-logging': async (workers, folder) => await ours(workers, 'messages', folder),
+  'ours': async (workers) => ({ command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'none')] }),
+  'ours-logging': async (workers) => ({ command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'messages')] }),
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
   'kept-copy': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers)] }),
@@ -37,32 +37,12 @@ export function howToStart(name: string, workers: number, folder: string): Promi
 
 /** As `npm start` would, and the bare node:cluster server, both under tsx: for the time that the start takes. */
 export function commandUnderTsx(name: 'ours' | 'cluster', workers: number): readonly string[] {
-  const underTsx = [NODE, '--import', 'tsx'];
-  if (name === 'cluster') return [...underTsx, here('cluster.mjs'), String(workers)];
-  return [...underTsx, join(ROOT, 'server/main.ts'), ...flagsOfOurs(workers, 'none')];
-}
-
-/** Built, and by plain node: as it is in production. */
-async function ours(workers: number, log: string, folder: string): Promise<Start> {
-  return { command: [NODE, join(await built(folder), 'server/main.js'), ...flagsOfOurs(workers, log)] };
+  if (name === 'cluster') return [NODE, ...tsxArgs(join(PEERS_FOLDER, 'cluster.mjs')), String(workers)];
+  return [NODE, ...tsxArgs('server/main.ts'), ...flagsOfOurs(workers, 'none')];
 }
 
 function flagsOfOurs(workers: number, log: string): readonly string[] {
   return ['--port', '0', '--workers', String(workers), '--log', log];
-}
-
-/** The folder that the sources are compiled into, once. */
-let building: Promise<string> | undefined;
-function built(folder: string): Promise<string> {
-  building ??= (async () => {
-    const outDir = join(folder, 'dist');
-    const compile = [join(ROOT, 'node_modules/.bin/tsc'), '-p', join(ROOT, 'tsconfig.build.json'), '--outDir', outDir];
-    const { code, stdout, stderr } = await run(compile, BUILD_LIMIT_MS);
-    if (code !== 0) throw new Error(`the server cannot be built: ${(stdout + stderr).trim().split('\n')[0]}`);
-    copyFileSync(join(ROOT, 'package.json'), join(folder, 'package.json')); // It says that these are modules.
-    return outDir;
-  })();
-  return building;
 }
 
 async function tool(program: string, attempt: readonly string[], args: readonly string[]): Promise<Start> {
@@ -90,5 +70,5 @@ async function startC(workers: number, folder: string): Promise<Start> {
 }
 
 function here(file: string): string {
-  return fileURLToPath(new URL(`./peers/${file}`, import.meta.url));
+  return join(ROOT, PEERS_FOLDER, file);
 }

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { JoinableQueue, Lock, Manager, Pool, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import type { DictProxy, ProcessOptions } from '../../shared/multiprocessing/index.ts';
+import { moduleUrl } from '../helpers/paths.ts';
 import * as work from './toolkit-work.ts';
 import type { Piece, Taken, Work } from './toolkit-work.ts';
 
-const module = new URL('./toolkit-work.ts', import.meta.url);
+const module = moduleUrl('test/bench/toolkit-work.ts');
 const POOL_ITEMS = Array.from({ length: 10_000 }, (_, i) => i);
 const SQUARES = POOL_ITEMS.map((n) => n * n);
 

@@ -1,7 +1,8 @@
 // The toolkit's primitives beside Python's multiprocessing, and beside the smallest Node programs: the same work in all,
 // by as many processes, warmed up and checked, in alternating rounds. Called by main.ts.
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
+import { ROOT } from '../helpers/paths.ts';
 import { run } from './children.ts';
 import { median, type Absent } from './compare.ts';
 import type { Effort } from './config.ts';
@@ -41,7 +42,7 @@ export interface ToolkitRates {
   readonly rounds: readonly number[];
 }
 
-const SCRIPT = fileURLToPath(new URL('./toolkit.py', import.meta.url));
+const SCRIPT = join(ROOT, 'test/bench/toolkit.py');
 const PYTHON_LIMIT_MS = 30_000;
 const AS_PYTHON: Goal = { to: 'Python', least: 1 };
 /** So many processes take from one queue. */
@@ -115,7 +116,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
     measure: mapped, python: { 'Python': 'pool' },
   },
   'process': {
-    title: 'start a Process and join it (ours through tsx)', unit: 'times/s',
+    title: 'start a Process and join it', unit: 'times/s',
     measure: started, python: { 'Python, fork': 'process', 'Python, spawn': 'process-spawn' },
   },
 };

@@ -12,7 +12,7 @@ const WARM_UP = 0.5;
 export const connections: FigureCase = {
   title: '64 messages in flight over 10,000 connections, and over 100 (-few)',
   unit: 'messages/s',
-  servers: ['ours', 'cluster'],
+  servers: ['ours', 'cluster', 'kept-copy'],
 
   async measure(servers, { servers: started, seconds, connections: most, now, note }) {
     const room = roomFor(CONNECTIONS, most);

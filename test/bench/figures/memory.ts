@@ -11,7 +11,7 @@ const IDLE_MS = 500;
 export const memory: FigureCase = {
   title: `all processes, with ${CONNECTIONS.toLocaleString('en-US')} idle connections`,
   unit: 'MB',
-  servers: ['ours', 'cluster', 'go', 'c'],
+  servers: ['ours', 'cluster', 'kept-copy', 'go', 'c'],
 
   async measure(servers, { servers: started, connections, now, note }) {
     const room = roomFor(CONNECTIONS, connections);
