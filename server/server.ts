@@ -46,6 +46,7 @@ export interface Surroundings {
 }
 
 const NOTHING = new Uint8Array();
+function ignore(): void {}
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;
 
@@ -207,7 +208,7 @@ class EchoServer implements Server {
 
   #accept(socket: Socket, host: string, peer: string): void {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     const fromThere = this.#perAddress.get(host) ?? 0;
     const { connectionsPerAddress } = this.#config;
     if (connectionsPerAddress > 0 && fromThere >= connectionsPerAddress) {

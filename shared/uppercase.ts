@@ -14,7 +14,7 @@ export class Uppercaser {
 
   /** @param held what an earlier Uppercaser of the same stream still held (0 to 3 bytes); it is copied. */
   constructor(held: Uint8Array = NONE) {
-    this.#held = Buffer.from(held);
+    this.#held = held.length === 0 ? NONE : Buffer.from(held);
   }
 
   /**
