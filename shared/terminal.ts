@@ -41,8 +41,8 @@ const FULL_DISK_WAIT_MS = 1000;
 /** The lock is asked for again after this long, in milliseconds: to wait for it keeps the process alive. */
 const ASK_AGAIN_MS = 500;
 const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
-/** How long close() waits for a write that ought to return at once, in milliseconds. */
-const LAST_WRITE_MS = 100;
+/** How long close() waits for a write that ought to return at once, in milliseconds: its thread may have to wait for a CPU. */
+const LAST_WRITE_MS = 300;
 const NEWLINE = 10;
 const NOTHING = Buffer.alloc(0);
 
