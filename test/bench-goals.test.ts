@@ -61,7 +61,7 @@ describe('figures', () => {
 describe('the goals', () => {
   test('are about servers and cases that there are', () => {
     assert.deepEqual(planOfGoals(['ping', 'utf8']), [
-      { name: 'ping', servers: ['ours', 'cluster', 'kept-copy', 'go', 'c', 'ours-logging'] },
+      { name: 'ping', servers: ['ours', 'cluster', 'kept-copy', 'go', 'c', 'ours-logging', 'kept-copy-logging'] },
       { name: 'utf8', servers: ['ours', 'cluster', 'bun'] },
     ]);
     const plan = planOfGoals(GOAL_CASES);

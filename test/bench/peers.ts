@@ -18,6 +18,7 @@ const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promis
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
   'kept-copy': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers)] }),
+  'kept-copy-logging': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers), 'log'] }),
   'python': async () => await tool('python3', ['--version'], [here('process-per-connection.py')]),
   'go': startGo,
   'c': startC,
