@@ -9,16 +9,21 @@ import type { FromArbiter, ToArbiter } from '../shared/multiprocessing/lock-arbi
 import { LockSeat } from '../shared/multiprocessing/lock-seat.ts';
 import type { Waiter } from '../shared/multiprocessing/lock-seat.ts';
 import { isWithin } from '../shared/multiprocessing/router.ts';
+import { runSeeds } from './helpers/seeds.ts';
 
 const MAKER = '5';
 /** The maker's parent, its child, two siblings, and a child of one of these: with it, the child dies. */
 const ADDRESSES = [MAKER, '', '6', '5.1', '7', '7.1'];
 const MOST_TASKS_A_PROCESS = 4;
+/** When the maker is dead, and all know it, whoever asks fails as the one before did. */
+const ENOUGH_FAILURES = 40;
 
 type TaskState = 'idle' | 'listening' | 'waiting' | 'holding';
 
 interface Task {
   readonly of: Member;
+  /** What may happen to it in each state. Made once: millions of events are chosen from. */
+  readonly events: Readonly<Record<TaskState, () => void>>;
   state: TaskState;
   attempt: boolean;
   waiter: Waiter | undefined;
@@ -31,6 +36,9 @@ interface Member {
   /** To and from the arbiter, in order. */
   readonly up: ToArbiter[];
   readonly down: FromArbiter[];
+  /** The first of them arrives. */
+  readonly arrivesUp: () => void;
+  readonly arrivesDown: () => void;
   /** What the process will do later: the next tick, the idle timer, the next turn of its event loop. */
   readonly later: (() => void)[];
   alive: boolean;
@@ -49,10 +57,12 @@ class Model {
   readonly #attempts: number;
   readonly #dies: number;
   #now = 0;
+  readonly #timePasses = (): void => { this.#now += this.#random() * 2; };
   #holder: Task | undefined;
   /** A holder died, and nobody has held the lock since. */
   #abandoned = false;
   makerDied = false;
+  #failed = 0;
   acquired = 0;
 
   constructor(random: () => number) {
@@ -67,7 +77,7 @@ class Model {
   }
 
   run(steps: number, makerLives: boolean): void {
-    for (let i = 0; i < steps; i++) {
+    for (let i = 0; i < steps && this.#failed < ENOUGH_FAILURES; i++) {
       const events = this.#events(true);
       this.#pick(events)();
       if (this.#random() > this.#dies) continue;
@@ -85,11 +95,13 @@ class Model {
   #member(address: string, tasks: number): Member {
     const atHome = address === MAKER;
     const seat = new LockSeat(atHome);
-    const member: Member = { address, seat, tasks: [], up: [], down: [], later: [], alive: true };
-    for (let i = 0; i < tasks; i++) {
-      member.tasks.push({ of: member, state: 'idle', attempt: false, waiter: undefined });
-    }
-    const later = (work: () => void): void => { member.later.push(work); };
+    const member: Member = {
+      address, seat, tasks: [], up: [], down: [], later: [], alive: true,
+      arrivesUp: () => this.#hearAtArbiter(member, member.up.shift()!),
+      arrivesDown: () => seat.hear(member.down.shift()!),
+    };
+    for (let i = 0; i < tasks; i++) member.tasks.push(this.#task(member));
+    const later = (work: () => void): void => doLater(member, work);
     seat.connect({
       atHome,
       now: () => this.#now,
@@ -104,44 +116,46 @@ class Model {
     return member;
   }
 
+  #task(of: Member): Task {
+    const task: Task = {
+      of, state: 'idle', attempt: false, waiter: undefined,
+      events: {
+        idle: () => this.#acquire(task),
+        listening: () => {
+          if (of.seat.take()) this.#hold(task);
+          else this.#wait(task);
+        },
+        waiting: () => this.#giveUp(task),
+        holding: () => this.#release(task),
+      },
+    };
+    return task;
+  }
+
   /** All that may happen next. */
   #events(mayAsk: boolean): (() => void)[] {
-    const events: (() => void)[] = mayAsk ? [() => { this.#now += this.#random() * 2; }] : [];
-    for (const member of this.#members) {
-      if (member.up.length > 0 && !this.makerDied) {
-        events.push(() => this.#hearAtArbiter(member, member.up.shift()!));
-      }
-      if (!member.alive) continue;
-      if (member.down.length > 0) events.push(() => member.seat.hear(member.down.shift()!));
-      for (const i of member.later.keys()) events.push(() => member.later.splice(i, 1)[0]!());
-      for (const task of member.tasks) this.#eventsOf(task, mayAsk, events);
+    const events = mayAsk ? [this.#timePasses] : [];
+    for (const { alive, up, down, later, tasks, arrivesUp, arrivesDown } of this.#members) {
+      if (up.length > 0 && !this.makerDied) events.push(arrivesUp);
+      if (!alive) continue;
+      if (down.length > 0) events.push(arrivesDown);
+      for (const work of later) events.push(work);
+      for (const task of tasks) if (this.#mayHappen(task.state, mayAsk)) events.push(task.events[task.state]);
     }
-    for (const [i, death] of this.#untold.entries()) {
+    if (this.makerDied) return events;
+    for (let i = 0; i < this.#untold.length; i++) {
+      const death = this.#untold[i]!;
       // The news comes after the last message from there.
-      if (this.#members.some(({ address, up }) => isWithin(address, death.address) && up.length > 0)) continue;
-      if (!this.makerDied) events.push(() => this.#arbiter.died(this.#untold.splice(i, 1)[0]!));
+      if (this.#members.some(({ address, up }) => up.length > 0 && isWithin(address, death.address))) continue;
+      events.push(() => this.#arbiter.died(this.#untold.splice(i, 1)[0]!));
     }
     return events;
   }
 
-  #eventsOf(task: Task, mayAsk: boolean, events: (() => void)[]): void {
-    switch (task.state) {
-      case 'idle':
-        if (mayAsk) events.push(() => this.#acquire(task));
-        break;
-      case 'listening':
-        events.push(() => {
-          if (task.of.seat.take()) this.#hold(task);
-          else this.#wait(task);
-        });
-        break;
-      case 'waiting':
-        if (mayAsk && this.#random() < this.#givesUp) events.push(() => this.#giveUp(task));
-        break;
-      case 'holding':
-        events.push(() => this.#release(task));
-        break;
-    }
+  #mayHappen(state: TaskState, mayAsk: boolean): boolean {
+    if (state === 'idle') return mayAsk;
+    if (state === 'waiting') return mayAsk && this.#random() < this.#givesUp;
+    return true;
   }
 
   /** As lock.ts does. */
@@ -170,6 +184,7 @@ class Model {
     }, (error) => {
       assert.ok(error instanceof ProcessDied && this.makerDied);
       task.state = 'idle';
+      this.#failed++;
     });
     task.waiter = waiter;
   }
@@ -237,11 +252,11 @@ class Model {
     this.#untold.push(deathOf(at));
     if (at !== MAKER) return;
     this.makerDied = true;
-    for (const { address, alive, seat, down, later } of this.#members) {
+    for (const member of this.#members) {
       // What was on its way may arrive before the news, and nothing after it.
-      if (alive && !isWithin(address, at)) later.push(() => {
-        down.length = 0;
-        seat.orphan(deathOf(at));
+      if (member.alive && !isWithin(member.address, at)) doLater(member, () => {
+        member.down.length = 0;
+        member.seat.orphan(deathOf(at));
       });
     }
   }
@@ -251,8 +266,17 @@ class Model {
   }
 }
 
+function doLater({ later }: Member, work: () => void): void {
+  const once = (): void => {
+    later.splice(later.indexOf(once), 1);
+    work();
+  };
+  later.push(once);
+}
+
+/** With an exit code: the name of a signal is looked up for each who waits, which takes longer than to serve it. */
 function deathOf(address: string): Death {
-  return { address, name: `Process-${address}`, pid: 1, exitCode: -9 };
+  return { address, name: `Process-${address}`, pid: 1, exitCode: 1 };
 }
 
 /** Numbers from 0 to 1, the same for the same seed (Mulberry32). */
@@ -268,16 +292,11 @@ function randomFrom(seed: number): () => number {
 
 function runMany(runs: number, makerLives: boolean): void {
   let acquired = 0;
-  const start = Number(process.env['LOCK_MODEL_FROM'] ?? 1);
-  for (let seed = start; seed < start + runs; seed++) {
+  runSeeds(runs, 'LOCK_MODEL_FROM', (seed) => {
     const model = new Model(randomFrom(seed));
-    try {
-      model.run(400, makerLives);
-    } catch (error) {
-      throw new Error(`run ${seed}: ${(error as Error).message}`, { cause: error });
-    }
+    model.run(400, makerLives);
     acquired += model.acquired;
-  }
+  });
   assert.ok(acquired > 10 * runs, `only ${acquired} times in ${runs} runs`);
 }
 

@@ -1,0 +1,31 @@
+// Many random runs of a model, each from its seed. Used by the model tests of Lock and Queue.
+
+/**
+ * Calls `run` with so many seeds. A failure names its seed, and the environment variable that begins with it.
+ *
+ * The models make errors by the hundred thousand, as what waits fails, and a stack trace takes longer than all else about
+ * an error: there is none, but the run that failed is repeated with it.
+ */
+export function runSeeds(runs: number, variable: string, run: (seed: number) => void): void {
+  const start = Number(process.env[variable] ?? 1);
+  const limit = Error.stackTraceLimit;
+  let seed = start;
+  try {
+    Error.stackTraceLimit = 0;
+    for (; seed < start + runs; seed++) run(seed);
+  } catch (error) {
+    Error.stackTraceLimit = limit;
+    throw new Error(`run ${seed} (${variable}=${seed}) failed: ${String(error)}`, { cause: causeOf(run, seed) ?? error });
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+function causeOf(run: (seed: number) => void, seed: number): unknown {
+  try {
+    run(seed);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
