@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Latencies } from '../helpers/faults-latencies.ts';
 import {
-  clientPortsOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
+  clientPortsOf, descriptorLimitOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
 } from '../helpers/faults-proc.ts';
 import { killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
 import { connectAndReset, Deaf } from '../helpers/faults-storm.ts';
@@ -206,11 +206,12 @@ function enoughReplies(load: Stage['load'], count: number): () => boolean {
 /** While `pid` can open no more, everybody who comes is answered, refused or cut off, and those who are there notice nothing. */
 async function withoutDescriptors({ server, load }: Stage, pid: number): Promise<Figure[]> {
   load.excuseNewcomers('there were no descriptors');
+  const limit = descriptorLimitOf(pid);
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${nextDescriptor(pid)}:`]);
   const clients = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
   for (const client of clients) client.send('hello');
   await until(() => clients.every(({ length, socket }) => length === 5 || socket.destroyed), 'each to be answered or refused');
-  execFileSync('prlimit', ['--pid', String(pid), '--nofile=4096:']);
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`]);
   const refused = clients.filter(({ length }) => length < 5).length;
   for (const client of clients) await client[Symbol.asyncDispose]();
   const late = await connectClient(server.port);
