@@ -9,6 +9,7 @@ import type { FromArbiter, ToArbiter } from '../shared/multiprocessing/lock-arbi
 import { LockSeat } from '../shared/multiprocessing/lock-seat.ts';
 import type { Waiter } from '../shared/multiprocessing/lock-seat.ts';
 import { isWithin } from '../shared/multiprocessing/router.ts';
+import { randomFrom } from './helpers/random.ts';
 import { runSeeds } from './helpers/seeds.ts';
 
 const MAKER = '5';
@@ -277,17 +278,6 @@ function doLater({ later }: Member, work: () => void): void {
 /** With an exit code: the name of a signal is looked up for each who waits, which takes longer than to serve it. */
 function deathOf(address: string): Death {
   return { address, name: `Process-${address}`, pid: 1, exitCode: 1 };
-}
-
-/** Numbers from 0 to 1, the same for the same seed (Mulberry32). */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 function runMany(runs: number, makerLives: boolean): void {

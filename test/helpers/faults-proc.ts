@@ -41,11 +41,6 @@ export function nextDescriptor(pid: number): number {
   return next;
 }
 
-/** How many descriptors the process may open, as a limit that prlimit takes: the soft one, which it can raise again. */
-export function descriptorLimitOf(pid: number): string {
-  return /^Max open files +(\S+)/m.exec(readFileSync(`/proc/${pid}/limits`, 'latin1'))![1]!;
-}
-
 /** What the processes take together, in bytes: each one's own memory, and its share of what they share (Pss). */
 export function memoryTogether(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {

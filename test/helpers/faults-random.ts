@@ -1,20 +1,14 @@
 // Random choices that a seed repeats, and the messages that the verifying load sends. Used by the fault tests and the soak.
+import { randomFrom } from './random.ts';
 
-/** Numbers that are the same for the same seed (mulberry32). */
+/** Choices that are the same for the same seed. */
 export class Random {
-  #state: number;
+  /** From 0 to 1, without 1. */
+  readonly fraction: () => number;
 
   /** @param seed A whole number below 2^32. */
   constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** From 0 to 1, without 1. */
-  fraction(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+    this.fraction = randomFrom(seed);
   }
 
   /** A whole number from `least` to `most`, both included. */

@@ -1,4 +1,4 @@
-// Many random runs of a model, each from its seed. Used by the model tests of Lock and Queue.
+// Many random runs of a model, each from its seed (random.ts has the numbers). Used by the model tests of Lock and Queue.
 
 /**
  * Calls `run` with so many seeds. A failure names its seed, and the environment variable that begins with it.

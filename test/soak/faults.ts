@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { descriptorLimit } from '../bench/process-tree.ts';
 import { Latencies } from '../helpers/faults-latencies.ts';
 import {
-  clientPortsOf, descriptorLimitOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
+  clientPortsOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
 } from '../helpers/faults-proc.ts';
 import { killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
 import { connectAndReset, Deaf } from '../helpers/faults-storm.ts';
@@ -206,7 +207,7 @@ function enoughReplies(load: Stage['load'], count: number): () => boolean {
 /** While `pid` can open no more, everybody who comes is answered, refused or cut off, and those who are there notice nothing. */
 async function withoutDescriptors({ server, load }: Stage, pid: number): Promise<Figure[]> {
   load.excuseNewcomers('there were no descriptors');
-  const limit = descriptorLimitOf(pid);
+  const limit = descriptorLimit(pid);
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${nextDescriptor(pid)}:`]);
   const clients = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
   for (const client of clients) client.send('hello');
