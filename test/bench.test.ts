@@ -113,15 +113,15 @@ describe('the flags', () => {
   test('have defaults, and choose cases and servers in their own order', () => {
     const all = parseBenchCommand([], 4);
     assert.ok(all.kind === 'servers');
-    assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, 2]);
+    assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, undefined]);
     const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay';
     assert.deepEqual([all.effort.cases.join(), all.plan.map(({ name }) => name).join()], [names, names]);
     assert.equal(all.plan[0]!.servers[0], 'ours');
-    const some = parseBenchCommand(['--cases', 'churn,ping', '--servers=cluster,ours', '--rounds', '1'], 1);
+    const some = parseBenchCommand('--cases churn,ping --servers=cluster,ours --rounds 1 --processes 2'.split(' '), 1);
     assert.ok(some.kind === 'servers');
     const both = ['ours', 'cluster'];
     assert.deepEqual(some.plan, [{ name: 'ping', servers: both }, { name: 'churn', servers: both }]);
-    assert.deepEqual([some.effort.cases, some.processes], [['ping', 'churn'], 1]);
+    assert.deepEqual([some.effort.cases, some.processes], [['ping', 'churn'], 2]);
     assert.equal(parseBenchCommand(['toolkit'], 1).kind, 'toolkit');
   });
 

@@ -77,27 +77,28 @@ export class RunningServer {
   }
 
   /**
-   * Starts it with its output in a file, and waits until it listens.
+   * Starts it with its output in a file, and waits until it says that it listens.
    * @throws Error with its last words when it does not.
    */
   static async start(name: string, command: readonly string[], folder: string): Promise<RunningServer> {
-    const output = join(folder, `${name}.out`);
-    const errors = join(folder, `${name}.err`);
-    const files = [openSync(output, 'a'), openSync(errors, 'a')] as const;
-    const child = start(command, ...files);
-    for (const file of files) closeSync(file);
-    let hasEnded = false;
-    child.once('exit', () => { hasEnded = true; });
-    child.once('error', () => { hasEnded = true; });
-    const deadline = performance.now() + START_LIMIT_MS;
-    while (!hasEnded && performance.now() < deadline) {
-      const port = /listening on \S+:(\d+)/.exec(readFileSync(output, 'utf8'))?.[1];
-      if (port !== undefined) return new RunningServer(child, Number(port), output);
-      await delay(LOOK_MS);
-    }
-    end(child);
-    const lastWords = readFileSync(errors, 'utf8').trim().split('\n').at(-1);
-    throw new Error(`${name} does not listen within ${START_LIMIT_MS / 1000} s${lastWords ? `: ${lastWords}` : ''}`);
+    const { child, output, errors } = launch(name, command, folder);
+    const port = await until(child, () => /listening on \S+:(\d+)/.exec(readFileSync(output, 'utf8'))?.[1]);
+    if (port === undefined) throw failed(name, 'does not listen', child, errors);
+    return new RunningServer(child, Number(port), output);
+  }
+
+  /**
+   * The same, but waits until a try to use it succeeds, whatever it says.
+   * @param port Where it is going to listen. @param isUp One try; it may throw.
+   * @throws Error with its last words when none succeeds.
+   */
+  static async startAndTry(
+    name: string, command: readonly string[], folder: string, port: number, isUp: () => Promise<void>,
+  ): Promise<RunningServer> {
+    const { child, output, errors } = launch(name, command, folder);
+    const up = await until(child, async () => await isUp().then(() => true, () => undefined));
+    if (up === undefined) throw failed(name, 'does not answer', child, errors);
+    return new RunningServer(child, port, output);
   }
 
   /** Ends it. Settles when it has. */
@@ -107,4 +108,41 @@ export class RunningServer {
     end(this.#child);
     await ended;
   }
+}
+
+interface Launched {
+  readonly child: ChildProcess;
+  /** The files with what it writes. */
+  readonly output: string;
+  readonly errors: string;
+}
+
+function launch(name: string, command: readonly string[], folder: string): Launched {
+  const output = join(folder, `${name}.out`);
+  const errors = join(folder, `${name}.err`);
+  const files = [openSync(output, 'a'), openSync(errors, 'a')] as const;
+  const child = start(command, ...files);
+  for (const file of files) closeSync(file);
+  return { child, output, errors };
+}
+
+/** What `look` finds, as soon as it does; undefined when the process ends before, or has not come so far in time. */
+async function until<T>(child: ChildProcess, look: () => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
+  let hasEnded = false;
+  child.once('exit', () => { hasEnded = true; });
+  child.once('error', () => { hasEnded = true; });
+  const deadline = performance.now() + START_LIMIT_MS;
+  while (!hasEnded && performance.now() < deadline) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await delay(LOOK_MS);
+  }
+  return undefined;
+}
+
+/** Ends it. @returns An error that says what it does not do, with its last words. */
+function failed(name: string, what: string, child: ChildProcess, errors: string): Error {
+  end(child);
+  const lastWords = readFileSync(errors, 'utf8').trim().split('\n').at(-1);
+  return new Error(`${name} ${what} within ${START_LIMIT_MS / 1000} s${lastWords ? `: ${lastWords}` : ''}`);
 }

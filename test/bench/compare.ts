@@ -1,10 +1,11 @@
 // Runs servers side by side under the same load, in alternating rounds. Called by main.ts.
+import { cpuCount } from '../../shared/multiprocessing/index.ts';
 import { SERVER_CASES, type ServerCase } from './cases.ts';
 import type { Effort } from './config.ts';
 import type { FigureCase, FigureResult, FigureRound } from './figures/figure.ts';
 import { FIGURE_CASES } from './figures/index.ts';
 import { summarizeFigures } from './figures/summary.ts';
-import { droppedLines, measureLoad, type Round } from './load.ts';
+import { droppedLines, LoadGenerator, type Round } from './load.ts';
 import { median } from './median.ts';
 import { LOGGING_PEER } from './peers.ts';
 import { Servers, type Absent } from './servers.ts';
@@ -32,6 +33,8 @@ export interface CompareEvents {
   /** What is measured now. */
   now(what: string): void;
   done(result: CaseResult | FigureResult): void;
+  /** What makes the load. */
+  loadBy(generator: string): void;
 }
 
 /** A case, and the servers that it is for. */
@@ -44,23 +47,30 @@ export interface CompareOptions {
   readonly effort: Effort;
   readonly plan: readonly Planned[];
   readonly workers: number;
-  readonly processes: number;
+  /** Node processes that make the load; undefined: a program in C makes it, where that can be built. */
+  readonly processes: number | undefined;
   /** The most that a case about many connections opens. */
   readonly connections: number;
   /** An empty one, for the servers' output and what is built. */
   readonly folder: string;
 }
 
+/** Half of the CPUs: the servers need the others. */
+const HALF_OF_THE_CPUS = Math.max(1, Math.floor(cpuCount() / 2));
+
 /** Measures every case, with servers that are started when a case first needs them, and ends them. */
 export async function compare(options: CompareOptions, events: CompareEvents): Promise<void> {
-  const servers = new Servers(options.workers, options.folder, events);
+  const { processes, folder, workers } = options;
+  const servers = new Servers(workers, folder, events);
   try {
+    const generator = processes === undefined ? await LoadGenerator.inC(folder, HALF_OF_THE_CPUS) : LoadGenerator.inNode(processes);
+    events.loadBy(generator.name);
     for (const { name, servers: wanted } of options.plan) {
       const there: string[] = [];
       for (const server of wanted) if (await servers.has(server)) there.push(server);
       const figure = FIGURE_CASES[name];
-      if (figure === undefined) events.done(await measureCase(name, there, servers, options, events));
-      else if (there.length > 0) events.done(await measureFigure(name, figure, there, servers, options, events));
+      if (figure === undefined) events.done(await measureCase(name, there, servers, generator, options, events));
+      else if (there.length > 0) events.done(await measureFigure(name, figure, there, servers, generator, options, events));
     }
   } finally {
     await servers.stop();
@@ -68,17 +78,17 @@ export async function compare(options: CompareOptions, events: CompareEvents): P
 }
 
 async function measureCase(
-  name: string, names: readonly string[], servers: Servers, { effort, processes }: CompareOptions,
+  name: string, names: readonly string[], servers: Servers, generator: LoadGenerator, { effort }: CompareOptions,
   events: CompareEvents,
 ): Promise<CaseResult> {
-  const { title, unit, flags } = SERVER_CASES[name]!;
+  const { title, unit, load } = SERVER_CASES[name]!;
   const rounds = new Map<string, Round[]>(names.map((server) => [server, []]));
   for (const server of names) await servers.running(server);
   for (let round = 1; round <= effort.rounds; round++) {
     for (const server of inTurn(names, round)) {
       events.now(`${name}, round ${round} of ${effort.rounds}: ${server}`);
       const process = await servers.running(server);
-      const measured = await measureLoad(process, [...flags, '--processes', String(processes)], effort.seconds);
+      const measured = await generator.measure(process, load, effort.seconds);
       const dropped = server === LOGGING_PEER ? await droppedLines(process.output) : [];
       rounds.get(server)!.push({ ...measured, problems: [...measured.problems, ...dropped] });
     }
@@ -88,13 +98,13 @@ async function measureCase(
 
 async function measureFigure(
   name: string, { title, unit, measure }: FigureCase, names: readonly string[], servers: Servers,
-  { effort, processes, connections }: CompareOptions, events: CompareEvents,
+  generator: LoadGenerator, { effort, connections }: CompareOptions, events: CompareEvents,
 ): Promise<FigureResult> {
   const rounds: ReadonlyMap<string, FigureRound>[] = [];
   const notes = new Set<string>();
   for (let round = 1; round <= effort.rounds; round++) {
     rounds.push(await measure(inTurn(names, round), {
-      servers, processes, connections, seconds: effort.seconds,
+      servers, generator, connections, seconds: effort.seconds,
       now: (what) => events.now(`${name}, round ${round} of ${effort.rounds}: ${what}`),
       note: (text) => notes.add(text),
     }));

@@ -18,7 +18,7 @@ export interface Effort {
 export type BenchCommand =
   | {
     kind: 'servers' | 'goals'; effort: Effort; json: boolean; plan: readonly Planned[];
-    workers: number; processes: number; connections: number;
+    workers: number; processes: number | undefined; connections: number;
   }
   | { kind: 'toolkit'; effort: Effort; json: boolean }
   | { kind: 'help' };
@@ -26,6 +26,7 @@ export type BenchCommand =
 /** What can be measured of servers. */
 const ALL_CASES: readonly string[] = [...Object.keys(SERVER_CASES), ...Object.keys(FIGURE_CASES)];
 const MOST_CONNECTIONS = 10_000;
+const MOST_PROCESSES = 8;
 
 const OPTIONS = {
   cases: { type: 'string' },
@@ -57,7 +58,8 @@ all. The figures are medians; compare them within one run only.
   --seconds N      how long each time (2; toolkit: 0.5)
   --servers LIST   ${wrapped(PEER_NAMES)}
   --workers N      worker processes of each server that has some (${cpus})
-  --processes N    processes that make the load (${usualProcesses(cpus)})
+  --processes N    Node processes make the load, so many (if there is a C
+                   compiler, one program in C, else half as many as CPUs)
   --connections N  the most that memory and connections open (${MOST_CONNECTIONS})
   --json           print one JSON object and nothing else
 `;
@@ -95,7 +97,7 @@ export function parseBenchCommand(args: readonly string[], cpus: number): BenchC
     kind, json, effort: { cases, rounds, seconds },
     plan: kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen('--servers', values.servers, PEER_NAMES)),
     workers: numberFrom('--workers', values.workers ?? String(cpus), 1, cpus, true),
-    processes: numberFrom('--processes', values.processes ?? String(usualProcesses(cpus)), 1, 8, true),
+    processes: values.processes === undefined ? undefined : numberFrom('--processes', values.processes, 1, MOST_PROCESSES, true),
     connections: numberFrom('--connections', connections, 1, MOST_CONNECTIONS, true),
   };
 }
@@ -107,11 +109,6 @@ function planOf(cases: readonly string[], servers: readonly string[]): readonly 
     const unable = SERVER_CASES[name]?.without ?? [];
     return { name, servers: servers.filter((server) => able.includes(server) && !unable.includes(server)) };
   });
-}
-
-/** Half of the CPUs: the servers need the others. */
-function usualProcesses(cpus: number): number {
-  return Math.min(8, Math.max(1, Math.floor(cpus / 2)));
 }
 
 function parsed(args: readonly string[]) {

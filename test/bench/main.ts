@@ -69,12 +69,17 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
     },
   };
   const times = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s`;
+  let load: string | null = null;
   say(`Medians of ${times}, on ${machine.cpus} CPUs, Node ${machine.node}\n`);
   if (command.kind !== 'toolkit') {
     const { plan, workers, processes, connections } = command;
     const results: (CaseResult | FigureResult)[] = [];
     await compare({ effort, plan, workers, processes, connections, folder }, {
       ...events,
+      loadBy(generator) {
+        load = generator;
+        say(`The load is made by ${generator}.\n`);
+      },
       done(result) {
         results.push(result);
         say(`${'notes' in result ? figureChart(result) : caseChart(result)}\n`);
@@ -95,7 +100,7 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
     say(`${goalTable(results)}\n`);
   }
   clearLine();
-  if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, cases, absent })}\n`);
+  if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, load, cases, absent })}\n`);
 }
 
 function showNow(what: string): void {

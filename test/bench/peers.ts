@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { nodeArgs, ROOT, tsxArgs } from '../helpers/paths.ts';
 import { run } from './children.ts';
+import { buildC } from './compiler.ts';
 
 /** How a server is started, or why it cannot be. */
 export type Start = { readonly command: readonly string[] } | { readonly absent: string };
@@ -37,13 +38,13 @@ export function howToStart(name: string, workers: number, folder: string): Promi
 }
 
 /** As `npm start` would, and the bare node:cluster server, both under tsx: for the time that the start takes. */
-export function commandUnderTsx(name: 'ours' | 'cluster', workers: number): readonly string[] {
-  if (name === 'cluster') return [NODE, ...tsxArgs(join(PEERS_FOLDER, 'cluster.mjs')), String(workers)];
-  return [NODE, ...tsxArgs('server/main.ts'), ...flagsOfOurs(workers, 'none')];
+export function commandUnderTsx(name: 'ours' | 'cluster', workers: number, port: number): readonly string[] {
+  if (name === 'cluster') return [NODE, ...tsxArgs(join(PEERS_FOLDER, 'cluster.mjs')), String(workers), String(port)];
+  return [NODE, ...tsxArgs('server/main.ts'), ...flagsOfOurs(workers, 'none', port)];
 }
 
-function flagsOfOurs(workers: number, log: string): readonly string[] {
-  return ['--port', '0', '--workers', String(workers), '--log', log];
+function flagsOfOurs(workers: number, log: string, port = 0): readonly string[] {
+  return ['--port', String(port), '--workers', String(workers), '--log', log];
 }
 
 async function tool(program: string, attempt: readonly string[], args: readonly string[]): Promise<Start> {
@@ -62,12 +63,9 @@ async function startGo(_workers: number, folder: string): Promise<Start> {
 }
 
 async function startC(workers: number, folder: string): Promise<Start> {
-  const found = await tool('cc', ['--version'], []);
-  if ('absent' in found) return found;
   const program = join(folder, 'c-echo');
-  const { code, stderr } = await run(['cc', '-O3', '-o', program, here('hand-off.c')], BUILD_LIMIT_MS);
-  if (code === 0) return { command: [program, String(workers)] };
-  return { absent: `cc could not build it: ${stderr.trim().split('\n')[0]}` };
+  const absent = await buildC(join(PEERS_FOLDER, 'hand-off.c'), program);
+  return absent === undefined ? { command: [program, String(workers)] } : { absent };
 }
 
 function here(file: string): string {

@@ -44,15 +44,26 @@ export class Servers {
     return server;
   }
 
-  /** One that has done nothing yet. Whoever asks for it stops it. @param command How, if not as in a comparison. */
-  async fresh(name: string, command?: readonly string[]): Promise<RunningServer> {
-    const number = ++this.#fresh; // It has its output in a file of its own.
-    return await RunningServer.start(`${name}-${number}`, command ?? await this.#commandOf(name), this.#folder);
+  /** One that has done nothing yet. Whoever asks for it stops it. */
+  async fresh(name: string): Promise<RunningServer> {
+    return await RunningServer.start(this.#freshName(name), await this.#commandOf(name), this.#folder);
+  }
+
+  /** The same, started in another way, and waited for by trying. @param isUp One try; it may throw. */
+  async freshBy(
+    name: string, command: readonly string[], port: number, isUp: () => Promise<void>,
+  ): Promise<RunningServer> {
+    return await RunningServer.startAndTry(this.#freshName(name), command, this.#folder, port, isUp);
   }
 
   /** Ends those that are shared. */
   async stop(): Promise<void> {
     await Promise.all([...this.#running.values()].map((server) => server.stop()));
+  }
+
+  /** It has its output in a file of its own. */
+  #freshName(name: string): string {
+    return `${name}-${++this.#fresh}`;
   }
 
   async #commandOf(name: string): Promise<readonly string[]> {

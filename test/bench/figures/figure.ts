@@ -1,4 +1,5 @@
 // What a case is that gives one figure a round and server, and no load generator's report. Types only.
+import type { LoadGenerator } from '../load.ts';
 import type { Servers } from '../servers.ts';
 
 /** One figure, measured once. */
@@ -15,8 +16,7 @@ export interface Ground {
   readonly seconds: number;
   /** The most connections that it opens. */
   readonly connections: number;
-  /** Processes that make the load, where the load generator makes it. */
-  readonly processes: number;
+  readonly generator: LoadGenerator;
   /** What is measured now. */
   now(what: string): void;
   /** A sentence that belongs to the figures. */

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { SERVER_CASES } from '../cases.ts';
-import { droppedLines, measureLoad } from '../load.ts';
+import { droppedLines } from '../load.ts';
 import { auditLog, GrowingLog, MARK, problemsOf } from '../log-file.ts';
 import { LOGGING_PEER } from '../peers.ts';
 import type { FigureCase } from './figure.ts';
@@ -23,14 +23,13 @@ export const logDelay: FigureCase = {
   unit: 'ms',
   servers: [LOGGING_PEER],
 
-  async measure([name], { servers, seconds, processes, now }) {
+  async measure([name], { servers, seconds, generator, now }) {
     now(name!);
     const server = await servers.running(name!);
     const from = statSync(server.output).size;
     const marks = new Marks(server.output, from);
     await marks.begin(server.port);
-    const flags = [...SERVER_CASES['ping']!.flags, '--processes', String(processes)];
-    const load = await measureLoad(server, flags, seconds);
+    const load = await generator.measure(server, SERVER_CASES['ping']!.load, seconds);
     await marks.end();
     const audit = auditLog(readFileSync(server.output).subarray(from).toString('latin1'));
     const problems = [
