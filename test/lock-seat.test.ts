@@ -56,7 +56,7 @@ describe('a seat at a lock', () => {
     return seat.take() && seat.release();
   }
 
-  const grant = { type: 'grant', upTo: 0, recalled: false, abandonedBy: undefined } as const;
+  const grant = { type: 'grant', upTo: 0, recalled: false, abandonedBy: null } as const;
 
   test('sends nothing for taking the lock again and again', () => {
     const { seat, clock, sent, turn } = seated();
@@ -193,14 +193,14 @@ describe('the arbiter of a lock', () => {
     receive('2', { type: 'ask', id: 1, attempt: false });
     receive('1', { type: 'ask', id: 2, attempt: false });
     assert.deepEqual(told(), [{ to: MAKER, message: { type: 'recall' } }]);
-    const grant = { type: 'grant', abandonedBy: undefined };
-    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    const grant = { type: 'grant', abandonedBy: null };
+    receive(MAKER, { type: 'return', abandonedBy: null });
     assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 1, recalled: true } }]);
-    receive('1', { type: 'return', abandonedBy: undefined });
+    receive('1', { type: 'return', abandonedBy: null });
     assert.deepEqual(told(), [{ to: '2', message: { ...grant, upTo: 1, recalled: true } }]);
-    receive('2', { type: 'return', abandonedBy: undefined });
+    receive('2', { type: 'return', abandonedBy: null });
     assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 2, recalled: false } }]);
-    receive('1', { type: 'return', abandonedBy: undefined });
+    receive('1', { type: 'return', abandonedBy: null });
     assert.deepEqual(told(), []);
   });
 
@@ -209,10 +209,10 @@ describe('the arbiter of a lock', () => {
     for (const id of [1, 2, 3]) receive('1', { type: 'ask', id, attempt: false });
     receive('1', { type: 'withdraw', id: 2 });
     told();
-    receive('2', { type: 'return', abandonedBy: undefined }); // Which it does not have.
+    receive('2', { type: 'return', abandonedBy: null }); // Which it does not have.
     assert.deepEqual(told(), []);
-    receive(MAKER, { type: 'return', abandonedBy: undefined });
-    const grant = { type: 'grant', upTo: 3, recalled: false, abandonedBy: undefined };
+    receive(MAKER, { type: 'return', abandonedBy: null });
+    const grant = { type: 'grant', upTo: 3, recalled: false, abandonedBy: null };
     assert.deepEqual(told(), [{ to: '1', message: grant }]);
   });
 
@@ -223,9 +223,9 @@ describe('the arbiter of a lock', () => {
     receive('3', { type: 'ask', id: 1, attempt: false });
     told();
     died(deathOf('1'));
-    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    receive(MAKER, { type: 'return', abandonedBy: null });
     const grant = { type: 'grant', upTo: 1 };
-    assert.deepEqual(told(), [{ to: '2', message: { ...grant, recalled: true, abandonedBy: undefined } }]);
+    assert.deepEqual(told(), [{ to: '2', message: { ...grant, recalled: true, abandonedBy: null } }]);
     died(deathOf('2'));
     died(deathOf('2')); // It may be told twice.
     assert.deepEqual(told(), [{ to: '3', message: { ...grant, recalled: false, abandonedBy: deathOf('2') } }]);
@@ -239,7 +239,7 @@ describe('the arbiter of a lock', () => {
     assert.deepEqual(told(), [{ to: '2', message: { type: 'refuse', id: 1 } }]);
     receive(MAKER, { type: 'busy' });
     assert.deepEqual(told(), [{ to: '1', message: { type: 'refuse', id: 1 } }]);
-    receive(MAKER, { type: 'return', abandonedBy: undefined });
+    receive(MAKER, { type: 'return', abandonedBy: null });
     assert.deepEqual(told(), []);
   });
 });

@@ -25,7 +25,7 @@ interface Request<Call> {
 }
 
 type Answer =
-  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly result?: unknown }
   | { readonly id: number; readonly error: { readonly type: keyof typeof ERRORS; readonly message: string } };
 
 interface Pending {
@@ -213,7 +213,9 @@ function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
 
 function answerTo(id: number, handle: () => unknown): Answer {
   try {
-    return { id, result: handle() };
+    const result = handle();
+    // JSON knows no undefined; with one in it the answer would travel as a structured clone, which takes longer.
+    return result === undefined ? { id } : { id, result };
   } catch (error) {
     const type = (Object.keys(ERRORS) as (keyof typeof ERRORS)[]).find((name) => error instanceof ERRORS[name]);
     if (type === undefined) throw error;

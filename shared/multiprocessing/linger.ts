@@ -3,25 +3,28 @@
 // router.ts, so for the messages of primitives only: what a server tells its workers costs no CPU more.
 //
 // As locks do that spin before they sleep, it lingers only where that pays. After each time in vain it needs more
-// messages that come close together before it tries again. So a process of a busy machine, where the one that could
-// answer waits for a CPU, soon gives it up.
+// messages that come close together before it tries again. And where others wanted the CPU meanwhile, it soon gives it up:
+// who could answer may be waiting for that very CPU.
 
 /** For this long a process waits for the next message awake, in milliseconds. */
 const LINGER_MS = 0.2;
 /** Messages at less than this distance, in milliseconds, are close together: the next may be worth waiting for. */
 const CLOSE_MS = 1;
-/** The most messages that must come close together before it lingers, after times in vain; and after it had to wait for a CPU. */
+/** The most messages that must come close together before it lingers: after times in vain, */
 const MOST_NEEDED = 16;
-const NEEDED_WHEN_BUSY = 1024;
-/** A turn of a loop that does nothing but linger takes no longer than this, in milliseconds, unless others need the CPU. */
+/** and when others wanted the CPU. The first such time may be chance: some daemon that ran for a moment. */
+const MOST_NEEDED_WHEN_BUSY = 1024;
+const BUSIER = 4;
+/** A turn of a loop that does nothing but linger takes no longer than this, in milliseconds, unless it was not let. */
 const LONGEST_TURN_MS = 1;
 
 let heardAt = -Infinity;
 let close = 0;
 let needed = 1;
-let turnedAt = 0;
 let lingers = false;
 let paid = false;
+let turnedAt = 0;
+let preemptions = 0;
 
 /** A message has come. */
 export function heard(): void {
@@ -34,13 +37,14 @@ export function heard(): void {
     lingers = true;
     paid = false;
     turnedAt = now;
+    preemptions = countPreemptions();
     setImmediate(linger);
   }
 }
 
 function linger(): void {
   const now = performance.now();
-  const isBusy = now - turnedAt > LONGEST_TURN_MS;
+  const isBusy = now - turnedAt > LONGEST_TURN_MS && wasPreempted();
   turnedAt = now;
   if (!isBusy && now - heardAt < LINGER_MS) {
     setImmediate(linger);
@@ -48,6 +52,21 @@ function linger(): void {
   }
   lingers = false;
   close = 0;
-  if (isBusy) needed = NEEDED_WHEN_BUSY;
-  else needed = paid ? Math.max(1, needed / 2) : Math.min(MOST_NEEDED, needed * 2);
+  if (isBusy) needed = Math.min(MOST_NEEDED_WHEN_BUSY, Math.max(MOST_NEEDED, needed * BUSIER));
+  else if (paid) needed = Math.max(1, needed / 2);
+  else if (needed < MOST_NEEDED) needed *= 2;
+}
+
+/**
+ * Whether the system took the CPU from this process for others. A long turn alone does not tell that: it may be a collection of
+ * garbage, or a virtual machine that was not let run.
+ */
+function wasPreempted(): boolean {
+  const before = preemptions;
+  preemptions = countPreemptions();
+  return preemptions > before;
+}
+
+function countPreemptions(): number {
+  return process.resourceUsage().involuntaryContextSwitches;
 }

@@ -9,7 +9,7 @@ export type ToArbiter =
   | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait.
   | { readonly type: 'withdraw'; readonly id: number } // Its time ran out.
   // The token comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
-  | { readonly type: 'return'; readonly abandonedBy: Death | undefined }
+  | { readonly type: 'return'; readonly abandonedBy: Death | null }
   | { readonly type: 'busy' }; // An attempt asked for the token, and it is held.
 
 /** The token, and with it the turn of every ask of that seat up to that number. */
@@ -18,8 +18,8 @@ interface Grant {
   readonly upTo: number;
   /** Somebody else waits already. */
   readonly recalled: boolean;
-  /** Who died with the token before. */
-  readonly abandonedBy: Death | undefined;
+  /** Who died with the token before. Not undefined, for then the message would not be small plain data (wire.ts). */
+  readonly abandonedBy: Death | null;
 }
 
 /** To such a seat. */
@@ -42,12 +42,12 @@ export class LockArbiter {
   #holder: string | undefined;
   #recalled = false;
   #line: Entry[] = [];
-  #abandonedBy: Death | undefined;
+  #abandonedBy: Death | null = null;
 
   /** Whether all is as it was when the lock was made: then a new arbiter in its place would do as well. */
   get isAsNew(): boolean {
     const isHome = this.#holder === undefined || this.#holder === this.#maker;
-    return isHome && this.#line.length === 0 && this.#abandonedBy === undefined;
+    return isHome && this.#line.length === 0 && this.#abandonedBy === null;
   }
 
   /** @param maker The address of the process that made the lock: the token starts there. */
@@ -120,7 +120,7 @@ export class LockArbiter {
     const served = this.#line.splice(0, others === -1 ? this.#line.length : others);
     this.#recalled = this.#line.length > 0;
     const abandonedBy = this.#abandonedBy;
-    this.#abandonedBy = undefined;
+    this.#abandonedBy = null;
     this.#tell(next, { type: 'grant', upTo: served.at(-1)!.id, recalled: this.#recalled, abandonedBy });
   }
 }

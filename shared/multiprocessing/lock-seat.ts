@@ -56,7 +56,7 @@ export class LockSeat {
   #givesBackSoon = false;
   #watchesIdle = false;
   #usedSinceLook = false;
-  #abandonedBy: Death | undefined;
+  #abandonedBy: Death | null = null;
   #ownerDied: Death | undefined;
 
   /** @param here Whether the token is here at first: it is where the lock was made. */
@@ -71,7 +71,7 @@ export class LockSeat {
 
   /** The process that died with the token before the present holder, here, got it. */
   get abandonedBy(): Death | undefined {
-    return this.#held ? this.#abandonedBy : undefined;
+    return this.#held ? this.#abandonedBy ?? undefined : undefined;
   }
 
   /** Takes the lock if that needs no message and passes over nobody for long. @returns Whether it did. */
@@ -126,7 +126,7 @@ export class LockSeat {
   release(): boolean {
     if (!this.#held) return false;
     this.#held = false;
-    this.#abandonedBy = undefined;
+    this.#abandonedBy = null;
     this.#free();
     return true;
   }
@@ -137,7 +137,7 @@ export class LockSeat {
     this.#here = false;
     this.#recalledAt = undefined;
     const abandonedBy = this.#abandonedBy;
-    this.#abandonedBy = undefined;
+    this.#abandonedBy = null;
     this.#host.tell({ type: 'return', abandonedBy });
   }
 
