@@ -6,7 +6,7 @@ import { ROOT } from '../helpers/paths.ts';
 import { run } from './children.ts';
 import { median, type Absent } from './compare.ts';
 import type { Effort } from './config.ts';
-import { messageEach, relays, roundTrips } from './toolkit-bare.ts';
+import { bothAtOnce, messageEach, oneAfterTheOther, roundTrips } from './toolkit-bare.ts';
 import type { Goal } from './toolkit-goals.ts';
 import { longWait, mapped, started, throughQueue, withDict, withLock } from './toolkit-ways.ts';
 import * as work from './toolkit-work.ts';
@@ -73,7 +73,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'queue-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), {}, ms), python: { 'Python': 'queue-10' },
-    bare: { '10 an answer': tenEach(roundTrips) },
+    bare: { '10 an answer': inOne(10, roundTrips) },
   },
   'children': {
     title: 'a Queue, from child to child', unit: 'items/s', goal: AS_PYTHON,
@@ -82,7 +82,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'children-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: 1 }, ms), python: { 'Python': 'children-10' },
-    bare: { '10 a relay': tenEach(relays) },
+    bare: { '5 at each end': inOne(5, bothAtOnce) },
   },
   'getters': {
     title: `a Queue, from the root to ${SEVERAL} children`, unit: 'items/s', goal: AS_PYTHON,
@@ -91,7 +91,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'getters-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: SEVERAL, putsHere: true }, ms),
-    python: { 'Python': 'getters-10' }, bare: { '10 an answer': tenEach(roundTrips) },
+    python: { 'Python': 'getters-10' }, bare: { '10 in turn': inOne(10, (items, ms) => oneAfterTheOther(SEVERAL, items, ms)) },
   },
   'joinable': {
     title: 'a JoinableQueue to a child, every item told to be done', unit: 'items/s', goal: AS_PYTHON,
@@ -101,7 +101,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'dict-set': {
     title: 'a Manager\'s dict, set by a child', unit: 'times/s', goal: AS_PYTHON,
     measure: (ms) => withDict(work.setKeys, 'last', ms), python: { 'Python': 'dict-set' },
-    bare: { 'send, answer': roundTrips },
+    bare: { 'send, answer': inOne(1, roundTrips) },
   },
   'dict-get': {
     title: 'the same, get', unit: 'times/s', goal: AS_PYTHON,
@@ -121,9 +121,9 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   },
 };
 
-/** The rate of the items of a Queue bounded at 10, when all its places travel in one message. */
-function tenEach(measure: Measure): Measure {
-  return async (ms) => 10 * await measure(ms);
+/** The rate of the items, when so many travel in one message. */
+function inOne(items: number, measure: (items: number, ms: number) => Promise<number>): Measure {
+  return async (ms) => items * await measure(items, ms);
 }
 
 export interface ToolkitEvents {
