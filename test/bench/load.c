@@ -223,7 +223,7 @@ int main(int count, char **values) {
   for (unsigned i = 0; i < connection_count; i++) if (connections[i].fd > 0) reset(&connections[i]);
 
   double rate = answered / took;
-  printf("{\"messages\":%lu,\"rate\":%.3f,\"mbPerSecond\":%.3f,\"latencyUs\":{\"p50\":%lu,\"p99\":%lu},\"problems\":[%s%s%s]}\n",
+  printf("{\"messages\":%lu,\"rate\":%.3f,\"mbPerSecond\":%.9f,\"latencyUs\":{\"p50\":%lu,\"p99\":%lu},\"problems\":[%s%s%s]}\n",
     answered, rate, rate * size / 1e6, percentile(0.5), percentile(0.99),
     problem[0] ? "\"" : "", problem, problem[0] ? "\"" : "");
   return 0;
