@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /** How a program ended, and what it wrote. */
 export interface Ended {
-  /** Its exit code; null when a signal ended it. */
+  /** Its exit code; null when a signal ended it, negative when it could not be started. */
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;

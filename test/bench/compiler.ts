@@ -9,5 +9,5 @@ const BUILD_LIMIT_MS = 120_000;
 export async function buildC(source: string, program: string): Promise<string | undefined> {
   const { code, stderr } = await run(['cc', '-O3', '-o', program, join(ROOT, source)], BUILD_LIMIT_MS);
   if (code === 0) return undefined;
-  return code === null ? 'cc is not installed' : `cc could not build it: ${stderr.trim().split('\n')[0]}`;
+  return code !== null && code < 0 ? 'cc is not installed' : `cc could not build it: ${stderr.trim().split('\n')[0]}`;
 }

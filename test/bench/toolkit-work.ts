@@ -19,6 +19,8 @@ export type Piece = number | null;
 
 /** So often between two looks at the clock. */
 const STRETCH = 10;
+/** The same for what takes as long as a look. Each stretch is written out, since a call around a lock would take as long as it. */
+const LONG_STRETCH = 100;
 
 /** The warm-up before so many milliseconds of measuring, in milliseconds. */
 export function warmUpFor(ms: number): number {
@@ -50,56 +52,53 @@ async function repeat(ms: number, doIt: (i: number) => Promise<unknown>): Promis
   }
 }
 
-/** Written out, since a call around a lock would take as long as the lock. */
-export async function takeLock(lock: Lock, ms: number): Promise<void> {
+/** The same for stretches: tells how often what is in them was done. */
+async function repeatStretches(ms: number, stretch: () => Promise<void>): Promise<void> {
   await start();
   for (const length of [warmUpFor(ms), ms]) {
     let count = 0;
     const begun = performance.now();
-    while (performance.now() - begun < length) {
-      for (let i = 0; i < STRETCH; i++) {
-        await lock.acquire();
-        await lock.release();
-      }
-      count += STRETCH;
-    }
+    for (; performance.now() - begun < length; count += LONG_STRETCH) await stretch();
     if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
   }
+}
+
+export async function takeLock(lock: Lock, ms: number): Promise<void> {
+  await repeatStretches(ms, async () => {
+    for (let i = 0; i < LONG_STRETCH; i++) {
+      await lock.acquire();
+      await lock.release();
+    }
+  });
 }
 
 /** As takeLock; release() has let go when it returns, so nobody need await it. */
 export async function takeLockOneAwait(lock: Lock, ms: number): Promise<void> {
-  await start();
-  for (const length of [warmUpFor(ms), ms]) {
-    let count = 0;
-    const begun = performance.now();
-    while (performance.now() - begun < length) {
-      for (let i = 0; i < STRETCH; i++) {
-        await lock.acquire();
-        void lock.release();
-      }
-      count += STRETCH;
+  await repeatStretches(ms, async () => {
+    for (let i = 0; i < LONG_STRETCH; i++) {
+      await lock.acquire();
+      void lock.release();
     }
-    if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
-  }
+  });
 }
+
+const SETTLED = Promise.resolve(true);
 
 /** The least that takeLock can cost in Node: it awaits twice, and there is no lock. */
 export async function awaitTwice(_: null, ms: number): Promise<void> {
-  const settled = Promise.resolve(true);
-  await start();
-  for (const length of [warmUpFor(ms), ms]) {
-    let count = 0;
-    const begun = performance.now();
-    while (performance.now() - begun < length) {
-      for (let i = 0; i < STRETCH; i++) {
-        await settled;
-        await settled;
-      }
-      count += STRETCH;
+  await repeatStretches(ms, async () => {
+    for (let i = 0; i < LONG_STRETCH; i++) {
+      await SETTLED;
+      await SETTLED;
     }
-    if (length === ms) currentProcess().parent!.post({ count, ms: performance.now() - begun } satisfies Work);
-  }
+  });
+}
+
+/** And takeLockOneAwait. */
+export async function awaitOnce(_: null, ms: number): Promise<void> {
+  await repeatStretches(ms, async () => {
+    for (let i = 0; i < LONG_STRETCH; i++) await SETTLED;
+  });
 }
 
 /** Takes the lock at every millisecond or so, and tells how long it had to wait for it, in milliseconds. */

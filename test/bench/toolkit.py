@@ -4,6 +4,7 @@ from multiprocessing import get_context
 from time import perf_counter
 
 STRETCH = 10
+LONG_STRETCH = 100
 SEVERAL = 3
 POOL_ITEMS = range(10000)
 
@@ -33,10 +34,10 @@ def take_lock(ready, rate, seconds, lock):
         count = 0
         begun = perf_counter()
         while perf_counter() - begun < length:
-            for _ in range(STRETCH):
+            for _ in range(LONG_STRETCH):
                 lock.acquire()
                 lock.release()
-            count += STRETCH
+            count += LONG_STRETCH
         took = perf_counter() - begun
     rate.put(count / took)
 

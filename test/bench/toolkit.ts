@@ -57,6 +57,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'lock-void': {
     title: 'the same, release not awaited', unit: 'times/s', goal: AS_PYTHON,
     measure: (ms) => withLock(1, work.takeLockOneAwait, ms), python: { 'Python': 'lock' },
+    bare: { 'one await': (ms) => withLock(1, work.awaitOnce, ms, null) },
   },
   'lock-2': {
     title: 'a Lock that 2 processes want', unit: 'times/s', goal: { to: 'message each', least: 10 },
