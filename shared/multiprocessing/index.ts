@@ -18,3 +18,4 @@ export { Pool } from './pool.ts';
 export { activeChildren, Process } from './process.ts';
 export type { ProcessOptions, Target } from './process.ts';
 export { Queue } from './queue.ts';
+export type { Wait, WaitOptions } from './time-limit.ts';

@@ -1,9 +1,43 @@
-// Time limits of waits, in milliseconds: what every join, acquire, get and poll of the toolkit takes.
+// How long a call waits, and what calls it off: what every join, acquire, get, put, recv and poll of the toolkit takes.
 import { inspect } from 'node:util';
 import { WrongUse } from './errors.ts';
 
+/** The limits of one wait. Without any it lasts until what is awaited comes, or can come no more. */
+export interface WaitOptions {
+  /** How long to wait, in milliseconds. 0 or less: not at all, it is asked once. */
+  readonly timeoutMs?: number | undefined;
+  /** Calls the wait off: it then rejects with the signal's `reason`, takes nothing, and keeps no process running. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A number is a `timeoutMs`. */
+export type Wait = number | WaitOptions | undefined;
+
 /** The longest delay of a Node timer, in milliseconds; it would take a longer one for 1. About 24 days. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
+const UNLIMITED: WaitOptions = {};
+
+/**
+ * The limits of a wait, checked.
+ * @throws {WrongUse} They are neither a number nor an object, or one of them is not what it should be.
+ * @throws The signal's `reason`, when it is aborted already.
+ */
+export function checkWait(wait: Wait): WaitOptions {
+  if (wait === undefined) return UNLIMITED;
+  const limits = typeof wait === 'number' ? { timeoutMs: wait } : wait;
+  if (typeof limits !== 'object' || limits === null) {
+    throw new WrongUse(`a wait is limited by a number of milliseconds, or by { timeoutMs, signal }, not by ${inspect(wait)}`);
+  }
+  const { timeoutMs, signal } = limits;
+  if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
+    throw new WrongUse(`a time limit is a number of milliseconds, not ${inspect(timeoutMs)}`);
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new WrongUse(`the signal of a wait is an AbortSignal, not ${inspect(signal, { depth: 0 })}`);
+  }
+  signal?.throwIfAborted();
+  return limits;
+}
 
 /** Whether a wait with that limit must not wait at all: it asks once. */
 export function asksOnce(timeoutMs: number | undefined): boolean {
@@ -11,14 +45,41 @@ export function asksOnce(timeoutMs: number | undefined): boolean {
 }
 
 /**
- * Calls `expired` after `timeoutMs`; never when it is undefined, or longer than about 24 days.
- * @returns What clearTimeout takes.
- * @throws {WrongUse} The limit is not a number.
+ * Watches the limits of a wait that has begun. One of the two is called, once, unless the wait ends before.
+ * @param lapsed The time is up; what had arrived by then has been read before, however long this process stood still.
+ * @param aborted The signal says so, with its reason.
+ * @returns Ends the watch. Call it when the wait is over.
  */
-export function limitTime(timeoutMs: number | undefined, expired: () => void): NodeJS.Timeout | undefined {
-  if (timeoutMs === undefined) return undefined;
-  if (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs)) {
-    throw new WrongUse(`a time limit is a number of milliseconds, not ${inspect(timeoutMs)}`);
+export function watchWait({ timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void): () => void {
+  if (timeoutMs === undefined && signal === undefined) return nothing;
+  let timer: NodeJS.Timeout | undefined;
+  let look: NodeJS.Immediate | undefined;
+  const end = (): void => {
+    clearTimeout(timer);
+    clearImmediate(look);
+    signal?.removeEventListener('abort', abort);
+  };
+  const abort = (): void => {
+    end();
+    aborted(signal!.reason);
+  };
+  if (timeoutMs !== undefined && timeoutMs <= LONGEST_TIMER_MS) {
+    timer = setTimeout(() => {
+      // Timers run before anything is read: after a standstill, what is awaited may be here already.
+      look = setImmediate(() => {
+        end();
+        lapsed();
+      });
+    }, timeoutMs);
   }
-  return timeoutMs > LONGEST_TIMER_MS ? undefined : setTimeout(expired, timeoutMs);
+  signal?.addEventListener('abort', abort);
+  return end;
+}
+
+function nothing(): void {}
+
+/** What every wait used before {@link watchWait}; it goes with its last caller. */
+export function limitTime(timeoutMs: number | undefined, expired: () => void): NodeJS.Timeout | undefined {
+  const { timeoutMs: ms } = checkWait(timeoutMs);
+  return ms === undefined || ms > LONGEST_TIMER_MS ? undefined : setTimeout(expired, ms);
 }
