@@ -13,11 +13,14 @@ import type { Screen } from './screen.ts';
 import { inTemporaryFolder } from './temporary-folder.ts';
 
 const TASKS = 100;
-const PER_ROW = 25;
+/** A number of two digits and a space, or of three. */
+const COLUMNS_A_TASK = 3;
 
 export const append: Demo = {
   name: 'append',
   summary: `${TASKS} tasks append to one file: every line is there`,
+  happens: 'Many processes write a line for each of 100 tasks into one file.',
+  look: 'how many of the tasks are in the file in the end?',
   lookAt: `Part 1: each process looks where the file ends and writes on from there. All
 of them look before the first one writes, so they write over each other's
 lines.
@@ -28,7 +31,7 @@ longer to start than to work.`,
   workersAre: 'processes',
   fewest: 2,
   usual: oneForEachCpu(2),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -92,9 +95,11 @@ async function report(screen: Screen, lines: string[], workers: number): Promise
   const once = found.filter((task) => Number.isInteger(task) && found.indexOf(task) === found.lastIndexOf(task));
   const shown = found.map((task) => screen.ofWorker(task % workers + 1, String(task).padStart(3)));
   const rows: string[] = [];
-  for (let at = 0; at < shown.length; at += PER_ROW) rows.push(shown.slice(at, at + PER_ROW).join(''));
+  const perRow = Math.min(25, Math.floor((screen.columns - 3) / COLUMNS_A_TASK));
+  for (let at = 0; at < shown.length; at += perRow) rows.push(shown.slice(at, at + perRow).join(''));
   const outOfOrder = found.filter((task, i) => i > 0 && task < found[i - 1]!).length;
   await screen.say(`${rows.map((row) => `  ${row}`).join('\n')}
+  each number is the line of that task, in the order of the file; a colour for each process
   ${once.length} tasks with a whole line; ${outOfOrder} lines come right behind one of a later task`);
   return once.length;
 }

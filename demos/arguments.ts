@@ -50,8 +50,10 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
     throw new UsageError(`unexpected argument ${quote(second)}: after ${name} there are only flags (${hints(demo)})`);
   }
   const has = (flag: string): boolean => given.some((one) => one.name === flag);
-  if (has('lock') && has('no-lock')) {
-    throw new UsageError('--lock and --no-lock exclude each other: leave both out to run both');
+  const alone = demo.steps.filter(({ flag }) => has(flag)).map(({ flag }) => flag);
+  if (alone.length > 1) {
+    const flags = alone.map((flag) => `--${flag}`).join(' and ');
+    throw new UsageError(`${flags} exclude each other: leave ${alone.length > 2 ? 'all' : 'both'} out to run all there is`);
   }
   const workers = given.filter((flag) => flag.name === 'workers').at(-1);
   return {
@@ -59,7 +61,7 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
     demo,
     options: {
       workers: workers === undefined ? demo.usual(cpus) : readWorkers(workers.value, demo),
-      versions: has('lock') ? [true] : has('no-lock') ? [false] : [false, true],
+      steps: alone.length > 0 ? alone : demo.steps.map(({ flag }) => flag),
     },
   };
 }
@@ -70,10 +72,9 @@ function hints(demo: Demo): string {
 }
 
 function flagsOf(demo: Demo): Flag[] {
-  const locks = ['lock', 'no-lock'].map((name) => ({ name, hint: `--${name}`, takesValue: false }));
   return [
     { name: 'workers', hint: '--workers N', takesValue: true },
-    ...(demo.hasLock ? locks : []),
+    ...demo.steps.map(({ flag }) => ({ name: flag, hint: `--${flag}`, takesValue: false })),
     { name: 'help', hint: '--help', takesValue: false },
   ];
 }

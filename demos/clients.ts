@@ -4,7 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { EchoClient } from '../client/echo-client.ts';
 import { oneForEachCpu } from './demo.ts';
 import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
 import type { Screen } from './screen.ts';
 import { startServerProcess } from './server-process.ts';
 import type { LogLine } from './server-process.ts';
@@ -12,6 +11,8 @@ import type { LogLine } from './server-process.ts';
 export const clients: Demo = {
   name: 'clients',
   summary: 'more clients than workers: who is served, who waits',
+  happens: 'More clients come than the echo server has workers, each for one at a time.',
+  look: 'who waits, and which worker serves whom? Is anybody lost?',
   lookAt: `The echo server runs as a process of its own with --connections-per-worker 1:
 each worker serves one client at a time. Three times as many clients as
 workers connect at once. Look who waits and which worker serves each in the
@@ -19,7 +20,7 @@ end: there are never more digits one below the other than there are workers.`,
   workersAre: 'workers of the server, one a CPU at most',
   fewest: 1,
   usual: oneForEachCpu(1),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -88,15 +89,15 @@ async function visit(connection: EchoClient, name: string, stay: () => Promise<v
 }
 
 async function draw(screen: Screen, visits: readonly Visit[], log: readonly LogLine[]): Promise<void> {
-  await screen.say(timeline(visits.map(({ name, connected, served, left }) => {
+  await screen.timeline(visits.map(({ name, connected, served, left }) => {
     const worker = log.find(({ preview }) => preview?.startsWith(`${name} `))?.worker ?? 0;
     return {
       label: name,
       paint: (text: string) => screen.ofWorker(worker, text),
       spans: [{ from: connected, to: served, mark: '░' }, { from: served, to: left, mark: String(worker % 10) }],
     };
-  })));
-  await screen.say('  ░ waits   1 is served by worker 1');
+  }));
+  await screen.say('  ░ waits   1, 2 … is served by the worker of that number');
 }
 
 /** How many clients were served at the same time, at most. */

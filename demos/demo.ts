@@ -5,15 +5,32 @@ import type { Screen } from './screen.ts';
 export interface Options {
   /** `--workers`, or what the demo takes for this machine. */
   readonly workers: number;
-  /** Which versions to run, in this order: false is the one without the lock. */
-  readonly versions: readonly boolean[];
+  /** The flags of the steps to run, in this order; empty if the demo has no steps. */
+  readonly steps: readonly string[];
 }
+
+/** A part of a demo that can be run alone, by a flag of its own. */
+export interface Step {
+  readonly flag: string;
+  /** For `--help`: `run only …`. */
+  readonly only: string;
+}
+
+/** The two steps of a demo that is run without a lock, and then with it. */
+export const WITHOUT_AND_WITH_LOCK: readonly Step[] = [
+  { flag: 'no-lock', only: 'the version without the lock' },
+  { flag: 'lock', only: 'the version with it' },
+];
 
 export interface Demo {
   readonly name: string;
   /** One line for the list. */
   readonly summary: string;
-  /** What to look at: some lines for `--help`, of 80 columns at most. */
+  /** What happens, in a line: it is printed first. */
+  readonly happens: string;
+  /** What to look at, in a line: it is printed second. */
+  readonly look: string;
+  /** What to look at, in full: some lines for `--help`, of 80 columns at most. */
   readonly lookAt: string;
   /** What `--workers` counts. */
   readonly workersAre: string;
@@ -21,10 +38,16 @@ export interface Demo {
   readonly fewest: number;
   /** How many workers there are without `--workers`. */
   readonly usual: (cpus: number) => number;
-  /** Whether there is a version with and one without a lock: `--lock` and `--no-lock`. */
-  readonly hasLock: boolean;
+  /** The parts that can be run alone; without such a flag all of them are run. */
+  readonly steps: readonly Step[];
   /** Runs it. @returns Whether it showed what it should. */
   readonly run: (screen: Screen, options: Options) => Promise<boolean>;
+}
+
+/** What a part of a demo came to: the line for the end, and whether that is what it should show. */
+export interface Result {
+  readonly text: string;
+  readonly isShown: boolean;
 }
 
 /** More than this many rows are no longer worth looking at. */

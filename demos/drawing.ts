@@ -1,4 +1,4 @@
-// Bars and timelines, drawn with characters, 80 columns wide. Pure. Used by the demos.
+// Bars and timelines, drawn with characters, as wide as they may be. Pure. Used by screen.ts.
 
 /** What happened from one time to another, on the clock of Date.now(). */
 export interface Span {
@@ -22,16 +22,17 @@ export interface Bar {
   readonly text: string;
 }
 
-const COLUMNS = 79;
 const INDENT = '  ';
+/** With fewer columns than this for the bars they get a line of their own. */
+const FEWEST_FOR_BARS = 12;
 
 /** One line a row, over the same stretch of time, with a scale below. Every span is seen, however short. */
-export function timeline(rows: readonly Row[]): string {
+export function timeline(rows: readonly Row[], columns: number): string {
   const spans = rows.flatMap((row) => row.spans);
   const start = Math.min(...spans.map(({ from }) => from));
   const length = Math.max(1, Math.max(...spans.map(({ to }) => to)) - start);
   const labels = labelWidth(rows);
-  const width = COLUMNS - INDENT.length - labels - 1;
+  const width = columns - 1 - INDENT.length - labels - 1;
   const column = (time: number): number => Math.round((time - start) / length * width);
   const lines = rows.map(({ label, spans, paint = String }) => {
     const cells = new Array<string>(width).fill(' ');
@@ -45,15 +46,18 @@ export function timeline(rows: readonly Row[]): string {
   return [...lines, `${INDENT}${' '.repeat(labels)} 0${end.padStart(width - 1)}`].join('\n');
 }
 
-/** One line a bar; the longest is as wide as there is room. */
-export function bars(rows: readonly Bar[]): string {
+/** One line a bar, or two where there is little room; the longest is as wide as there is room. */
+export function bars(rows: readonly Bar[], columns: number): string {
   const labels = labelWidth(rows);
-  const texts = Math.max(...rows.map(({ text }) => text.length));
-  const width = COLUMNS - INDENT.length - labels - texts - 2;
+  const room = columns - 1 - INDENT.length;
+  const beside = room - labels - Math.max(...rows.map(({ text }) => text.length)) - 2;
+  const isBeside = beside >= FEWEST_FOR_BARS;
+  const width = isBeside ? beside : room;
   const most = Math.max(...rows.map(({ value }) => value));
   return rows.map(({ label, value, text }) => {
     const bar = '█'.repeat(Math.max(value > 0 ? 1 : 0, Math.round(value / most * width)));
-    return `${INDENT}${label.padEnd(labels)} ${bar.padEnd(width)} ${text}`.trimEnd();
+    const line = isBeside ? `${label.padEnd(labels)} ${bar.padEnd(width)} ${text}` : `${label} ${text}\n${INDENT}${bar}`;
+    return `${INDENT}${line}`.trimEnd();
   }).join('\n');
 }
 

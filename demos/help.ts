@@ -15,16 +15,16 @@ ${demos.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('
 
 /** What one demo shows, what to look at, and its flags. */
 export function helpFor(demo: Demo, cpus: number): string {
-  const locks = `
-  --no-lock    run only the version without the lock
-  --lock       run only the version with it`;
+  const width = Math.max('workers N'.length, ...demo.steps.map(({ flag }) => flag.length)) + 2;
+  const steps = demo.steps.map(({ flag, only }) => `\n  --${flag.padEnd(width)}run only ${only}`).join('');
+  const usage = demo.steps.length === 0 ? '' : ` [${demo.steps.map(({ flag }) => `--${flag}`).join(' | ')}]`;
   return `${demo.name}: ${demo.summary}
 
 ${demo.lookAt}
 
-  npm run demo -- ${demo.name}${demo.hasLock ? ' [--no-lock | --lock]' : ''} [--workers N]
+  npm run demo -- ${demo.name}${usage} [--workers N]
 
-  --workers N  ${demo.workersAre} (here ${demo.usual(cpus)}, at least ${demo.fewest})${demo.hasLock ? locks : ''}
+  --${'workers N'.padEnd(width)}${demo.workersAre} (here ${demo.usual(cpus)}, at least ${demo.fewest})${steps}
 
 Exit codes: 0 it showed what it should, 1 it did not, 2 wrong name or flag
 The program: demos/${demo.name}.ts

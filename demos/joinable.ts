@@ -6,14 +6,15 @@ import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
 import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
+import type { Demo, Options, Result } from './demo.ts';
 import { haveEnded } from './running.ts';
 import type { Screen } from './screen.ts';
 
 export const joinable: Demo = {
   name: 'joinable',
   summary: 'taskDone and join: what is taken is not yet done',
+  happens: 'Ten things go through a queue, to consumers that never end by themselves.',
+  look: 'how many things are done when the producer stops waiting?',
   lookAt: `A producer puts ten things into a queue, for consumers that never end by
 themselves: they are daemons, and end with the program that started them.
 1. The producer waits until the queue is empty. Then everything is taken, but
@@ -24,7 +25,7 @@ themselves: they are daemons, and end with the program that started them.
   workersAre: 'consumers',
   fewest: 1,
   usual: oneForEachCpu(2),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -93,7 +94,7 @@ export async function consume(things: JoinableQueue<number>, looked: Barrier, bo
 }
 
 async function run(screen: Screen, { workers }: Options): Promise<boolean> {
-  const results: { text: string; isShown: boolean }[] = [];
+  const results: Result[] = [];
   for (const [way, title] of [['empty', 'until the queue is empty'], ['join', 'with join']] as const) {
     await screen.title(`${results.length + 1}. the producer waits ${title}`);
     const manager = new Manager();
@@ -103,14 +104,15 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
     await main.join();
     const areGone = await haveEnded(await book.pids.toArray());
     const notes = await book.notes.toArray();
-    await screen.say(timeline([
+    await screen.timeline([
       { label: 'producer', spans: notes.filter(({ who }) => who === 'producer') },
       ...Array.from({ length: workers }, (_, i) => ({
         label: `consumer ${i + 1}`,
         paint: (text: string) => screen.ofWorker(i + 1, text),
         spans: notes.filter(({ who }) => who === `consumer ${i + 1}`),
       })),
-    ]));
+    ]);
+    await screen.say('  0 to 9 that thing is made, or worked on   ░ the producer waits');
     const seen = await book.counts.get('seen') ?? 0;
     await screen.say(`  the producer stopped waiting when ${seen} of ${THINGS} things were done`);
     results.push({

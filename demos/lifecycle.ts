@@ -8,13 +8,14 @@ import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
 import { oneForEachCpu } from './demo.ts';
 import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
 import { haveEnded } from './running.ts';
 import { Screen } from './screen.ts';
 
 export const lifecycle: Demo = {
   name: 'lifecycle',
   summary: 'start, join, isAlive, terminate, exit codes, daemons',
+  happens: 'Some processes start, talk and end, each in its own way.',
+  look: 'when does each begin, who is first, and what does the exit code tell?',
   lookAt: `Part 1: the main process starts some talkers and joins them. start() only asks
 the system for a process: look how long it takes until each begins, and who is
 first.
@@ -24,7 +25,7 @@ and the other, a daemon, ends with it.`,
   workersAre: 'talkers',
   fewest: 1,
   usual: oneForEachCpu(2),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -116,10 +117,10 @@ async function showJoin(screen: Screen, manager: Manager, workers: number): Prom
   for (const talker of talkers) await talker.join();
   await screen.say(`  after join():   isAlive ${first.isAlive()}, exitCode ${first.exitCode}\n`);
   const lives = await notes.toArray();
-  await screen.say(timeline(talkers.map(({ name }) => {
+  await screen.timeline(talkers.map(({ name }) => {
     const [begin, end] = lives.filter(({ who }) => who === name).map(({ time }) => time) as [number, number];
     return { label: name, spans: [{ from: started, to: begin, mark: '░' }, { from: begin, to: end, mark: '█' }] };
-  })));
+  }));
   await screen.say('  ░ started, and not running yet   █ talking');
   return talkers.filter(({ exitCode }) => exitCode === 0).length;
 }
@@ -159,14 +160,14 @@ async function showDaemon(screen: Screen, manager: Manager): Promise<{ waited: b
   const daemonPid = lives.find(({ who }) => who === 'daemon')!.pid;
   const daemonGone = await haveEnded([daemonPid]);
   const daemonEnded = Date.now();
-  await screen.say(timeline([
+  await screen.timeline([
     { label: 'parent', spans: [
       { from: when('parent', 'begins'), to: when('parent', 'ends'), mark: '█' },
       { from: when('parent', 'ends'), to: parentEnded, mark: '░' },
     ] },
     { label: 'ordinary', spans: [{ from: when('ordinary', 'begins'), to: when('ordinary', 'ends'), mark: '█' }] },
     { label: 'daemon', spans: [{ from: when('daemon', 'begins'), to: daemonEnded, mark: '█' }] },
-  ]));
+  ]);
   await screen.say('  █ at work   ░ done, and waiting for the child that is no daemon');
   // Had the parent not waited for it, the ordinary child would not have come to its end.
   return { waited: !Number.isNaN(when('ordinary', 'ends')) && parent.exitCode === 0, daemonGone };

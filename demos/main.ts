@@ -36,6 +36,7 @@ async function main(): Promise<number> {
         await screen.say(helpFor(invocation.demo, cpuCount()));
         return 0;
       case 'run': {
+        await screen.say(`${invocation.demo.happens}\nLook: ${invocation.demo.look}`);
         const isShown = await invocation.demo.run(screen, invocation.options);
         if (!isShown) complain(`${invocation.demo.name} did not show what it should`);
         return isShown ? 0 : EXIT_NOT_SHOWN;

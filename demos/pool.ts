@@ -2,12 +2,13 @@
 // After the second Python tutorial's thought on its server: several processes are for the use of several CPUs.
 import { cpuCount, Pool } from '../shared/multiprocessing/index.ts';
 import type { Demo, Options } from './demo.ts';
-import { bars } from './drawing.ts';
 import type { Screen } from './screen.ts';
 
 export const pool: Demo = {
   name: 'pool',
   summary: 'the same work on 1, 2 ... CPUs-many workers and far more',
+  happens: 'The same search for primes is done by pools of more and more workers.',
+  look: 'where does the time stop falling? What goes on growing?',
   lookAt: `The same numbers are searched for primes by pools of different sizes. Look
 where the time stops falling: at the number of CPUs, as work that only
 computes cannot run on more of them than there are. What goes on growing is
@@ -17,7 +18,7 @@ be equal.`,
   workersAre: 'size of the largest pool',
   fewest: 1,
   usual: (cpus) => Math.min(4 * cpus, Math.max(32, 2 * cpus)),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -60,13 +61,13 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
   const single = all[0]!.time;
   const speedUp = ({ time }: Measurement): string => `× ${(single / time).toFixed(1)}`;
   const draw = (value: (one: Measurement) => number, text: (one: Measurement) => string): Promise<void> => (
-    screen.say(bars(all.map((one) => ({ label: label(one.size, cpus), value: value(one), text: text(one) }))))
+    screen.bars(all.map((one) => ({ label: label(one.size, cpus), value: value(one), text: text(one) })))
   );
-  await screen.say('  time for the work, with all workers started');
+  await screen.say('  █ time for the work, with all workers started');
   await draw(({ time }) => time, ({ time }) => `${Math.round(time)} ms`);
-  await screen.say('\n  speed-up');
+  await screen.say('\n  █ speed-up: how many times as fast as one worker');
   await draw(({ time }) => single / time, speedUp);
-  await screen.say('\n  before that: time until all workers have started, and their memory');
+  await screen.say('\n  █ before that: time until all workers have started; behind it their memory');
   await draw(({ start }) => start, ({ start, memory }) => `${Math.round(start)} ms, ${megabytes(memory)}`);
 
   const most = all.at(-1)!;

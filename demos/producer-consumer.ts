@@ -3,14 +3,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, Process, Queue } from '../shared/multiprocessing/index.ts';
 import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
+import type { Demo, Options, Result } from './demo.ts';
 import type { Span } from './drawing.ts';
 import type { Screen } from './screen.ts';
 
 export const producerConsumer: Demo = {
   name: 'producer-consumer',
   summary: 'a Queue, and how a consumer learns that it is over',
+  happens: 'A producer puts ten things into a queue, and consumers take them.',
+  look: 'does everybody learn that it is over? Who is through last?',
   lookAt: `A producer makes ten things, 0 to 9, and puts them into a queue; consumers
 take them.
 Each digit in the timelines is the thing that is made or used; ░ is waiting.
@@ -23,7 +24,7 @@ Each digit in the timelines is the thing that is made or used; ░ is waiting.
   workersAre: 'consumers',
   fewest: 1,
   usual: oneForEachCpu(2),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -84,7 +85,7 @@ const programs: readonly Program[] = [
 ];
 
 async function run(screen: Screen, { workers }: Options): Promise<boolean> {
-  const results: { text: string; isShown: boolean }[] = [];
+  const results: Result[] = [];
   for (const program of programs) {
     await screen.title(`${results.length + 1}. ${program.title}`);
     const { used, ended, alive } = await runProgram(screen, program, workers);
@@ -101,14 +102,14 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
   return results.every(({ isShown }) => isShown);
 }
 
-interface Result {
+interface Outcome {
   readonly used: number;
   readonly ended: number;
   /** How many of the others were alive when the main process was through. */
   readonly alive: number;
 }
 
-async function runProgram(screen: Screen, { tells, joins }: Program, workers: number): Promise<Result> {
+async function runProgram(screen: Screen, { tells, joins }: Program, workers: number): Promise<Outcome> {
   const things: Things = new Queue();
   const notes = new Queue<Note>();
   const sentinels = tells === 'sentinels' ? workers : 0;
@@ -141,7 +142,7 @@ async function runProgram(screen: Screen, { tells, joins }: Program, workers: nu
 
   const marks = (name: string): Span[] => done.filter(({ who }) => who === name)
     .map(({ thing, from, to }) => ({ from, to, mark: String(thing) }));
-  await screen.say(timeline([
+  await screen.timeline([
     { label: 'producer', spans: marks('producer') },
     ...consumers.map(({ name }, i) => {
       const used = marks(name);
@@ -150,8 +151,9 @@ async function runProgram(screen: Screen, { tells, joins }: Program, workers: nu
       return { label: name, spans, paint: (text: string) => screen.ofWorker(i + 1, text) };
     }),
     ...(tells === 'nobody' ? [] : [{ label: 'main', spans: [{ from: through, to: through, mark: '▲' }] }]),
-  ]));
-  if (tells !== 'nobody') await screen.say('  ▲ the main process is through');
+  ]);
+  const main = tells === 'nobody' ? '' : '   ▲ the main process is through';
+  await screen.say(`  0 to 9 that thing is made, or used   ░ waits${main}`);
   const used = new Set(done.filter(({ who }) => who !== 'producer').map(({ thing }) => thing)).size;
   return { used, ended: ends.filter(({ hasEnded }) => hasEnded).length, alive };
 }

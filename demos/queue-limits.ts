@@ -4,12 +4,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, Process, Queue, QueueEmpty, QueueFull } from '../shared/multiprocessing/index.ts';
 import { oneForEachCpu } from './demo.ts';
 import type { Demo, Options } from './demo.ts';
-import { bars } from './drawing.ts';
 import type { Screen } from './screen.ts';
 
 export const queueLimits: Demo = {
   name: 'queue-limits',
   summary: 'maxsize: put waits, putNowait refuses; qsize, empty, full',
+  happens: 'A queue with three places is filled, and emptied again.',
+  look: 'what is refused, what waits, and what piles up without a bound?',
   lookAt: `1. A queue for three things: look at qsize, empty and full, and at what is
    refused.
 2. put() into a full queue: look that it settles after another process has
@@ -19,7 +20,7 @@ export const queueLimits: Demo = {
   workersAre: 'producers of part 3',
   fewest: 1,
   usual: oneForEachCpu(2),
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -45,10 +46,11 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
   const waited = await showPutThatWaits(screen);
   await screen.title(`3. ${workers} fast producers, and a consumer that has not begun yet`);
   const piles = [await pileUp(screen, workers, 0), await pileUp(screen, workers, MAXSIZE)] as const;
-  await screen.say(bars([
+  await screen.bars([
     { label: nameOf(0), value: piles[0].most, text: `${piles[0].most} things` },
     { label: nameOf(MAXSIZE), value: piles[1].most, text: `${piles[1].most} things` },
-  ]));
+  ]);
+  await screen.say('  █ the most things that were in the queue');
   const all = workers * THINGS_A_PRODUCER;
   await screen.say(`
 maxsize ${MAXSIZE}: putNowait of thing ${MAXSIZE + 1}: ${refused.put}; getNowait when empty: ${refused.get}
@@ -62,10 +64,11 @@ maxsize ${MAXSIZE}: ${piles[1].most} of ${all} things piled up, ${piles[1].got} 
 async function showRefusals(screen: Screen): Promise<{ put: string; get: string }> {
   await screen.title(`1. new Queue(${MAXSIZE})`);
   const things = new Queue<string>(MAXSIZE);
+  await screen.say('  ▣ a thing   □ a free place');
   const look = async (what: string): Promise<void> => {
     const [size, empty, full] = [await things.qsize(), await things.empty(), await things.full()];
-    const boxes = '▣ '.repeat(size) + '□ '.repeat(MAXSIZE - size);
-    await screen.say(`  ${what.padEnd(16)}  ${boxes} qsize ${size}  empty ${String(empty).padEnd(5)}  full ${full}`);
+    const boxes = '▣'.repeat(size) + '□'.repeat(MAXSIZE - size);
+    await screen.say(`  ${what.padEnd(16)}  ${boxes}  qsize ${size}  empty ${String(empty).padEnd(5)}  full ${full}`);
   };
   await look('new');
   for (const thing of ['a', 'b', 'c']) {

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const DEADLINE_MS = 5000;
+/** Then they are given up. */
+const DEADLINE_MS = 60_000;
 
-/** Waits until none of the processes runs, some seconds at most. @returns Whether that is so. */
+/** Waits until none of the processes runs, a minute at most. @returns Whether that is so. */
 export async function haveEnded(pids: readonly number[]): Promise<boolean> {
   const deadline = Date.now() + DEADLINE_MS;
   while (pids.some(isRunning)) {

@@ -3,10 +3,15 @@ import { isatty } from 'node:tty';
 import { paintWarning, paintWho, useColor } from '../shared/color.ts';
 import { Lock } from '../shared/multiprocessing/index.ts';
 import { Terminal } from '../shared/terminal.ts';
+import { outputColumns, wrap } from './columns.ts';
+import { bars, timeline } from './drawing.ts';
+import type { Bar, Row } from './drawing.ts';
 
 export class Screen {
   /** Goes to the children in their arguments. */
   readonly lock: Lock;
+  /** How wide lines and pictures may be. */
+  readonly columns = outputColumns(process.env);
   readonly #terminal: Terminal;
   readonly #color = useColor(process.env, isatty(1));
 
@@ -15,10 +20,20 @@ export class Screen {
     this.#terminal = new Terminal({ lock });
   }
 
-  /** Prints lines in one piece. Settles when they are printed: what anybody says after that comes after them. */
+  /** Prints lines in one piece, broken where they are too long. Settles when they are printed: what anybody says after that comes after them. */
   async say(lines: string): Promise<void> {
-    this.#terminal.print(lines);
+    this.#terminal.print(wrap(lines, this.columns));
     await this.#terminal.flush();
+  }
+
+  /** Prints a picture of what happened when. */
+  async timeline(rows: readonly Row[]): Promise<void> {
+    await this.say(timeline(rows, this.columns));
+  }
+
+  /** Prints values as bars. */
+  async bars(rows: readonly Bar[]): Promise<void> {
+    await this.say(bars(rows, this.columns));
   }
 
   /** Prints a heading. */

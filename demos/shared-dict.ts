@@ -5,12 +5,13 @@ import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
 import type { Demo, Options } from './demo.ts';
-import { bars } from './drawing.ts';
 import type { Screen } from './screen.ts';
 
 export const sharedDict: Demo = {
   name: 'shared-dict',
   summary: 'five processes share a list, a dict and a counter',
+  happens: 'Processes fill a list and a dict that they share, and count to the same numbers.',
+  look: 'what does the main process see, and when? Which counter loses counts?',
   lookAt: `1. Five processes push their pid to a shared list and set it in a shared dict.
    Look that the main process sees it only after it has joined them.
 2. Each of them counts to twenty in the same three counters. get and then set
@@ -22,7 +23,7 @@ see it.`,
   workersAre: 'processes',
   fewest: 2,
   usual: () => 5,
-  hasLock: false,
+  steps: [],
   run,
 };
 
@@ -79,7 +80,8 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
   await screen.title(`2. ${workers} processes count to ${ROUNDS} each: that makes ${wanted}`);
   const counts = await shared.counts.toObject();
   const keys = ['without the lock', 'with the lock', 'with increment'];
-  await screen.say(bars(keys.map((key) => ({ label: key, value: counts[key] ?? 0, text: String(counts[key]) }))));
+  await screen.bars(keys.map((key) => ({ label: key, value: counts[key] ?? 0, text: String(counts[key]) })));
+  await screen.say('  █ what was counted');
 
   const pids = processes.map(({ pid }) => pid!);
   const isFull = list.length === workers + 1

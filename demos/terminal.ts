@@ -5,14 +5,15 @@ import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
+import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './demo.ts';
+import type { Demo, Options, Result } from './demo.ts';
 import { Screen } from './screen.ts';
 
 export const terminal: Demo = {
   name: 'terminal',
   summary: 'workers print blocks: mixed up, or whole with a lock',
+  happens: 'Workers print frames of three lines each onto the one terminal that they share.',
+  look: 'is each frame whole? In the picture: who prints at the same time?',
   lookAt: `Each worker prints blocks of three lines, which belong together like the parts
 of a frame. Look whether each frame is whole, and in the timeline who prints
 when.
@@ -22,7 +23,7 @@ whole block; the price is that the others wait.`,
   workersAre: 'workers',
   fewest: 2,
   usual: oneForEachCpu(2),
-  hasLock: true,
+  steps: WITHOUT_AND_WITH_LOCK,
   run,
 };
 
@@ -74,9 +75,10 @@ export async function work(worker: number, { opening, handOver, lines, times }: 
   }
 }
 
-async function run(screen: Screen, { workers, versions }: Options): Promise<boolean> {
-  const results: { text: string; isShown: boolean }[] = [];
-  for (const withLock of versions) {
+async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  const results: Result[] = [];
+  for (const step of steps) {
+    const withLock = step === 'lock';
     await screen.title(withLock ? 'with the lock' : 'without the lock');
     const lock = withLock ? new Lock() : undefined; // The only difference.
     const blocks = workers * BLOCKS;
@@ -107,13 +109,13 @@ async function printBlocks(screen: Screen, workers: number, lock: Lock | undefin
 
   const spans = await shared.times.toArray();
   await screen.say('');
-  await screen.say(timeline(processes.map((_, i) => ({
+  await screen.timeline(processes.map((_, i) => ({
     label: `worker ${i + 1}`,
     paint: (text: string) => screen.ofWorker(i + 1, text),
     spans: spans.filter(({ worker }) => worker === i + 1).flatMap(({ wanted, began, done }) => [
       { from: wanted, to: began, mark: '░' }, { from: began, to: done, mark: '█' },
     ]).filter(({ from, to }) => to > from),
-  }))));
+  })));
   await screen.say(lock === undefined ? '  █ prints a block' : '  ░ waits for the lock   █ holds it, and prints');
   return countTorn(await shared.lines.toArray());
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Manager, Process } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
+import type { Result } from './demo.ts';
 import { replaceFile } from './replace-file.ts';
 import type { Screen } from './screen.ts';
 import { inTemporaryFolder } from './temporary-folder.ts';
@@ -19,8 +20,8 @@ export async function writeHalf(path: string, inTheMiddle: Barrier): Promise<voi
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
-/** @returns Whether writing in place left half a file, and writing beside it left the old one whole. */
-export async function showHalfWritten(screen: Screen): Promise<boolean> {
+/** Shows that writing in place leaves half a file, and writing beside it leaves the old one whole. */
+export async function showHalfWritten(screen: Screen): Promise<Result> {
   await screen.title('a writer is killed in the middle of writing');
   return await inTemporaryFolder(async (folder) => {
     const manager = new Manager();
@@ -42,7 +43,8 @@ export async function showHalfWritten(screen: Screen): Promise<boolean> {
       await screen.say(`  ${how.padEnd(40)}  ${content.padEnd(11)}  ${verdict}`);
       contents.push(content);
     }
-    return !isJson(contents[0]!) && contents[1] === OLD;
+    const isShown = !isJson(contents[0]!) && contents[1] === OLD;
+    return { text: `a writer killed in the middle: ${isShown ? 'half a file in place, a whole one with rename' : 'not shown'}`, isShown };
   });
 }
 

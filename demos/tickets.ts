@@ -7,9 +7,8 @@ import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './barrier.ts';
 import type { Barrier } from './barrier.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import { timeline } from './drawing.ts';
+import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './demo.ts';
+import type { Demo, Options, Result } from './demo.ts';
 import { replaceFile } from './replace-file.ts';
 import type { Screen } from './screen.ts';
 import { inTemporaryFolder } from './temporary-folder.ts';
@@ -21,6 +20,8 @@ const TICKETS = 1;
 export const tickets: Demo = {
   name: 'tickets',
   summary: `${BUYERS} buyers, ${TICKETS} ticket: oversold without a lock`,
+  happens: '100 buyers want the one ticket that is left; a file says how many there are.',
+  look: 'how many have a ticket in the end? How many were buying at the same time?',
   lookAt: `Each buyer reads the number of tickets left from a file, and if there is one,
 writes the number back, less one. Look how many have bought in the end, and in
 the timeline how many were between reading and writing at the same time.
@@ -28,13 +29,13 @@ Without the lock no process writes before every other has a buyer who has
 read, so that you need no luck to see it. With the lock they buy one at a
 time.
 At the end a writer is killed in the middle of its work: look what is in the
-file.
+file. Each of the three can be run alone.
 The buyers are played by a few processes, each many at a time: a process for
 each of ${BUYERS} would take far longer to start than to buy.`,
   workersAre: 'processes that play the buyers',
   fewest: 2,
   usual: oneForEachCpu(2),
-  hasLock: true,
+  steps: [...WITHOUT_AND_WITH_LOCK, { flag: 'half-written', only: 'the writer that is killed in the middle' }],
   run,
 };
 
@@ -102,23 +103,25 @@ async function network(ms: number): Promise<void> {
   await sleep(Math.random() * ms);
 }
 
-async function run(screen: Screen, { workers, versions }: Options): Promise<boolean> {
-  const results: { text: string; isShown: boolean }[] = [];
-  for (const withLock of versions) {
-    await screen.title(withLock ? 'with the lock' : 'without the lock');
-    const lock = withLock ? new Lock() : undefined; // The only difference.
-    const { sold, left } = await sell(screen, workers, lock);
-    const tooMany = sold - TICKETS;
-    results.push({
-      text: `${withLock ? 'with   ' : 'without'} the lock: ${BUYERS} buyers, ${TICKETS} ticket, ${sold} sold: `
-        + (tooMany > 0 ? screen.wrong(`${tooMany} too many`) : 'exact'),
-      isShown: left === 0 && (withLock ? tooMany === 0 : tooMany > 0),
-    });
+async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  const results: Result[] = [];
+  for (const step of steps) {
+    results.push(step === 'half-written' ? await showHalfWritten(screen) : await sellTickets(screen, workers, step === 'lock'));
   }
-  const isWhole = await showHalfWritten(screen);
-  await screen.say(`\n${results.map(({ text }) => text).join('\n')}
-a writer killed in the middle: ${isWhole ? 'half a file in place, a whole one with rename' : 'not shown'}`);
-  return isWhole && results.every(({ isShown }) => isShown);
+  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
+  return results.every(({ isShown }) => isShown);
+}
+
+async function sellTickets(screen: Screen, workers: number, withLock: boolean): Promise<Result> {
+  await screen.title(withLock ? 'with the lock' : 'without the lock');
+  const lock = withLock ? new Lock() : undefined; // The only difference.
+  const { sold, left } = await sell(screen, workers, lock);
+  const tooMany = sold - TICKETS;
+  return {
+    text: `${withLock ? 'with   ' : 'without'} the lock: ${BUYERS} buyers, ${TICKETS} ticket, ${sold} sold: `
+      + (tooMany > 0 ? screen.wrong(`${tooMany} too many`) : 'exact'),
+    isShown: left === 0 && (withLock ? tooMany === 0 : tooMany > 0),
+  };
 }
 
 /** @returns How many buyers have a ticket, and what the file says in the end. */
@@ -144,7 +147,7 @@ async function sell(screen: Screen, workers: number, lock: Lock | undefined): Pr
     const sold = trips.filter(({ hasTicket }) => hasTicket).length;
     const disappointed = trips.filter(({ hasTicket, wasTold }) => wasTold > 0 && !hasTicket).length;
     const left = await search(file);
-    await screen.say(timeline(processes.map((_, i) => {
+    await screen.timeline(processes.map((_, i) => {
       const own = trips.filter(({ worker }) => worker === i + 1);
       own.sort((a, b) => Number(a.hasTicket) - Number(b.hasTicket)); // The others are seen behind those with a ticket.
       return {
@@ -152,7 +155,7 @@ async function sell(screen: Screen, workers: number, lock: Lock | undefined): Pr
         paint: (text: string) => screen.ofWorker(i + 1, text),
         spans: own.map(({ read, done, hasTicket }) => ({ from: read, to: done, mark: hasTicket ? '█' : '░' })),
       };
-    })));
+    }));
     const holds = lock === undefined ? '' : 'holds the lock, ';
     await screen.say(`  █ ${holds}buys a ticket   ░ ${holds}finds none left
   ${trips.length} buyers came; ${sold} with a ticket now; ${left} left, says the file

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseArguments } from '../demos/arguments.ts';
 import { demos } from '../demos/catalog.ts';
+import { outputColumns, wrap } from '../demos/columns.ts';
 import { bars, timeline } from '../demos/drawing.ts';
 import { helpFor, listText } from '../demos/help.ts';
 import { ROOT } from './helpers/paths.ts';
@@ -15,15 +16,15 @@ function parse(...argv: string[]): ReturnType<typeof parseArguments> {
   return parseArguments(argv, demos, CPUS);
 }
 
-test('a demo is run with a worker for each CPU and in both versions, unless flags say otherwise', () => {
+test('a demo is run with a worker for each CPU and with all its steps, unless flags say otherwise', () => {
   const optionsOf = (...argv: string[]): unknown => {
     const invocation = parse(...argv);
     return invocation.kind === 'run' ? [invocation.demo.name, invocation.options] : invocation.kind;
   };
-  assert.deepEqual(optionsOf('tickets'), ['tickets', { workers: 4, versions: [false, true] }]);
-  assert.deepEqual(optionsOf('tickets', '--no-lock'), ['tickets', { workers: 4, versions: [false] }]);
-  assert.deepEqual(optionsOf('--lock', 'tickets', '--workers=7'), ['tickets', { workers: 7, versions: [true] }]);
-  assert.deepEqual(optionsOf('pool', '--workers=1', '--workers=2'), ['pool', { workers: 2, versions: [false, true] }]);
+  assert.deepEqual(optionsOf('tickets'), ['tickets', { workers: 4, steps: ['no-lock', 'lock', 'half-written'] }]);
+  assert.deepEqual(optionsOf('tickets', '--no-lock'), ['tickets', { workers: 4, steps: ['no-lock'] }]);
+  assert.deepEqual(optionsOf('--lock', 'tickets', '--workers=7'), ['tickets', { workers: 7, steps: ['lock'] }]);
+  assert.deepEqual(optionsOf('pool', '--workers=1', '--workers=2'), ['pool', { workers: 2, steps: [] }]);
 });
 
 test('few CPUs are enough for every demo, and many do not flood the screen', () => {
@@ -51,7 +52,7 @@ for (const [argv, message] of [
   [['pool', '--worker', '2'], /^pool has no flag "--worker": did you mean --workers\? \(/],
   [['tickets', '-x'], /^tickets has no flag "-x" \(/],
   [['tickets', '--lock=yes'], /^--lock takes no value, not "yes"$/],
-  [['tickets', '--lock', '--no-lock'], /^--lock and --no-lock exclude each other/],
+  [['tickets', '--lock', '--no-lock'], /^--no-lock and --lock exclude each other: leave both out to run all there is$/],
   [['tickets', 'pool'], /^unexpected argument "pool": after tickets there are only flags \(/],
   [['--workers', '3'], /^"--workers" needs a demo before it: lifecycle, /],
   [['tickets', '--workers'], /^--workers of tickets must be a whole number from 2 to \d+$/],
@@ -85,7 +86,7 @@ test('a timeline shows each span at its time, the later one in front, and the sc
     { label: 'a', spans: [{ from: 1000, to: 1050, mark: '░' }, { from: 1050, to: 1100, mark: '█' }] },
     { label: 'long', spans: [{ from: 1100, to: 1100, mark: '▲' }], paint: (text) => `<${text}>` },
     { label: '', spans: [] },
-  ]).split('\n');
+  ], 80).split('\n');
   assert.match(drawn[0]!, /^ {2}a {4}░{36}█{36}$/);
   assert.match(drawn[1]!, /^ {2}long < {71}▲>$/);
   assert.equal(drawn[2]!.trim(), '');
@@ -99,11 +100,35 @@ test('bars are as long as their values, and what is not nothing is seen', () => 
     { label: 'two', value: 50, text: '50' },
     { label: 'three', value: 0.1, text: '0.1' },
     { label: 'four', value: 0, text: '0' },
-  ]);
+  ], 80);
   const lengths = drawn.split('\n').map((line) => line.match(/█/g)?.length ?? 0);
   const [whole, half, little, none] = lengths as [number, number, number, number];
   assert.ok(whole > 50 && whole < 79);
   assert.ok(Math.abs(half - whole / 2) <= 1);
   assert.equal(little, 1);
   assert.equal(none, 0);
+});
+
+test('bars get a line of their own where labels and texts leave no room beside them', () => {
+  assert.equal(bars([
+    { label: '32 workers', value: 2, text: '1234 ms, 1024 MB' }, { label: ' 1 worker', value: 1, text: '60 ms, 40 MB' },
+  ], 40), `  32 workers 1234 ms, 1024 MB\n  ${'█'.repeat(37)}\n   1 worker 60 ms, 40 MB\n  ${'█'.repeat(19)}`);
+});
+
+test('lines that are too long are broken between words, with colours left out of the count', () => {
+  assert.equal(wrap('short\n  ░ waits for the lock   █ holds it', 24), 'short\n  ░ waits for the lock\n    █ holds it');
+  assert.equal(wrap('\x1b[36mfour word\x1b[39m', 9), '\x1b[36mfour word\x1b[39m');
+  assert.equal(wrap('a-word-that-is-too-long-itself and more', 20), 'a-word-that-is-too-long-itself\n  and more');
+});
+
+test('what is no terminal has the columns that COLUMNS says, and 80 if it says nothing of use', () => {
+  const columns = (value?: string): number => outputColumns(value === undefined ? {} : { COLUMNS: value });
+  assert.deepEqual([columns(), columns('60'), columns('7'), columns('wide'), columns('')], [80, 60, 40, 80, 80]);
+});
+
+test('each demo says in a line what happens and in a line what to look at', () => {
+  for (const { name, happens, look } of demos) {
+    assert.ok(happens.length <= 80 && happens.endsWith('.'), `${name}: ${happens}`);
+    assert.ok(`Look: ${look}`.length <= 80 && /[.?]$/.test(look), `${name}: ${look}`);
+  }
 });

@@ -8,6 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demos } from '../demos/catalog.ts';
 import { nodeArgs, ROOT } from './helpers/paths.ts';
+import { ptyMissing, startOnPty } from './helpers/pty.ts';
 
 const DEADLINE_MS = 60_000;
 const limit = { timeout: DEADLINE_MS };
@@ -25,10 +26,12 @@ interface Run {
 }
 
 /** @param onOutput Is called when something was printed, with what sends SIGINT: to the main process, or to all. */
-async function demo(args: string[], onOutput?: (signal: (toAll: boolean) => void) => void): Promise<Run> {
+async function demo(
+  args: string[], onOutput?: (signal: (toAll: boolean) => void) => void, columns = '80',
+): Promise<Run> {
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const child = spawn(process.execPath, [...nodeArgs('demos/main.ts'), ...args], {
-    cwd: ROOT, env: { ...env, TMPDIR: folder }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
+    cwd: ROOT, env: { ...env, TMPDIR: folder, COLUMNS: columns }, stdio: ['ignore', 'pipe', 'pipe'], detached: true,
   });
   const signal = (toAll: boolean): void => void process.kill(toAll ? -child.pid! : child.pid!, 'SIGINT');
   let stdout = '';
@@ -137,11 +140,14 @@ test('tickets: one ticket is sold in each process, and with the lock once; a kil
   assert.match(stdout, /writing in place +\{"cou +no JSON any more\n.*renam.* +\{"count":1\} +whole, as before\n/);
 });
 
-test('tickets: --no-lock runs the wrong version alone, and --lock the right one', limit, async () => {
-  const [wrong, right] = await Promise.all([
+test('tickets: each of its three steps can be run alone', limit, async () => {
+  const [wrong, right, killed] = await Promise.all([
     shown(['tickets', '--no-lock', ...TWO], /^without the lock: 100 buyers, 1 ticket, (\d+) sold: (\d+) too many$/m),
     shown(['tickets', '--lock', ...TWO], /^with +the lock: 100 buyers, 1 ticket, (\d+) sold: exact$/m),
+    shown(['tickets', '--half-written', ...TWO], /^a writer killed in the middle: half a file in place/m),
   ]);
+  for (const { stdout } of [wrong, right]) assert.doesNotMatch(stdout, /killed/);
+  assert.doesNotMatch(killed.stdout, /the lock/);
   assert.ok(wrong.numbers[0]! >= 2);
   assert.equal(wrong.numbers[1], wrong.numbers[0]! - 1);
   assert.doesNotMatch(wrong.stdout, /with +the lock:/);
@@ -223,6 +229,35 @@ for (const [name, toAll] of [['tickets', false], ['append', true], ['joinable', 
   });
 }
 
+for (const { name, happens, look } of demos.filter(({ name }) => name !== 'pool')) {
+  test(`${name} says first what happens and what to look at, and fits into 40 columns, all signs explained`, limit, async () => {
+    const { code, stdout } = await demo([name, ...TWO], undefined, '40');
+    assert.equal(code, 0, stdout);
+    const words = stdout.replace(/\n +/g, ' ');
+    assert.ok(words.startsWith(`${happens}\nLook: ${look}\n`), stdout);
+    assert.deepEqual(stdout.split('\n').filter((line) => line.length > 40), []);
+    for (const sign of new Set(stdout.match(/[░█▲▣□]/g))) {
+      assert.match(words, new RegExp(`${sign} [a-z]`), `${sign} is explained`);
+    }
+  });
+}
+
+for (const [how, env] of [['in colour', {}], ['without colours for NO_COLOR', { NO_COLOR: '1' }]] as const) {
+  test(`on a terminal of 40 columns a demo fits it, ${how}`, { ...limit, skip: ptyMissing() }, async () => {
+    const program = [process.execPath, ...nodeArgs('demos/main.ts'), 'queue-limits', ...TWO];
+    const { NO_COLOR: _color, COLUMNS: _columns, NODE_TEST_CONTEXT: _context, ...rest } = process.env;
+    const pty = startOnPty(
+      ['sh', '-c', 'stty cols 40; exec "$@"', 'sh', ...program], { ...rest, ...env, TMPDIR: folder },
+    );
+    const { exitCode } = await pty.ended;
+    assert.equal(exitCode, 0, pty.screen());
+    const plain = pty.screen().replace(/\x1b\[\d+m/g, '');
+    assert.equal(plain !== pty.screen(), how === 'in colour');
+    assert.deepEqual(plain.split('\r\n').filter((line) => line.length > 40), []);
+    assert.match(plain, /▣▣▣ {2}qsize 3/);
+  });
+}
+
 test('without a name every demo is listed with a line, and --help says what to look at', limit, async () => {
   const list = await demo([]);
   assert.equal(list.code, 0);
@@ -234,7 +269,7 @@ test('without a name every demo is listed with a line, and --help says what to l
 });
 
 test('a wrong name or flag gets one clear line and exit code 2', limit, async () => {
-  const flags = '(--workers N, --lock, --no-lock, --help)';
+  const flags = '(--workers N, --no-lock, --lock, --half-written, --help)';
   assert.deepEqual(await demo(['tickets', '--lok']), {
     code: 2, stdout: '', stderr: `demo: tickets has no flag "--lok": did you mean --lock? ${flags}\n`,
   });
