@@ -1,6 +1,6 @@
 // Calls to an object that lives in one process and is used by many: a message to its owner, and an answer. Used by the
 // dicts and lists of a Manager.
-import { ManagerClosed, ProcessDied, WrongUse } from './errors.ts';
+import { ManagerClosed, NotCloneable, ProcessDied, WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
 import { waitBegins, waitEnds } from './keep-alive.ts';
 import { copyOf } from './parcel.ts';
@@ -34,7 +34,7 @@ interface Pending {
 }
 
 /** What an object may throw for its callers to catch. */
-const ERRORS = { ManagerClosed, RangeError, WrongUse };
+const ERRORS = { ManagerClosed, NotCloneable, RangeError, WrongUse };
 
 /** One process's way to an object. */
 export interface Caller<Call> {
@@ -105,8 +105,14 @@ class DistantCaller<Call> implements Caller<Call> {
     if (this.#ownerDied !== undefined) return Promise.reject(this.#ownerDied);
     return new Promise((resolve, reject) => {
       if (this.#pending.size === 0) waitBegins();
-      this.#pending.set(++this.#lastId, { resolve, reject });
-      router.post(this.#owner, this.#ref, { id: this.#lastId, call } satisfies Request<Call>);
+      const id = ++this.#lastId;
+      this.#pending.set(id, { resolve, reject });
+      try {
+        router.post(this.#owner, this.#ref, { id, call } satisfies Request<Call>);
+      } catch (error) {
+        this.#settled(id);
+        throw error; // It was too large.
+      }
     });
   }
 
@@ -116,11 +122,15 @@ class DistantCaller<Call> implements Caller<Call> {
 
   #answered(answer: Answer): void {
     const caller = this.#pending.get(answer.id)!;
-    this.#pending.delete(answer.id);
-    if (this.#pending.size === 0) waitEnds();
+    this.#settled(answer.id);
     if ('error' in answer) caller.reject(new ERRORS[answer.error.type](answer.error.message));
     else caller.resolve(answer.result);
     this.#goIfUnused();
+  }
+
+  #settled(id: number): void {
+    this.#pending.delete(id);
+    if (this.#pending.size === 0) waitEnds();
   }
 
   #died(death: Death): void {
@@ -205,7 +215,12 @@ function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
   return {
     receive: (from, body) => {
       const { id, call } = body as Request<Call>;
-      router.post(from, ref, answerTo(id, () => object.handle(call)));
+      const answer = answerTo(id, () => object.handle(call));
+      try {
+        router.post(from, ref, answer);
+      } catch (error) {
+        router.post(from, ref, failed(id, error)); // The answer was too large.
+      }
     },
     died: () => {}, // A caller that is dead needs no answer, and nothing is kept for it.
   };
@@ -217,8 +232,12 @@ function answerTo(id: number, handle: () => unknown): Answer {
     // JSON knows no undefined; with one in it the answer would travel as a structured clone, which takes longer.
     return result === undefined ? { id } : { id, result };
   } catch (error) {
-    const type = (Object.keys(ERRORS) as (keyof typeof ERRORS)[]).find((name) => error instanceof ERRORS[name]);
-    if (type === undefined) throw error;
-    return { id, error: { type, message: (error as Error).message } };
+    return failed(id, error);
   }
+}
+
+function failed(id: number, error: unknown): Answer {
+  const type = (Object.keys(ERRORS) as (keyof typeof ERRORS)[]).find((name) => error instanceof ERRORS[name]);
+  if (type === undefined) throw error;
+  return { id, error: { type, message: (error as Error).message } };
 }

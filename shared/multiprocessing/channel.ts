@@ -6,10 +6,11 @@ import type { Socket } from 'node:net';
 import { decode, encode } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { Fifo } from './fifo.ts';
+import { tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 import { tellNow } from './turn.ts';
-import { fromWire, toWire } from './wire.ts';
-import type { Wired } from './wire.ts';
+import { WireReader, WireWriter } from './wire.ts';
+import type { Message } from './wire.ts';
 
 /** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
 export type Envelope = [to: string, from: string, ref: string, body: unknown];
@@ -33,33 +34,36 @@ export interface Port extends EventEmitter {
   send?(message: unknown, socket: Socket | undefined, options: { keepOpen: boolean }, callback: () => void): boolean;
 }
 
-/** The largest number of items in one message: bounds what one turn of either event loop has to chew on. */
-const MOST_ITEMS = 512;
-
 export class Channel {
   readonly #port: Port;
   readonly #onEnvelope: (envelope: Envelope) => void;
-  #outbox: Item[] = [];
+  readonly #writer = new WireWriter();
+  readonly #reader = new WireReader();
   #scheduled = false;
   #flushLater: NodeJS.Immediate | undefined;
   /** How many messages were given to Node, and how many of them, the first ones, to the system. */
   #sent = 0;
   #settled = 0;
+  /** Those between the two, in order. */
+  readonly #underWay = new Fifo<Message>();
   /** Whoever waits for that, the one for the earliest message first. */
   readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
   readonly #inbox: Batch[] = [];
   /** Decoded when they are heard: a child has then loaded what the primitives in them need. */
   readonly #early = new Fifo<[Direct, Socket | undefined]>();
   #listener: ChannelListener | undefined;
+  #passedOver = 0;
 
   /** @param onEnvelope Gets each envelope that arrives, in order. */
   constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
     this.#port = port;
     this.#onEnvelope = onEnvelope;
-    port.on('message', (wired: Wired[], handle: SendHandle | undefined) => {
-      this.#inbox.push({ items: wired.map(fromWire) as Item[], socket: handle as Socket | undefined, taken: 0 });
-      this.#takeIn();
-    });
+    port.on('message', (message: unknown, handle: SendHandle | undefined) => this.#arrived(message, handle));
+  }
+
+  /** How many messages came, or parts of them, that were none of the toolkit's or could not be read, and were passed over. */
+  get passedOver(): number {
+    return this.#passedOver;
   }
 
   /** Sets who hears the messages for this process. Those that came when nobody did are heard at once, in order. */
@@ -85,7 +89,7 @@ export class Channel {
    */
   postLater(message: unknown): void {
     tellNow();
-    if (this.#outbox.push(directOf(message)) >= MOST_ITEMS) this.flush();
+    if (this.#writer.add(directOf(message))) this.flush();
     else this.#flushLater ??= setImmediate(() => this.flush());
   }
 
@@ -99,7 +103,11 @@ export class Channel {
   async sendSocket(message: unknown, socket: Socket): Promise<void> {
     const item = directOf(message);
     this.flush();
-    this.#send([item], socket);
+    this.#writer.add(item);
+    const messages = this.#writer.take();
+    const last = messages.pop()!;
+    for (const message of messages) this.#send(message, undefined);
+    this.#send(last, socket);
     await this.flushed();
   }
 
@@ -127,10 +135,8 @@ export class Channel {
     this.#scheduled = false;
     clearImmediate(this.#flushLater);
     this.#flushLater = undefined;
-    if (this.#outbox.length === 0) return;
-    const items = this.#outbox;
-    this.#outbox = [];
-    this.#send(items, undefined);
+    if (this.#writer.isEmpty) return;
+    for (const message of this.#writer.take()) this.#send(message, undefined);
   }
 
   /**
@@ -142,7 +148,7 @@ export class Channel {
   }
 
   #push(item: Item): void {
-    if (this.#outbox.push(item) >= MOST_ITEMS) {
+    if (this.#writer.add(item)) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -150,17 +156,34 @@ export class Channel {
     }
   }
 
-  #send(items: Item[], socket: Socket | undefined): void {
+  #send(message: Message, socket: Socket | undefined): void {
     const number = ++this.#sent;
+    this.#underWay.push(message);
     // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
-    if (this.#port.connected) this.#port.send!(items.map(toWire), socket, { keepOpen: true }, () => this.#settle(number));
+    if (this.#port.connected) this.#port.send!(message, socket, { keepOpen: true }, () => this.#settle(number));
     else process.nextTick(() => this.#settle(number));
   }
 
   /** Node calls back in the order of sending. */
   #settle(number: number): void {
-    if (number > this.#settled) this.#settled = number;
+    for (; this.#settled < number; this.#settled++) this.#underWay.shift();
     while (this.#waiters.length > 0 && this.#waiters.at(0)!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
+  }
+
+  /** Anybody may send over the port: a target or a library with process.send(), Node itself in its watch mode. */
+  #arrived(message: unknown, handle: SendHandle | undefined): void {
+    const read = this.#reader.read(message);
+    const items = read.filter(isItem);
+    if (items.length < read.length) {
+      this.#passedOver += read.length - items.length;
+      tellForeign(message);
+    }
+    if (items.length > 0) {
+      this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
+      this.#takeIn();
+    } else if (this.#port.listenerCount('message') === 1) {
+      close(handle);
+    }
   }
 
   /** One after the other; when a listener throws, the rest is not lost. */
@@ -177,7 +200,11 @@ export class Channel {
 
   #take(item: Item, socket: Socket | undefined): void {
     if (item.length === 4) {
-      this.#onEnvelope(item);
+      try {
+        this.#onEnvelope(item);
+      } catch (error) {
+        this.#unreadable(error);
+      }
     } else {
       this.#early.push([item, socket]);
       this.#hear();
@@ -187,12 +214,45 @@ export class Channel {
   #hear(): void {
     while (this.#listener !== undefined && this.#early.length > 0) {
       const [item, socket] = this.#early.shift()!;
-      this.#listener(item.length === 2 ? item[0] : decode(item[0]), socket);
+      let message: unknown;
+      try {
+        message = item.length === 2 ? item[0] : decode(item[0]);
+      } catch (error) {
+        this.#unreadable(error);
+        close(socket);
+        continue;
+      }
+      this.#listener(message, socket);
     }
+  }
+
+  #unreadable(error: unknown): void {
+    this.#passedOver++;
+    tellUnreadable(error);
   }
 }
 
 function directOf(message: unknown): Direct {
   const plain = copyPlain(message);
   return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
+}
+
+function isItem(item: unknown[] | undefined): item is Item {
+  switch (item?.length) {
+    case 1:
+      return true; // decode() looks closer.
+    case 2:
+      return item[1] === true;
+    case 4:
+      return typeof item[0] === 'string' && typeof item[1] === 'string' && typeof item[2] === 'string';
+    default:
+      return false;
+  }
+}
+
+/** Nobody will have it. */
+function close(handle: SendHandle | undefined): void {
+  if (handle === undefined) return;
+  if ('destroy' in handle) handle.destroy();
+  else handle.close();
 }
