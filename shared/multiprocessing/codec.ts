@@ -1,33 +1,30 @@
 // Values on their way to another process: structured clones, in which the toolkit's own primitives (a Lock, a Queue …)
-// travel as references and come out as proxies. Used for arguments, items, messages and results.
+// travel as references and come out as proxies, and errors are taken apart. Used for arguments, items, messages, results.
 import { deserialize, serialize } from 'node:v8';
 import { messageOf } from '../errors.ts';
+import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRAVEL } from './cloneable.ts';
+import type { Ticket, Traveller } from './cloneable.ts';
 import { NotCloneable } from './errors.ts';
+import { rebuildError, takeApart } from './remote-error.ts';
+import type { RemoteError } from './remote-error.ts';
 
-/** The method by which a primitive says how it travels. */
-export const TRAVEL = Symbol('echopool.travel');
+export { TRAVEL } from './cloneable.ts';
+export type { Ticket, Traveller } from './cloneable.ts';
 
-/** How a primitive travels: what it is, its name in the tree, and what its proxy needs to know at once. */
-export interface Ticket {
-  readonly kind: string;
-  readonly ref: string;
-  readonly detail?: unknown;
-}
-
-export interface Traveller {
-  [TRAVEL](): Ticket;
-}
-
-/** A primitive in a value, and where it stands. */
-interface Found {
+/** What cannot be cloned as it is, and where it stands. */
+interface Substituted {
   readonly path: readonly string[];
-  readonly traveller: Traveller;
+  readonly object: Traveller | Error;
 }
+
+type Placed<T> = readonly (readonly [path: readonly string[], what: T])[];
 
 interface Packet {
   readonly bytes: Uint8Array;
   /** The primitives in the value: where each one stands, and its ticket. */
-  readonly tickets?: readonly (readonly [path: readonly string[], ticket: Ticket])[];
+  readonly tickets?: Placed<Ticket>;
+  /** Its errors that a clone would change: most have more than a message. */
+  readonly errors?: Placed<RemoteError>;
 }
 
 /** A value ready to be sent: itself where it has no parts, so that numbers and strings cost nothing, else its clone. */
@@ -43,7 +40,8 @@ export function defineKind(kind: string, revive: (ticket: Ticket) => Traveller):
 /**
  * Clones a value at once, so that what the sender changes later does not matter.
  * @param what How the error names the value: `argument 2 of Process-1`.
- * @throws {NotCloneable} The value holds a function, a symbol, a socket …, or a primitive inside a Map or Set.
+ * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class, a primitive inside
+ * a Map …, takes more than 512 MiB, or is nested more than 1,000 levels deep.
  */
 export function encode(value: unknown, what: string): Encoded {
   return prepare(value, what)();
@@ -56,35 +54,54 @@ export function encode(value: unknown, what: string): Encoded {
 export function prepare(value: unknown, what: string): () => Encoded {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol') throw notCloneable(what, `it is a ${typeof value}`);
+    if (typeof value === 'string' && value.length > MOST_BYTES / 2) throw notCloneable(what, tooLarge(value.length));
     return () => value as Encoded;
   }
   try {
-    const found: Found[] = [];
-    const plain = holdsTraveller(value, new Set()) ? withoutTravellers(value, [], found, new Map()) : value;
-    const bytes = serialize(plain);
+    const found: Substituted[] = [];
+    const bytes = serialize(survey(value) ? withoutSubstituted(value, [], found, new Map()) : value);
+    if (bytes.length > MOST_BYTES) throw new Error(tooLarge(bytes.length));
     if (found.length === 0) return () => ({ bytes });
-    return () => ({ bytes, tickets: found.map(({ path, traveller }) => [path, traveller[TRAVEL]()]) });
+    const errors: [readonly string[], RemoteError][] = [];
+    for (const { path, object } of found) if (!isTraveller(object)) errors.push([path, takeApart(object)]);
+    return () => {
+      const tickets: [readonly string[], Ticket][] = [];
+      for (const { path, object } of found) if (isTraveller(object)) tickets.push([path, object[TRAVEL]()]);
+      return { bytes, ...(tickets.length > 0 ? { tickets } : {}), ...(errors.length > 0 ? { errors } : {}) };
+    };
   } catch (error) {
     throw notCloneable(what, messageOf(error), error);
   }
 }
 
-/** The value again, with proxies in the place of primitives that live elsewhere. */
+/**
+ * The value again, with proxies in the place of primitives that live elsewhere.
+ * @throws {NotCloneable} It cannot be put together: a primitive in it is of a kind that this process does not know.
+ */
 export function decode(encoded: Encoded): unknown {
   if (typeof encoded !== 'object' || encoded === null) return encoded;
-  const value: unknown = deserialize(encoded.bytes);
-  if (encoded.tickets === undefined) return value;
-  const root = { value };
-  for (const [path, ticket] of encoded.tickets) {
-    let place = root as Record<string, unknown>;
-    let key = 'value';
-    for (const step of path) {
-      place = place[key] as Record<string, unknown>;
-      key = step;
-    }
-    place[key] = revive(ticket);
+  try {
+    const root = { value: deserialize(encoded.bytes) as unknown };
+    for (const [path, ticket] of encoded.tickets ?? []) place(root, path, revive(ticket));
+    for (const [path, error] of encoded.errors ?? []) place(root, path, rebuildError(error));
+    return root.value;
+  } catch (error) {
+    if (error instanceof NotCloneable) throw error;
+    throw new NotCloneable(`a value came from another process that cannot be put together: ${messageOf(error)}`, { cause: error });
   }
-  return root.value;
+}
+
+/** Puts something in its place in a value, and nowhere else: what came may be malformed. */
+function place(root: { value: unknown }, path: readonly string[], what: unknown): void {
+  let place: Record<string, unknown> = root;
+  let key = 'value';
+  for (const step of path) {
+    if (!Object.hasOwn(place, key)) break;
+    place = place[key] as Record<string, unknown>;
+    key = step;
+  }
+  if (!Object.hasOwn(place, key)) throw new Error(`there is no place for what stood at ${path.join('.')}`);
+  place[key] = what;
 }
 
 /** The tickets of the primitives that travel in an encoded value. */
@@ -112,49 +129,20 @@ function isTraveller(value: object): value is Traveller {
   return TRAVEL in value;
 }
 
-/** Whether the walk stops here: nothing of ours can be inside bytes. */
-function isLeaf(value: unknown): boolean {
-  return typeof value !== 'object' || value === null || ArrayBuffer.isView(value);
-}
-
-function holdsTraveller(value: object, seen: Set<object>): boolean {
-  if (isTraveller(value)) return true;
-  if (isLeaf(value) || seen.has(value)) return false;
-  seen.add(value);
-  let found = false;
-  for (const inner of partsOf(value)) {
-    if (typeof inner === 'object' && inner !== null && holdsTraveller(inner, seen)) found = true;
-  }
-  if (found && !isArrayOrObject(value)) {
-    throw new Error('a primitive of the toolkit travels in arrays and plain objects, and in nothing else');
-  }
-  return found;
-}
-
-function partsOf(value: object): Iterable<unknown> {
-  if (Array.isArray(value)) return value;
-  return value instanceof Map || value instanceof Set ? [...value.keys(), ...value.values()] : Object.values(value);
-}
-
-/** Whether its structured clone is an array, or a plain object. */
-function isArrayOrObject(value: object): boolean {
-  return Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]';
-}
-
-/** A copy of the arrays and objects around primitives, with null in their places; everything else is shared. */
-function withoutTravellers(value: unknown, path: string[], found: Found[], copies: Map<object, unknown>): unknown {
+/** A copy of the arrays and objects around what is substituted, with null in its place; everything else is shared. */
+function withoutSubstituted(value: unknown, path: string[], found: Substituted[], copies: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  if (isTraveller(value)) {
-    found.push({ path, traveller: value });
+  if (isSubstituted(value)) {
+    found.push({ path, object: value });
     return null;
   }
-  if (!isArrayOrObject(value)) return value;
+  if (!isPlainPart(value)) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
   const isArray = Array.isArray(value);
   // Without a prototype, so that a property `__proto__` is one like any other.
   const copy = (isArray ? new Array(value.length) : Object.create(null)) as Record<string, unknown>;
   copies.set(value, copy);
-  for (const [key, inner] of Object.entries(value)) copy[key] = withoutTravellers(inner, [...path, key], found, copies);
+  for (const [key, inner] of Object.entries(value)) copy[key] = withoutSubstituted(inner, [...path, key], found, copies);
   return copy;
 }

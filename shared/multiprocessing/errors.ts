@@ -72,3 +72,8 @@ export class QueueClosed extends Error {
   override name = 'QueueClosed';
   readonly code = 'ERR_QUEUE_CLOSED';
 }
+
+/** The toolkit's own errors by their names: what is thrown in another process comes back as what it was. */
+export const OWN_ERRORS: Readonly<Record<string, { readonly prototype: Error }>> = {
+  ProcessDied, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,
+};

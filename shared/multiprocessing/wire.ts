@@ -32,7 +32,7 @@ export interface WireLimits {
 
 const VERSION = 1;
 const MiB = 1024 * 1024;
-const LIMITS: WireLimits = { item: 1024 * MiB, part: 48 * MiB, batch: 16 * MiB };
+const LIMITS: WireLimits = { item: 1024 * MiB, part: 16 * MiB, batch: 16 * MiB };
 /** The largest number of items in one message: bounds what one turn of either event loop has to chew on. */
 const MOST_ITEMS = 512;
 /** How deep a value may be for JSON: also ends the walk in one that contains itself. */
