@@ -148,6 +148,7 @@ function kindOf(object: object): Kind | undefined {
   if (types.isProxy(object)) return undefined;
   if (TRAVEL in object) return 'primitive';
   const prototype = Object.getPrototypeOf(object) as object | null;
+  if (prototype === Object.prototype) return 'object';
   if (Array.isArray(object)) return prototype !== null && constructorOf(prototype) === 'Array' ? 'array' : undefined;
   if (isPlainPrototype(prototype)) return 'object';
   const made = constructorOf(prototype!);
@@ -196,6 +197,7 @@ function refuseOutsideOfPlain(place: Place, kind: 'primitive' | 'error'): void {
 
 function refuseSymbols(place: Place): void {
   const symbols = Object.getOwnPropertySymbols(place.object);
+  if (symbols.length === 0) return;
   const symbol = symbols.find((key) => Object.prototype.propertyIsEnumerable.call(place.object, key));
   if (symbol === undefined) return;
   throw new Error(`${pathTo(place)} has a property with the key ${String(symbol)}, which could not be cloned`);

@@ -5,11 +5,11 @@ import { currentProcess } from './current.ts';
 import { describeDeath, PipeClosed, ProcessDied, WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
 import { onLeave } from './leaving.ts';
-import { CONNECTION, pack } from './parcel.ts';
+import { CONNECTION } from './parcel.ts';
 import { Incoming } from './pipe-incoming.ts';
 import type { Ending, FromHub, ToHub } from './pipe-messages.ts';
 import { Outgoing } from './pipe-outgoing.ts';
-import { unpack } from './queue-item.ts';
+import { pack, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 
 /** The method by which pipe.ts says that the end has come to this process. */

@@ -7,8 +7,8 @@ import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { ManagerClosed, WrongUse } from './errors.ts';
 import { freeze } from './frozen.ts';
-import { carry, drop, pack, refuse } from './parcel.ts';
-import { unpack } from './queue-item.ts';
+import { carry, drop, refuse } from './parcel.ts';
+import { pack, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 
 type ListCall =

@@ -1,12 +1,15 @@
 // Values that wait for a reader on their way: in the hub of a Pipe, in a Manager's dicts and lists, in a Queue.
-import { encode, ticketsOf } from './codec.ts';
-import { copyPlain, NOT_PLAIN } from './plain.ts';
-import { encodedPart } from './queue-item.ts';
+import { ticketsOf } from './codec.ts';
+import { copyPlain } from './plain.ts';
+import { encodedPart, pack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
 import * as router from './router.ts';
 
 /** The kind of ticket with which the end of a Pipe travels. */
 export const CONNECTION = 'Connection';
+
+/** How much text, in characters, need not be looked at as to its size. */
+const MOST_TEXT = 4 * 1024 * 1024;
 
 /** Tells the hub of a Pipe that an end of it can never arrive. `trip` is the ticket's. */
 export interface Lost {
@@ -15,26 +18,19 @@ export interface Lost {
 }
 
 /**
- * Clones a value at once.
- * @param what How the error names the value: `the value of 'key'`.
- * @throws {NotCloneable} It holds a function, a socket …
- */
-export function pack(value: unknown, what: string): Item {
-  if (typeof value !== 'object' || value === null) return encode(value, what);
-  const plain = copyPlain(value);
-  return plain === NOT_PLAIN ? encode(value, what) : { plain: plain as object };
-}
-
-/**
- * The same for an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
- * parts it is not even copied. @throws {NotCloneable}
+ * Clones an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
+ * parts and little text they are not even copied. @throws {NotCloneable}
  */
 export function packOwn(values: unknown[], what: string): Item {
-  return values.every(hasNoParts) ? { plain: values } : pack(values, what);
+  return areSmall(values) ? { plain: values } : pack(values, what);
 }
 
-function hasNoParts(value: unknown): boolean {
-  return (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') || value === null;
+function areSmall(values: readonly unknown[]): boolean {
+  let left = MOST_TEXT;
+  return values.every((value) => {
+    if (typeof value === 'string') return (left -= value.length) >= 0;
+    return (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') || value === null;
+  });
 }
 
 /** The same again, for a reader in the process that keeps the value: of what a reader may change it gets its own. */

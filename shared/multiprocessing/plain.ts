@@ -37,7 +37,7 @@ function copy(value: unknown, seen: object[]): unknown {
   if (types.isProxy(value)) return NOT_PLAIN;
   const keys = Object.keys(value);
   if (isArray && keys.length !== value.length) return NOT_PLAIN; // Holes, or properties besides the elements.
-  if (Object.getOwnPropertySymbols(value).length > 0) return NOT_PLAIN;
+  if (!isArray && Object.getOwnPropertySymbols(value).length > 0) return NOT_PLAIN;
   const result: Record<string, unknown> = (isArray ? [] : {}) as Record<string, unknown>;
   for (const key of keys) {
     const inner = copy((value as Record<string, unknown>)[key], seen);

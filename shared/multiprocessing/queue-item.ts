@@ -1,6 +1,6 @@
 // An item of a Queue on its way: small plain data is copied and travels in the batch that it is part of; a structured
 // clone of its own, which costs ten times as much, is made only of the rest. Used by the parts of Queue.
-import { decode, encode, prepare } from './codec.ts';
+import { decode, prepare } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 
@@ -13,22 +13,23 @@ export type Item = Encoded | Plain;
 
 const WHAT = 'the item put into a queue';
 
-/** Clones a value at once. @throws {NotCloneable} It holds a function, a socket … */
-export function pack(value: unknown): Item {
-  if (typeof value !== 'object' || value === null) return encode(value, WHAT);
-  const plain = copyPlain(value);
-  return plain === NOT_PLAIN ? encode(value, WHAT) : { plain: plain as object };
+/**
+ * Clones a value at once.
+ * @param what How the error names the value: `the value of 'key'`.
+ * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class …
+ */
+export function pack(value: unknown, what = WHAT): Item {
+  return packLater(value, what)();
 }
 
 /**
  * Clones a value at once, for an item that may never be sent: the primitives in it travel only when the returned
- * function is called. @throws {NotCloneable} It holds a function, a socket …
+ * function is called. @throws {NotCloneable} As {@link pack}.
  */
-export function packLater(value: unknown): () => Item {
+export function packLater(value: unknown, what = WHAT): () => Item {
+  if (typeof value !== 'object' || value === null) return prepare(value, what);
   const plain = copyPlain(value);
-  if (plain === NOT_PLAIN) return prepare(value, WHAT);
-  const item = typeof plain === 'object' && plain !== null ? { plain } : plain as Encoded;
-  return () => item;
+  return plain === NOT_PLAIN ? prepare(value, what) : () => ({ plain: plain as object });
 }
 
 /** The value again, with proxies in the place of primitives that live elsewhere. */
