@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
 import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
+import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
@@ -152,14 +153,14 @@ class EchoServer implements Server {
     const { graceMs } = this.#config;
     const { size } = this.#connections;
     this.#log.info('stopping', `stopping: ${size} ${size === 1 ? 'connection' : 'connections'} to end, ${graceMs} ms at most`);
-    const timer = setTimeout(() => {
+    const stopGrace = afterRunning(graceMs, () => {
       const left = this.#connections.size;
       this.#dispatcher.stop();
       this.#pool.killAll();
       this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} ${left === 1 ? 'connection is' : 'connections are'} cut off`);
-    }, graceMs);
+    });
     void this.#pool.drain().then(() => {
-      clearTimeout(timer);
+      stopGrace();
       this.#dispatcher.stop();
       this.#summarize();
       this.#end(undefined);
@@ -168,13 +169,15 @@ class EchoServer implements Server {
 
   /** Stops accepting when nobody stands before the door any more: the kernel would reset whom it has accepted for us. */
   #closeTheDoor(): void {
-    const until = performance.now() + LAST_ARRIVALS_MS;
+    let letsIn = true;
+    const stopLimit = afterRunning(LAST_ARRIVALS_MS, () => { letsIn = false; });
     const look = (lastId: number, quietTurns: number): void => {
-      if (this.#lastId !== lastId && performance.now() < until) {
+      if (this.#lastId !== lastId && letsIn) {
         setImmediate(look, this.#lastId, 0);
       } else if (quietTurns < 2) {
         setImmediate(look, this.#lastId, quietTurns + 1);
       } else {
+        stopLimit();
         this.#listener?.close();
         this.#doorClosed = true;
         this.#leaveIfNobodyWaits();
