@@ -9,14 +9,17 @@ import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
 import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
+import { Connections } from './connections.ts';
+import type { Connection } from './connections.ts';
+import { Departures } from './departures.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Command } from './dispatcher.ts';
 import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
-import type { Moved, Traffic, WorkerReport } from './messages.ts';
-import { Refusals } from './refusals.ts';
+import type { Traffic, WorkerReport } from './messages.ts';
+import { Tally } from './tally.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** What a running server answers to. */
@@ -51,17 +54,6 @@ function ignore(): void {}
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;
 
-interface Connection {
-  readonly id: number;
-  readonly socket: Socket;
-  readonly host: string;
-  readonly peer: string;
-  /** Some worker has taken it. */
-  taken: boolean;
-  /** What comes along to the next worker. */
-  moved: Moved | null;
-}
-
 /**
  * Starts listening and the workers.
  * @returns When all workers are ready, or the server was stopped before.
@@ -80,13 +72,13 @@ class EchoServer implements Server {
   readonly #log: Log;
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
-  readonly #refusals: Refusals;
-  readonly #connections = new Map<number, Connection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #refusals: Tally;
+  readonly #bounces: Tally;
+  readonly #gone: Tally;
+  readonly #departures = new Departures();
+  readonly #connections: Connections;
   readonly #takenBy = new Map<number, number>();
-  readonly #mostConnections: number;
   #listener: Listener | undefined;
-  #lastId = 0;
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
   /** While stopping: nobody comes in any more; and the workers know it. */
@@ -99,8 +91,10 @@ class EchoServer implements Server {
     this.#config = config;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
-    this.#refusals = new Refusals((text) => log.warn('refused', text));
-    this.#mostConnections = freeDescriptors(cpus);
+    this.#refusals = new Tally('refused', (text) => log.warn('refused', text));
+    this.#bounces = new Tally('offered to another worker', (text) => log.warn('bounced', text));
+    this.#gone = new Tally('gone', (text) => log.info('gone', text));
+    this.#connections = new Connections(freeDescriptors(cpus), config.connectionsPerAddress);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
       { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
@@ -112,6 +106,7 @@ class EchoServer implements Server {
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       message: (worker, message) => this.#hear(worker, message),
+      relieved: (worker) => this.#dispatcher.workerRelieved(worker),
       stalled: (worker) => this.#dispatcher.workerStalled(worker),
       resumed: (worker) => this.#dispatcher.workerResumed(worker),
       retiring: (worker) => this.#dispatcher.workerRetiring(worker),
@@ -172,10 +167,10 @@ class EchoServer implements Server {
     let letsIn = true;
     const stopLimit = afterRunning(LAST_ARRIVALS_MS, () => { letsIn = false; });
     const look = (lastId: number, quietTurns: number): void => {
-      if (this.#lastId !== lastId && letsIn) {
-        setImmediate(look, this.#lastId, 0);
+      if (this.#connections.lastId !== lastId && letsIn) {
+        setImmediate(look, this.#connections.lastId, 0);
       } else if (quietTurns < 2) {
-        setImmediate(look, this.#lastId, quietTurns + 1);
+        setImmediate(look, this.#connections.lastId, quietTurns + 1);
       } else {
         stopLimit();
         this.#listener?.close();
@@ -183,7 +178,7 @@ class EchoServer implements Server {
         this.#leaveIfNobodyWaits();
       }
     };
-    look(this.#lastId, 0);
+    look(this.#connections.lastId, 0);
   }
 
   /** While stopping: those that wait are offered still, to be answered and ended by the workers that have room. */
@@ -212,17 +207,19 @@ class EchoServer implements Server {
   #accept(socket: Socket, host: string, peer: string): void {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
     socket.on('error', ignore);
-    const fromThere = this.#perAddress.get(host) ?? 0;
-    const { connectionsPerAddress } = this.#config;
-    if (connectionsPerAddress > 0 && fromThere >= connectionsPerAddress) {
-      this.#refuse(socket, `more than ${connectionsPerAddress} from one address (--connections-per-address)`, host);
-    } else if (this.#connections.size >= this.#mostConnections) {
-      this.#refuse(socket, `no descriptors left for more than ${this.#mostConnections} (ulimit -n)`);
-    } else {
-      const id = ++this.#lastId;
-      this.#perAddress.set(host, fromThere + 1);
-      this.#connections.set(id, { id, socket, host, peer, taken: false, moved: null });
-      this.#dispatcher.accept(id);
+    const isFull = (): boolean => this.#dispatcher.isFull || this.#connections.noRoomFor(host) !== undefined;
+    if (this.#dispatcher.waiting > 0 && isFull()) this.#letGo();
+    const none = this.#connections.noRoomFor(host);
+    if (none === undefined) this.#dispatcher.accept(this.#connections.add(socket, host, peer).id);
+    else this.#refuse(socket, none.reason, none.from);
+  }
+
+  /** Frees the places of those that have left while they waited. */
+  #letGo(): void {
+    const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
+    for (const connection of this.#departures.among(waiting)) {
+      this.#lose(connection);
+      this.#dispatcher.gone(connection.id);
     }
   }
 
@@ -237,16 +234,21 @@ class EchoServer implements Server {
     const { id, socket, peer } = connection;
     switch (command.kind) {
       case 'offer':
+        if (socket.destroyed) {
+          this.#lose(connection);
+          this.#dispatcher.closed(command.worker, id);
+          break;
+        }
         if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`);
         this.#pool.offer(command.worker, { type: 'connection', id, peer, moved: connection.moved }, socket);
         break;
       case 'cutOff':
-        this.#forget(connection);
+        this.#connections.remove(connection);
         resetConnection(socket);
         this.#log.warn('cutOff', `${peer} is cut off: its worker died`);
         break;
       case 'refuse':
-        this.#forget(connection);
+        this.#connections.remove(connection);
         this.#refuse(socket, command.reason === 'stopping' ? 'the server is stopping' : 'all workers and the waiting line are full');
         break;
     }
@@ -262,8 +264,7 @@ class EchoServer implements Server {
           this.#noteTaken(connection, worker);
           break;
         case 'unusable':
-          this.#close(connection);
-          this.#refusals.count('the socket did not reach the worker, which may have no descriptor left (ulimit -n)');
+          this.#bounces.count(`${this.#pool.nameOf(worker)} could not take the socket, it may have no descriptor left (ulimit -n)`);
           break;
         case 'givenBack':
           connection.moved = message.moved;
@@ -298,16 +299,16 @@ class EchoServer implements Server {
     };
   }
 
-  #close(connection: Connection): void {
-    this.#forget(connection);
-    connection.socket.destroy();
+  /** Its client has left before a worker had it, or had it again. */
+  #lose(connection: Connection): void {
+    this.#close(connection);
+    if (connection.moved !== null) this.#addTraffic(connection.moved.traffic);
+    this.#gone.count('left while waiting');
   }
 
-  #forget({ id, host }: Connection): void {
-    this.#connections.delete(id);
-    const left = this.#perAddress.get(host)! - 1;
-    if (left === 0) this.#perAddress.delete(host);
-    else this.#perAddress.set(host, left);
+  #close(connection: Connection): void {
+    this.#connections.remove(connection);
+    connection.socket.destroy();
   }
 
   #fail(reason: string): void {
@@ -318,7 +319,7 @@ class EchoServer implements Server {
   }
 
   #summarize(): void {
-    this.#refusals.flush();
+    for (const tally of [this.#refusals, this.#bounces, this.#gone]) tally.flush();
     const { served, cutOff } = this.#dispatcher.counters;
     const { messages, bytesIn, bytesOut } = this.#traffic;
     const refused = this.#refusals.total;

@@ -32,6 +32,8 @@ export interface WorkerPoolOptions {
 export interface WorkerPoolEvents {
   ready(worker: number): void;
   message(worker: number, message: WorkerReport): void;
+  /** It could not take a connection a while ago: it may be tried again. */
+  relieved(worker: number): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
   retiring(worker: number): void;
@@ -63,6 +65,8 @@ const START_LIMIT_MS = 30_000;
 const RETIRE_LIMIT_MS = 2000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
 const DOUBT_MS = 200;
+/** A worker that could not take a connection is tried again after so long, in milliseconds: its limit may have been raised. */
+const RELIEF_MS = 1000;
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
@@ -235,7 +239,12 @@ export class WorkerPool {
         clearTimeout(worker.doubt);
       }
       this.#events.message(worker.id, message);
+      if (message.type === 'unusable') setTimeout(() => this.#relieve(worker.id), RELIEF_MS).unref();
     }
+  }
+
+  #relieve(worker: number): void {
+    if (this.#workers.has(worker)) this.#events.relieved(worker);
   }
 
   #ready(worker: Worker): void {
