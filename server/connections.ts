@@ -2,12 +2,17 @@
 import type { Socket } from 'node:net';
 import type { Moved } from './messages.ts';
 
-export interface Connection {
-  readonly id: number;
+/** A connection as it was accepted. */
+export interface Newcomer {
   /** The paused copy. */
   readonly socket: Socket;
+  /** The client's address, and the same with its port. */
   readonly host: string;
   readonly peer: string;
+}
+
+export interface Connection extends Newcomer {
+  readonly id: number;
   /** Some worker has taken it. */
   taken: boolean;
   /** What comes along to the next worker. */
@@ -52,10 +57,15 @@ export class Connections {
     if (this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress) {
       return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
     }
-    return this.size < this.#most ? undefined : { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
+    return this.spare > 0 ? undefined : { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
   }
 
-  add(socket: Socket, host: string, peer: string): Connection {
+  /** How many more the descriptors allow. */
+  get spare(): number {
+    return this.#most - this.size;
+  }
+
+  add({ socket, host, peer }: Newcomer): Connection {
     const connection = { id: ++this.#lastId, socket, host, peer, taken: false, moved: null };
     this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
     this.#connections.set(connection.id, connection);

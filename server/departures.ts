@@ -1,38 +1,28 @@
 // Finds the clients that have left while they waited. The master holds their sockets paused and may not read from them, so
-// nobody tells it: it looks before it refuses others for want of a place. Used by server.ts.
+// nobody tells it: it looks before it refuses others for want of a place (door.ts). Used by server.ts.
 import type { Socket } from 'node:net';
-import type { Connection } from './connections.ts';
+import type { Moved } from './messages.ts';
 import { CLOSE_WAIT, endOf, FIN_WAIT1, FIN_WAIT2, readTcpTable } from './tcp-table.ts';
 import type { TcpEnd } from './tcp-table.ts';
 
-/** A client that waits. */
-type Waiting = Pick<Connection, 'socket' | 'moved'>;
+/** A client that waits; `moved` is what comes along with it from an earlier worker. */
+interface Waiting {
+  readonly socket: Socket;
+  readonly moved?: Moved | null;
+}
 
-/** After a look no other begins for so many times as long as it took: at most a tenth of the time goes to looking. */
-const PAUSE = 9;
 const NOTHING = new Uint8Array();
 
-export class Departures {
-  #lookedUntil = -Infinity;
-  #tookMs = 0;
-
-  /**
-   * Those that have left, for certain; none, when it is too early to look again. Costs a look at each TCP connection of the
-   * machine.
-   *
-   * A client that has sent its FIN and has nothing to be answered counts as gone: all that it may still wait for is our FIN.
-   * One that has sent something before is answered, as it may have half-closed; unless it is on this machine, where the table
-   * tells that no process has its end any more.
-   */
-  among<Client extends Waiting>(waiting: readonly Client[]): Client[] {
-    const began = performance.now();
-    if (waiting.length === 0 || began - this.#lookedUntil < PAUSE * this.#tookMs) return [];
-    const table = readTcpTable(new Set(waiting.map(({ socket }) => socket.localPort ?? -1)));
-    const gone = waiting.filter((client) => hasLeft(client, table));
-    this.#lookedUntil = performance.now();
-    this.#tookMs = this.#lookedUntil - began;
-    return gone;
-  }
+/**
+ * Those that have left, for certain. Costs a look at each TCP connection of the machine.
+ *
+ * A client that has sent its FIN and has nothing to be answered counts as gone: all that it may still wait for is our FIN.
+ * One that has sent something before is answered, as it may have half-closed; unless it is on this machine, where the table
+ * tells that no process has its end any more.
+ */
+export function departed<Client extends Waiting>(waiting: readonly Client[]): Client[] {
+  const table = readTcpTable(new Set(waiting.map(({ socket }) => socket.localPort ?? -1)));
+  return waiting.filter((client) => hasLeft(client, table));
 }
 
 function hasLeft({ socket, moved }: Waiting, table: ReadonlyMap<string, TcpEnd> | undefined): boolean {

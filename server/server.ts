@@ -10,11 +10,12 @@ import { resetConnection } from '../shared/reset.ts';
 import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
-import type { Connection } from './connections.ts';
-import { Departures } from './departures.ts';
+import type { Connection, Newcomer } from './connections.ts';
+import { departed } from './departures.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Command } from './dispatcher.ts';
+import { Door } from './door.ts';
 import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
@@ -53,6 +54,10 @@ const NOTHING = new Uint8Array();
 function ignore(): void {}
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;
+const LEFT = 'left while waiting';
+/** How many may stand at the door: as many as there are descriptors for, and a few even if there are none to spare. */
+const MOST_AT_THE_DOOR = 256;
+const FEW_AT_THE_DOOR = 4;
 
 /**
  * Starts listening and the workers.
@@ -75,7 +80,7 @@ class EchoServer implements Server {
   readonly #refusals: Tally;
   readonly #bounces: Tally;
   readonly #gone: Tally;
-  readonly #departures = new Departures();
+  readonly #door = new Door<Newcomer>((standing) => this.#letGo(standing), (newcomer) => this.#letIn(newcomer));
   readonly #connections: Connections;
   readonly #takenBy = new Map<number, number>();
   #listener: Listener | undefined;
@@ -173,6 +178,7 @@ class EchoServer implements Server {
         setImmediate(look, this.#connections.lastId, quietTurns + 1);
       } else {
         stopLimit();
+        this.#door.settle();
         this.#listener?.close();
         this.#doorClosed = true;
         this.#leaveIfNobodyWaits();
@@ -207,20 +213,37 @@ class EchoServer implements Server {
   #accept(socket: Socket, host: string, peer: string): void {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
     socket.on('error', ignore);
-    const isFull = (): boolean => this.#dispatcher.isFull || this.#connections.noRoomFor(host) !== undefined;
-    if (this.#dispatcher.waiting > 0 && isFull()) this.#letGo();
-    const none = this.#connections.noRoomFor(host);
-    if (none === undefined) this.#dispatcher.accept(this.#connections.add(socket, host, peer).id);
-    else this.#refuse(socket, none.reason, none.from);
+    const newcomer = { socket, host, peer };
+    // When nobody waits, nobody can have left.
+    if (this.#door.isFree && (this.#hasRoom(newcomer) || this.#dispatcher.waiting === 0)) this.#letIn(newcomer);
+    else this.#door.stand(newcomer, Math.max(FEW_AT_THE_DOOR, Math.min(MOST_AT_THE_DOOR, this.#connections.spare)));
   }
 
-  /** Frees the places of those that have left while they waited. */
-  #letGo(): void {
+  #hasRoom({ host }: Newcomer): boolean {
+    return !this.#dispatcher.isFull && this.#connections.noRoomFor(host) === undefined;
+  }
+
+  #letIn(newcomer: Newcomer): void {
+    const none = this.#connections.noRoomFor(newcomer.host);
+    if (none === undefined) this.#dispatcher.accept(this.#connections.add(newcomer).id);
+    else this.#refuse(newcomer.socket, none.reason, none.from);
+  }
+
+  /** Frees the places of those that have left while they waited. @returns Who of those at the door has not. */
+  #letGo(standing: readonly Newcomer[]): readonly Newcomer[] {
     const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
-    for (const connection of this.#departures.among(waiting)) {
+    const gone = new Set<Newcomer>(departed([...waiting, ...standing]));
+    for (const connection of waiting) {
+      if (!gone.has(connection)) continue;
       this.#lose(connection);
       this.#dispatcher.gone(connection.id);
     }
+    return standing.filter((newcomer) => {
+      if (!gone.has(newcomer)) return true;
+      newcomer.socket.destroy();
+      this.#gone.count(LEFT);
+      return false;
+    });
   }
 
   #refuse(socket: Socket, reason: string, from?: string): void {
@@ -276,6 +299,7 @@ class EchoServer implements Server {
       }
     }
     this.#dispatcher[type](worker, id);
+    this.#door.letIn((newcomer) => this.#hasRoom(newcomer));
     this.#leaveIfNobodyWaits();
   }
 
@@ -303,7 +327,7 @@ class EchoServer implements Server {
   #lose(connection: Connection): void {
     this.#close(connection);
     if (connection.moved !== null) this.#addTraffic(connection.moved.traffic);
-    this.#gone.count('left while waiting');
+    this.#gone.count(LEFT);
   }
 
   #close(connection: Connection): void {
