@@ -237,9 +237,10 @@ export class WorkerPool {
     } else if (message.type !== 'pong') {
       if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
         clearTimeout(worker.doubt);
+        worker.offered = undefined;
+        if (message.type === 'unusable') setTimeout(() => this.#relieve(worker.id), RELIEF_MS).unref();
       }
       this.#events.message(worker.id, message);
-      if (message.type === 'unusable') setTimeout(() => this.#relieve(worker.id), RELIEF_MS).unref();
     }
   }
 
