@@ -2,7 +2,7 @@
 // running into EMFILE, has the kernel drop clients that nobody counts (nodejs/node#45242). Called by server.ts.
 import { readdirSync } from 'node:fs';
 
-/** Kept free for what Node opens by the way: a file to read, a pipe to a new worker, a look-up. */
+/** Kept free for what Node opens by the way: a file to read, a pipe to a new worker, a look-up; and for a few at the door. */
 const RESERVE = 16;
 /** What a fresh process has open, where that cannot be counted. */
 const USUAL = 32;

@@ -81,8 +81,8 @@ export class Dispatcher {
   #delivering = false;
 
   readonly #counters: DispatcherCounters = {
-    accepted: 0, served: 0, closed: 0, unusable: 0, gone: 0, refused: 0, cutOff: 0,
-    reoffered: 0, givenBack: 0, adopted: 0, strays: 0,
+    accepted: 0, served: 0, closed: 0, gone: 0, refused: 0, cutOff: 0,
+    reoffered: 0, unusable: 0, givenBack: 0, adopted: 0, strays: 0,
   };
 
   /** @param carryOut does what a command says. It may report events at once. */
@@ -114,6 +114,11 @@ export class Dispatcher {
   /** A stalled worker answers again. */
   workerResumed(worker: number): void {
     this.#moveWorker(worker, 'resumed');
+  }
+
+  /** A full worker may be tried again. It may also without this, as soon as a connection of it ends or comes back. */
+  workerRelieved(worker: number): void {
+    this.#moveWorker(worker, 'relieved');
   }
 
   /** A worker is to go: it is offered nothing more, and gives back or closes what it has. */
@@ -151,7 +156,7 @@ export class Dispatcher {
   accept(connection: number): void {
     if (this.#connections.has(connection)) throw new Error(`connection ${connection} is already here`);
     const age = this.#counters.accepted++;
-    if (this.#stopping || this.#connections.size >= this.#limit()) {
+    if (this.#stopping || this.isFull) {
       this.#counters.refused++;
       this.#commands.push({ kind: 'refuse', connection, reason: this.#stopping ? 'stopping' : 'line full' });
     } else {
@@ -182,7 +187,7 @@ export class Dispatcher {
     this.#settle();
   }
 
-  /** An offer failed: its socket arrived undefined, or was destroyed before it could be sent. The connection ends. */
+  /** An offer failed: the socket did not arrive. Another worker gets it; this one is full until it has room again. */
   unusable(worker: number, connection: number): void {
     if (this.#report(worker, connection, 'unusable') !== undefined) this.#settle();
   }
@@ -197,7 +202,7 @@ export class Dispatcher {
     if (this.#report(worker, connection, 'closed') !== undefined) this.#settle();
   }
 
-  /** The server's own copy failed while the connection waited. */
+  /** The client left while the connection waited. */
   gone(connection: number): void {
     const waiting = this.#connections.get(connection);
     if (waiting?.state !== 'waiting') return this.#stray();
@@ -224,6 +229,16 @@ export class Dispatcher {
     return this.#waiting;
   }
 
+  /** Whether the next one would be refused for want of room. */
+  get isFull(): boolean {
+    return this.#connections.size >= this.#limit();
+  }
+
+  /** Those that wait, the next one first. O(waiting) */
+  line(): number[] {
+    return [...idsOf(this.#returned, 'waiting'), ...idsOf(this.#arrived, 'waiting')];
+  }
+
   /** How many connections a worker has, offers included; 0 for one that is not known. */
   load(worker: number): number {
     return this.#workers.get(worker)?.load ?? 0;
@@ -231,13 +246,11 @@ export class Dispatcher {
 
   /** Everything at this moment, copied: for tests and for the status. O(connections). */
   snapshot(): DispatcherSnapshot {
-    const ids = (connections: Iterable<Connection>, state: ConnectionState): number[] =>
-      [...connections].filter((connection) => connection.state === state).map(({ id }) => id);
     return {
       stopping: this.#stopping,
-      waiting: [...ids(this.#returned, 'waiting'), ...ids(this.#arrived, 'waiting')],
+      waiting: this.line(),
       workers: [...this.#workers.values()].map(({ id, state, connections }) => ({
-        id, state, offered: ids(connections, 'offered'), served: ids(connections, 'served'),
+        id, state, offered: idsOf(connections, 'offered'), served: idsOf(connections, 'served'),
       })),
       counters: { ...this.#counters },
     };
@@ -261,6 +274,12 @@ export class Dispatcher {
     this.#settle();
   }
 
+  /** What a report says of the worker's room. */
+  #noteRoom(worker: Worker, report: Report): void {
+    if (report === 'accepted') return;
+    worker.state = workerMoves[worker.state][report === 'unusable' ? 'filled' : 'relieved'] ?? worker.state;
+  }
+
   /** Moves a connection at the word of the worker that has it; `undefined` when it was a stray report. */
   #report(worker: number, id: number, report: Report): Connection | undefined {
     if (!this.believes(worker, id, report)) {
@@ -268,6 +287,7 @@ export class Dispatcher {
       return undefined;
     }
     const connection = this.#connections.get(id)!;
+    this.#noteRoom(connection.worker!, report);
     this.#move(connection, eventOf[report]);
     return connection;
   }
@@ -360,4 +380,8 @@ export class Dispatcher {
     const connection = this.#connections.get(command.connection);
     return connection?.state === 'offered' && connection.worker?.id === command.worker;
   }
+}
+
+function idsOf(connections: Iterable<Connection>, state: ConnectionState): number[] {
+  return [...connections].filter((connection) => connection.state === state).map(({ id }) => id);
 }

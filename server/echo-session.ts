@@ -3,6 +3,8 @@
 import type { Socket } from 'node:net';
 import { codeOf } from '../shared/errors.ts';
 import { resetConnection } from '../shared/reset.ts';
+import { afterRunning, afterSilence } from '../shared/running-time.ts';
+import type { Stop } from '../shared/running-time.ts';
 import { Uppercaser } from '../shared/uppercase.ts';
 import { NO_TRAFFIC } from './messages.ts';
 import type { CloseReason, Moved, Traffic } from './messages.ts';
@@ -23,8 +25,14 @@ export interface SessionHost {
  */
 type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
 
-/** The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer. */
+/**
+ * The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer, or has come to
+ * the urgent mark, of which there is one at a time (MSG_OOB). So two of them have read all that was there before the first.
+ */
 const FULL_READ = 64 * 1024;
+const SHORT_READS = 2;
+/** So many turns of the event loop without anything to read: nothing has arrived. */
+const QUIET_TURNS = 3;
 /** How long after our FIN the client may be silent before the connection is closed all the same, in milliseconds. */
 const LINGER_MS = 1000;
 /** And how long it may go on sending. */
@@ -47,11 +55,14 @@ export class EchoSession {
   /** How many bytes the last read returned; 0: none since we looked. */
   #lastRead = 0;
   #looks = 0;
+  /** Ends the clocks that run for this connection. */
+  readonly #clocks: Stop[] = [];
 
   /**
    * @param socket As it came from the master: paused. From here on the session's.
    * @param moved What comes along from an earlier worker.
-   * @param idleTimeoutMs Closes the connection after so long without traffic; 0: never.
+   * @param idleTimeoutMs Closes the connection when for so long nothing was read from it, and nothing taken of our replies;
+   * 0: never.
    */
   constructor(
     host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number,
@@ -70,7 +81,10 @@ export class EchoSession {
     socket.on('end', () => this.#clientEnded());
     socket.on('drain', () => this.#drained());
     socket.on('close', () => this.#closed());
-    if (idleTimeoutMs > 0) socket.setTimeout(idleTimeoutMs, () => this.#close('idle'));
+    if (idleTimeoutMs > 0) {
+      const progress = (): number => this.#bytesIn + this.#bytesOut - socket.writableLength;
+      this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
+    }
   }
 
   /** Answers what an earlier worker had read and not answered, and begins to read. */
@@ -90,7 +104,7 @@ export class EchoSession {
     this.#readOn();
     this.#lookForTheEnd();
     // A client that reads slower than it sends, or sends faster than we read, never comes to an end: it gets its FIN in time.
-    setTimeout(() => this.#sayGoodbye(), graceMs / 2).unref();
+    this.#clocks.push(afterRunning(graceMs / 2, () => this.#sayGoodbye()));
   }
 
   /** Leaves the connection to another worker, as soon as nothing waits to be sent. */
@@ -147,18 +161,20 @@ export class EchoSession {
   /** While draining: says goodbye when all is answered that had arrived before. */
   #lookForTheEnd(): void {
     const looks = ++this.#looks;
-    const look = (quietTurns: number): void => {
+    const look = (quietTurns: number, shortReads: number): void => {
       // A client that has to read first makes this wait: 'drain' begins it anew.
       if (this.#state !== 'draining' || looks !== this.#looks || this.#socket.isPaused()) return;
       const read = this.#lastRead;
       this.#lastRead = 0;
-      if ((read > 0 && read < FULL_READ) || quietTurns === 2) this.#sayGoodbye();
-      else setImmediate(look, read === 0 ? quietTurns + 1 : 0);
+      const quiet = read === 0 ? quietTurns + 1 : 0;
+      const short = read > 0 && read < FULL_READ ? shortReads + 1 : shortReads;
+      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#sayGoodbye();
+      else setImmediate(look, quiet, short);
     };
     // By then the stream has passed on what it had read before; only what it reads now tells what the kernel has.
     setImmediate(() => {
       this.#lastRead = 0;
-      setImmediate(look, 0);
+      setImmediate(look, 0, 0);
     });
   }
 
@@ -175,11 +191,12 @@ export class EchoSession {
     this.#reason = 'server stopping';
     // Closing while the client sends would reset the connection, and the reset might overtake our last replies. So what
     // still comes is read and dropped, until the client has closed too, or long enough.
-    socket.removeAllListeners('data').removeAllListeners('timeout').removeAllListeners('drain');
+    socket.removeAllListeners('data').removeAllListeners('drain');
+    this.#stopClocks();
     socket.once('finish', () => {
       socket.resume();
-      socket.setTimeout(LINGER_MS, () => socket.destroy());
-      setTimeout(() => socket.destroy(), LONGEST_LINGER_MS).unref();
+      const close = (): void => { socket.destroy(); };
+      this.#clocks.push(afterSilence(LINGER_MS, () => socket.bytesRead, close), afterRunning(LONGEST_LINGER_MS, close));
     });
     this.#endWith(this.#uppercaser.end());
   }
@@ -208,6 +225,7 @@ export class EchoSession {
   /** @param unread What the next worker has to answer. */
   #leave(unread: Uint8Array): void {
     this.#state = 'over';
+    this.#stopClocks();
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
     this.#host.givenBack(this, { unread, traffic: this.#traffic });
@@ -224,9 +242,14 @@ export class EchoSession {
     else this.#socket.destroy();
   }
 
+  #stopClocks(): void {
+    for (const stop of this.#clocks.splice(0)) stop();
+  }
+
   #closed(): void {
     if (this.#state === 'over') return;
     this.#state = 'over';
+    this.#stopClocks();
     this.#host.closed(this, this.#reason, this.#traffic);
   }
 }

@@ -1,4 +1,5 @@
-// Notices workers whose event loop stands still. Fed and asked by worker-pool.ts; the clock comes from outside.
+// Notices workers whose event loop stands still. Fed and asked by worker-pool.ts. It knows no clock: a beat counts when the
+// master runs, and after it has read what came (running-time.ts), so that a standstill of all is nobody's silence.
 
 export interface HeartbeatEvents {
   ping(worker: number): void;
@@ -10,31 +11,33 @@ export interface HeartbeatEvents {
 }
 
 interface Pulse {
-  heardAt: number;
+  /** How many pings there were since its last word. */
+  unanswered: number;
   stalled: boolean;
 }
 
-/** Pings a time limit: an answer may be late, one lost tick decides nothing. */
+/** Pings a time limit, at least: an answer may be late, one lost beat decides nothing. */
 const BEATS_A_TIMEOUT = 5;
 const LONGEST_INTERVAL_MS = 1000;
+/** So many pings without an answer, and a worker is stalled. */
+const STALLED_BEATS = 2;
 
 export class Heartbeat {
-  /** How often {@link tick} should be called, in milliseconds. */
+  /** How often {@link beat} should be called, in milliseconds. */
   readonly intervalMs: number;
-  readonly #timeoutMs: number;
+  readonly #lostBeats: number;
   readonly #events: HeartbeatEvents;
   readonly #pulses = new Map<number, Pulse>();
-  #tickedAt: number | undefined;
 
   /** @param timeoutMs After so long without an answer a worker is lost. */
   constructor(timeoutMs: number, events: HeartbeatEvents) {
-    this.#timeoutMs = timeoutMs;
+    this.#lostBeats = Math.max(BEATS_A_TIMEOUT, Math.ceil(timeoutMs / LONGEST_INTERVAL_MS));
     this.#events = events;
-    this.intervalMs = Math.min(LONGEST_INTERVAL_MS, timeoutMs / BEATS_A_TIMEOUT);
+    this.intervalMs = timeoutMs / this.#lostBeats;
   }
 
-  add(worker: number, now: number): void {
-    this.#pulses.set(worker, { heardAt: now, stalled: false });
+  add(worker: number): void {
+    this.#pulses.set(worker, { unanswered: 0, stalled: false });
   }
 
   remove(worker: number): void {
@@ -42,32 +45,27 @@ export class Heartbeat {
   }
 
   /** Anything that comes from a worker shows that it lives. */
-  heard(worker: number, now: number): void {
+  heard(worker: number): void {
     const pulse = this.#pulses.get(worker);
     if (pulse === undefined) return;
-    pulse.heardAt = now;
+    pulse.unanswered = 0;
     if (!pulse.stalled) return;
     pulse.stalled = false;
     this.#events.resumed(worker);
   }
 
-  tick(now: number): void {
-    // When this process itself stood still (a laptop's lid, SIGSTOP to the whole group, a debugger), the workers' silence
-    // says nothing about them: they get their time from now on.
-    const slept = this.#tickedAt !== undefined && now - this.#tickedAt > 2 * this.intervalMs + 100;
-    this.#tickedAt = now;
+  beat(): void {
     for (const [worker, pulse] of [...this.#pulses]) {
-      if (slept) pulse.heardAt = now;
-      const silence = now - pulse.heardAt;
-      if (silence >= this.#timeoutMs) {
+      if (pulse.unanswered >= this.#lostBeats) {
         this.#pulses.delete(worker);
         this.#events.lost(worker);
         continue;
       }
-      if (silence >= 2 * this.intervalMs && !pulse.stalled) {
+      if (pulse.unanswered >= STALLED_BEATS && !pulse.stalled) {
         pulse.stalled = true;
         this.#events.stalled(worker);
       }
+      pulse.unanswered++;
       this.#events.ping(worker);
     }
   }

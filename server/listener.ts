@@ -16,6 +16,8 @@ export interface ListenerEvents {
   failed(error: Error): void;
 }
 
+/** How long a connection is silent before the system asks whether its other end is still there, in milliseconds. */
+const KEEP_ALIVE_MS = 60_000;
 /** The kernel's own limit, net.core.somaxconn, is usually 4096 as well. Node's default of 511 drops SYNs in a burst. */
 const BACKLOG = 4096;
 
@@ -25,8 +27,10 @@ const BACKLOG = 4096;
  */
 export async function listen(host: string, port: number, events: ListenerEvents): Promise<Listener> {
   // Paused on connect, or bytes that arrive before the hand-off are lost (nodejs/node#8353). Half-open, or the client's
-  // FIN would be answered by this process.
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
+  // FIN would be answered by this process. What is set for the socket holds in whatever process serves it.
+  const server = createServer({
+    pauseOnConnect: true, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
+  }, (socket) => {
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined) socket.destroy(); // Reset before it was accepted: nobody is left to be served.
     else events.connection(socket, remoteAddress, format(remoteAddress, remotePort!));

@@ -7,15 +7,20 @@ import type { Socket } from 'node:net';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
 import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
+import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
+import { Connections } from './connections.ts';
+import type { Connection, Newcomer } from './connections.ts';
+import { departed } from './departures.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Command } from './dispatcher.ts';
+import { Door } from './door.ts';
 import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
-import type { Moved, Traffic, WorkerReport } from './messages.ts';
-import { Refusals } from './refusals.ts';
+import type { Traffic, WorkerReport } from './messages.ts';
+import { Tally } from './tally.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** What a running server answers to. */
@@ -49,17 +54,10 @@ const NOTHING = new Uint8Array();
 function ignore(): void {}
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;
-
-interface Connection {
-  readonly id: number;
-  readonly socket: Socket;
-  readonly host: string;
-  readonly peer: string;
-  /** Some worker has taken it. */
-  taken: boolean;
-  /** What comes along to the next worker. */
-  moved: Moved | null;
-}
+const LEFT = 'left while waiting';
+/** How many may stand at the door: as many as there are descriptors for, and a few even if there are none to spare. */
+const MOST_AT_THE_DOOR = 256;
+const FEW_AT_THE_DOOR = 4;
 
 /**
  * Starts listening and the workers.
@@ -79,13 +77,13 @@ class EchoServer implements Server {
   readonly #log: Log;
   readonly #pool: WorkerPool;
   readonly #dispatcher: Dispatcher;
-  readonly #refusals: Refusals;
-  readonly #connections = new Map<number, Connection>();
-  readonly #perAddress = new Map<string, number>();
+  readonly #refusals: Tally;
+  readonly #bounces: Tally;
+  readonly #gone: Tally;
+  readonly #door = new Door<Newcomer>((standing) => this.#letGo(standing), (newcomer) => this.#letIn(newcomer));
+  readonly #connections: Connections;
   readonly #takenBy = new Map<number, number>();
-  readonly #mostConnections: number;
   #listener: Listener | undefined;
-  #lastId = 0;
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
   /** While stopping: nobody comes in any more; and the workers know it. */
@@ -98,8 +96,10 @@ class EchoServer implements Server {
     this.#config = config;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
-    this.#refusals = new Refusals((text) => log.warn('refused', text));
-    this.#mostConnections = freeDescriptors(cpus);
+    this.#refusals = new Tally('refused', (text) => log.warn('refused', text));
+    this.#bounces = new Tally('offered to another worker', (text) => log.warn('bounced', text));
+    this.#gone = new Tally('gone', (text) => log.info('gone', text));
+    this.#connections = new Connections(freeDescriptors(cpus), config.connectionsPerAddress);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
       { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
@@ -111,6 +111,7 @@ class EchoServer implements Server {
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       message: (worker, message) => this.#hear(worker, message),
+      relieved: (worker) => this.#dispatcher.workerRelieved(worker),
       stalled: (worker) => this.#dispatcher.workerStalled(worker),
       resumed: (worker) => this.#dispatcher.workerResumed(worker),
       retiring: (worker) => this.#dispatcher.workerRetiring(worker),
@@ -152,14 +153,14 @@ class EchoServer implements Server {
     const { graceMs } = this.#config;
     const { size } = this.#connections;
     this.#log.info('stopping', `stopping: ${size} ${size === 1 ? 'connection' : 'connections'} to end, ${graceMs} ms at most`);
-    const timer = setTimeout(() => {
+    const stopGrace = afterRunning(graceMs, () => {
       const left = this.#connections.size;
       this.#dispatcher.stop();
       this.#pool.killAll();
       this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} ${left === 1 ? 'connection is' : 'connections are'} cut off`);
-    }, graceMs);
+    });
     void this.#pool.drain().then(() => {
-      clearTimeout(timer);
+      stopGrace();
       this.#dispatcher.stop();
       this.#summarize();
       this.#end(undefined);
@@ -168,19 +169,22 @@ class EchoServer implements Server {
 
   /** Stops accepting when nobody stands before the door any more: the kernel would reset whom it has accepted for us. */
   #closeTheDoor(): void {
-    const until = performance.now() + LAST_ARRIVALS_MS;
+    let letsIn = true;
+    const stopLimit = afterRunning(LAST_ARRIVALS_MS, () => { letsIn = false; });
     const look = (lastId: number, quietTurns: number): void => {
-      if (this.#lastId !== lastId && performance.now() < until) {
-        setImmediate(look, this.#lastId, 0);
+      if (this.#connections.lastId !== lastId && letsIn) {
+        setImmediate(look, this.#connections.lastId, 0);
       } else if (quietTurns < 2) {
-        setImmediate(look, this.#lastId, quietTurns + 1);
+        setImmediate(look, this.#connections.lastId, quietTurns + 1);
       } else {
+        stopLimit();
+        this.#door.settle();
         this.#listener?.close();
         this.#doorClosed = true;
         this.#leaveIfNobodyWaits();
       }
     };
-    look(this.#lastId, 0);
+    look(this.#connections.lastId, 0);
   }
 
   /** While stopping: those that wait are offered still, to be answered and ended by the workers that have room. */
@@ -209,18 +213,37 @@ class EchoServer implements Server {
   #accept(socket: Socket, host: string, peer: string): void {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
     socket.on('error', ignore);
-    const fromThere = this.#perAddress.get(host) ?? 0;
-    const { connectionsPerAddress } = this.#config;
-    if (connectionsPerAddress > 0 && fromThere >= connectionsPerAddress) {
-      this.#refuse(socket, `more than ${connectionsPerAddress} from one address (--connections-per-address)`, host);
-    } else if (this.#connections.size >= this.#mostConnections) {
-      this.#refuse(socket, `no descriptors left for more than ${this.#mostConnections} (ulimit -n)`);
-    } else {
-      const id = ++this.#lastId;
-      this.#perAddress.set(host, fromThere + 1);
-      this.#connections.set(id, { id, socket, host, peer, taken: false, moved: null });
-      this.#dispatcher.accept(id);
+    const newcomer = { socket, host, peer };
+    // When nobody waits, nobody can have left.
+    if (this.#door.isFree && (this.#hasRoom(newcomer) || this.#dispatcher.waiting === 0)) this.#letIn(newcomer);
+    else this.#door.stand(newcomer, Math.max(FEW_AT_THE_DOOR, Math.min(MOST_AT_THE_DOOR, this.#connections.spare)));
+  }
+
+  #hasRoom({ host }: Newcomer): boolean {
+    return !this.#dispatcher.isFull && this.#connections.noRoomFor(host) === undefined;
+  }
+
+  #letIn(newcomer: Newcomer): void {
+    const none = this.#connections.noRoomFor(newcomer.host);
+    if (none === undefined) this.#dispatcher.accept(this.#connections.add(newcomer).id);
+    else this.#refuse(newcomer.socket, none.reason, none.from);
+  }
+
+  /** Frees the places of those that have left while they waited. @returns Who of those at the door has not. */
+  #letGo(standing: readonly Newcomer[]): readonly Newcomer[] {
+    const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
+    const gone = new Set<Newcomer>(departed([...waiting, ...standing]));
+    for (const connection of waiting) {
+      if (!gone.has(connection)) continue;
+      this.#lose(connection);
+      this.#dispatcher.gone(connection.id);
     }
+    return standing.filter((newcomer) => {
+      if (!gone.has(newcomer)) return true;
+      newcomer.socket.destroy();
+      this.#gone.count(LEFT);
+      return false;
+    });
   }
 
   #refuse(socket: Socket, reason: string, from?: string): void {
@@ -234,16 +257,21 @@ class EchoServer implements Server {
     const { id, socket, peer } = connection;
     switch (command.kind) {
       case 'offer':
+        if (socket.destroyed) {
+          this.#lose(connection);
+          this.#dispatcher.closed(command.worker, id);
+          break;
+        }
         if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`);
         this.#pool.offer(command.worker, { type: 'connection', id, peer, moved: connection.moved }, socket);
         break;
       case 'cutOff':
-        this.#forget(connection);
+        this.#connections.remove(connection);
         resetConnection(socket);
         this.#log.warn('cutOff', `${peer} is cut off: its worker died`);
         break;
       case 'refuse':
-        this.#forget(connection);
+        this.#connections.remove(connection);
         this.#refuse(socket, command.reason === 'stopping' ? 'the server is stopping' : 'all workers and the waiting line are full');
         break;
     }
@@ -259,8 +287,7 @@ class EchoServer implements Server {
           this.#noteTaken(connection, worker);
           break;
         case 'unusable':
-          this.#close(connection);
-          this.#refusals.count('the socket did not reach the worker, which may have no descriptor left (ulimit -n)');
+          this.#bounces.count(`${this.#pool.nameOf(worker)} could not take the socket, it may have no descriptor left (ulimit -n)`);
           break;
         case 'givenBack':
           connection.moved = message.moved;
@@ -272,6 +299,7 @@ class EchoServer implements Server {
       }
     }
     this.#dispatcher[type](worker, id);
+    this.#door.letIn((newcomer) => this.#hasRoom(newcomer));
     this.#leaveIfNobodyWaits();
   }
 
@@ -295,16 +323,16 @@ class EchoServer implements Server {
     };
   }
 
-  #close(connection: Connection): void {
-    this.#forget(connection);
-    connection.socket.destroy();
+  /** Its client has left before a worker had it, or had it again. */
+  #lose(connection: Connection): void {
+    this.#close(connection);
+    if (connection.moved !== null) this.#addTraffic(connection.moved.traffic);
+    this.#gone.count(LEFT);
   }
 
-  #forget({ id, host }: Connection): void {
-    this.#connections.delete(id);
-    const left = this.#perAddress.get(host)! - 1;
-    if (left === 0) this.#perAddress.delete(host);
-    else this.#perAddress.set(host, left);
+  #close(connection: Connection): void {
+    this.#connections.remove(connection);
+    connection.socket.destroy();
   }
 
   #fail(reason: string): void {
@@ -315,7 +343,7 @@ class EchoServer implements Server {
   }
 
   #summarize(): void {
-    this.#refusals.flush();
+    for (const tally of [this.#refusals, this.#bounces, this.#gone]) tally.flush();
     const { served, cutOff } = this.#dispatcher.counters;
     const { messages, bytesIn, bytesOut } = this.#traffic;
     const refused = this.#refusals.total;

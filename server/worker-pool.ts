@@ -7,6 +7,8 @@ import { describeDeath } from '../shared/multiprocessing/errors.ts';
 import type { Death } from '../shared/multiprocessing/errors.ts';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
 import { Process } from '../shared/multiprocessing/process.ts';
+import { afterRunning, onBeats } from '../shared/running-time.ts';
+import type { Stop } from '../shared/running-time.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
 import type { ToWorker, WorkerReport } from './messages.ts';
@@ -30,6 +32,8 @@ export interface WorkerPoolOptions {
 export interface WorkerPoolEvents {
   ready(worker: number): void;
   message(worker: number, message: WorkerReport): void;
+  /** It could not take a connection a while ago: it may be tried again. */
+  relieved(worker: number): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
   retiring(worker: number): void;
@@ -61,6 +65,8 @@ const START_LIMIT_MS = 30_000;
 const RETIRE_LIMIT_MS = 2000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
 const DOUBT_MS = 200;
+/** A worker that could not take a connection is tried again after so long, in milliseconds: its limit may have been raised. */
+const RELIEF_MS = 1000;
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
@@ -69,7 +75,7 @@ export class WorkerPool {
   readonly #workers = new Map<number, Worker>();
   readonly #delay = new RestartDelay();
   readonly #heartbeat: Heartbeat | undefined;
-  #heartbeatTimer: NodeJS.Timeout | undefined;
+  #stopHeartbeat: Stop = () => {};
   #startTimer: NodeJS.Timeout | undefined;
   #lastId = 0;
   #stopping = false;
@@ -86,9 +92,7 @@ export class WorkerPool {
   /** Starts the workers. */
   start(): void {
     const heartbeat = this.#heartbeat;
-    if (heartbeat !== undefined) {
-      this.#heartbeatTimer = setInterval(() => heartbeat.tick(performance.now()), heartbeat.intervalMs);
-    }
+    if (heartbeat !== undefined) this.#stopHeartbeat = onBeats(heartbeat.intervalMs, () => heartbeat.beat());
     this.#reconcile();
   }
 
@@ -140,7 +144,7 @@ export class WorkerPool {
   async drain(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#startTimer);
-    clearInterval(this.#heartbeatTimer);
+    this.#stopHeartbeat();
     for (const worker of this.#workers.values()) {
       const state = this.#plan.stateOf(worker.id);
       if (state === 'starting') worker.process.kill();
@@ -209,11 +213,11 @@ export class WorkerPool {
     this.#plan.started(id);
     process.start();
     process.channel.listen((message) => this.#hear(worker, message));
-    const limit = setTimeout(() => {
-      if (this.#plan.stateOf(id) === 'starting') process.kill();
-    }, START_LIMIT_MS);
+    const stopLimit = afterRunning(START_LIMIT_MS, () => {
+      if (this.#plan.stateOf(id) === 'starting') this.#giveUp(worker, `was not ready within ${START_LIMIT_MS} ms`);
+    });
     void process.ended.then((death) => {
-      clearTimeout(limit);
+      stopLimit();
       this.#ended(worker, death);
     });
     this.#reconcile();
@@ -225,7 +229,7 @@ export class WorkerPool {
 
   #hear(worker: Worker, unread: unknown): void {
     const message = readFromWorker(unread);
-    this.#heartbeat?.heard(worker.id, performance.now());
+    this.#heartbeat?.heard(worker.id);
     if (message === undefined) {
       this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`);
     } else if (message.type === 'ready') {
@@ -233,16 +237,22 @@ export class WorkerPool {
     } else if (message.type !== 'pong') {
       if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
         clearTimeout(worker.doubt);
+        worker.offered = undefined;
+        if (message.type === 'unusable') setTimeout(() => this.#relieve(worker.id), RELIEF_MS).unref();
       }
       this.#events.message(worker.id, message);
     }
+  }
+
+  #relieve(worker: number): void {
+    if (this.#workers.has(worker)) this.#events.relieved(worker);
   }
 
   #ready(worker: Worker): void {
     if (this.#stopping || !this.#plan.becameReady(worker.id)) return;
     worker.readyAt = performance.now();
     this.#delay.started();
-    this.#heartbeat?.add(worker.id, worker.readyAt);
+    this.#heartbeat?.add(worker.id);
     this.#events.note('worker', `${worker.process.name} is ready (pid ${worker.process.pid})`);
     this.#events.ready(worker.id);
     this.#reconcile();
@@ -254,8 +264,14 @@ export class WorkerPool {
     this.#events.retiring(worker.id);
     const { graceMs } = this.#options;
     this.#post(worker, { type: 'retire', graceMs });
-    const limit = setTimeout(() => worker.process.kill(), graceMs + RETIRE_LIMIT_MS);
-    void worker.process.ended.then(() => clearTimeout(limit));
+    const limitMs = graceMs + RETIRE_LIMIT_MS;
+    const stopLimit = afterRunning(limitMs, () => this.#giveUp(worker, `has not ended within ${limitMs} ms`));
+    void worker.process.ended.then(stopLimit);
+  }
+
+  #giveUp({ process }: Worker, why: string): void {
+    this.#events.trouble('hung', `${process.name} ${why} and is ended`);
+    process.kill();
   }
 
   #ended(worker: Worker, death: Death): void {
@@ -294,8 +310,7 @@ export class WorkerPool {
       stalled: (worker) => this.#events.stalled(worker),
       resumed: (worker) => this.#events.resumed(worker),
       lost: (worker) => {
-        this.#events.trouble('hung', `${this.nameOf(worker)} has not answered for ${this.#options.workerTimeoutMs} ms and is ended`);
-        this.#workers.get(worker)?.process.kill();
+        this.#giveUp(this.#workers.get(worker)!, `has not answered for ${this.#options.workerTimeoutMs} ms`);
       },
     });
   }

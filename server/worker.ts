@@ -7,6 +7,8 @@ import { currentProcess } from '../shared/multiprocessing/current.ts';
 // For the terminal's lock, which comes as an argument: else the whole toolkit would be loaded for it (kinds.ts).
 import '../shared/multiprocessing/lock.ts';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
+import { afterRunning } from '../shared/running-time.ts';
+import type { Stop } from '../shared/running-time.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { SessionHost } from './echo-session.ts';
@@ -49,7 +51,7 @@ class Worker implements SessionHost {
   #arrived: EchoSession[] = [];
   readonly #master = currentProcess().parent!;
   #leaving: 'retire' | 'drain' | undefined;
-  #graceTimer: NodeJS.Timeout | undefined;
+  #stopGrace: Stop = () => {};
   #graceMs = 0;
   /** Whether more connections may come although it is leaving. */
   #awaitsMore = false;
@@ -147,9 +149,9 @@ class Worker implements SessionHost {
   #retire(graceMs: number): void {
     if (this.#leaving !== undefined) return;
     this.#leaving = 'retire';
-    this.#graceTimer = setTimeout(() => {
+    this.#stopGrace = afterRunning(graceMs, () => {
       for (const session of this.#sessions.values()) session.giveUp();
-    }, graceMs);
+    });
     for (const session of this.#sessions.values()) session.giveBack();
     this.#endIfDone();
   }
@@ -158,13 +160,13 @@ class Worker implements SessionHost {
     this.#leaving = 'drain';
     this.#graceMs = graceMs;
     this.#awaitsMore = true;
-    clearTimeout(this.#graceTimer);
+    this.#stopGrace();
     for (const session of this.#sessions.values()) session.drain(graceMs);
   }
 
   #endIfDone(): void {
     if (this.#leaving === undefined || this.#awaitsMore || this.#sessions.size > 0) return;
-    clearTimeout(this.#graceTimer);
+    this.#stopGrace();
     this.#end();
   }
 }

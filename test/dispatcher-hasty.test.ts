@@ -41,7 +41,7 @@ class HastyServer {
       assert.equal(connection.at, 'waiting');
       assert.ok(this.#workers.has(command.worker), 'nothing is offered to the dead');
       Object.assign(connection, { at: 'offered', worker: command.worker });
-      if (this.#broken.delete(command.connection)) this.#report('unusable', command.worker, command.connection);
+      if (this.#broken.delete(command.connection)) this.#report('closed', command.worker, command.connection);
     } else {
       assert.equal(connection.at, command.kind === 'cutOff' ? 'lost' : 'waiting');
       this.#connections.delete(command.connection);
@@ -64,7 +64,11 @@ class HastyServer {
       this.trace.push(`accept ${this.#nextConnection}`);
       this.#connections.set(this.#nextConnection, { at: 'waiting', worker: -1 });
       this.dispatcher.accept(this.#nextConnection++);
-    } else if (dice < 0.5) {
+    } else if (dice < 0.45) {
+      const worker = oneOf(random, [...this.#workers]);
+      this.trace.push(`relieved ${worker}`);
+      this.dispatcher.workerRelieved(worker);
+    } else if (dice < 0.53) {
       this.#die(oneOf(random, [...this.#workers]));
     } else if (connection.at === 'waiting') {
       if (this.#broken.has(id)) return;
@@ -81,7 +85,8 @@ class HastyServer {
       this.trace.push(`accepted ${connection.worker} ${id}`);
       this.dispatcher.accepted(connection.worker, id);
     } else {
-      this.#report(dice < 0.9 ? 'givenBack' : 'closed', connection.worker, id);
+      const ways = ['givenBack', 'closed', ...(connection.at === 'offered' ? ['unusable'] as const : [])] as const;
+      this.#report(oneOf(random, ways), connection.worker, id);
     }
   }
 
@@ -99,15 +104,15 @@ class HastyServer {
     for (const { id, offered, served } of workers) {
       assert.deepEqual([sorted(offered), sorted(served)], [ids('offered', id), ids('served', id)]);
     }
-    const { accepted, closed, unusable, gone, refused, cutOff } = counters;
-    assert.equal(accepted, closed + unusable + gone + refused + cutOff + this.#connections.size);
+    const { accepted, closed, gone, refused, cutOff } = counters;
+    assert.equal(accepted, closed + gone + refused + cutOff + this.#connections.size);
     assert.equal(this.dispatcher.size, this.#connections.size);
   }
 
   #report(event: 'givenBack' | 'closed' | 'unusable', worker: number, id: number): void {
     this.trace.push(`${event} ${worker} ${id}`);
-    if (event === 'givenBack') Object.assign(this.#connections.get(id)!, { at: 'waiting', worker: -1 });
-    else this.#connections.delete(id);
+    if (event === 'closed') this.#connections.delete(id);
+    else Object.assign(this.#connections.get(id)!, { at: 'waiting', worker: -1 });
     this.dispatcher[event](worker, id);
   }
 

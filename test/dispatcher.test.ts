@@ -274,14 +274,36 @@ describe('ending', () => {
     assert.equal(dispatcher.counters.cutOff, 0);
   });
 
-  test('a socket that did not arrive ends its connection and frees the worker for the next', () => {
-    const { dispatcher, commands } = setUp(1);
+  test('a socket that did not arrive is offered to another worker, and the full one gets no more', () => {
+    const { dispatcher, commands } = setUp(2);
     dispatcher.accept(1);
-    dispatcher.accept(2);
     dispatcher.unusable(1, 1);
-    assert.deepEqual(commands(), ['offer 1 to 1', 'offer 2 to 1']);
+    assert.deepEqual(commands(), ['offer 1 to 1', 'offer 1 to 2']);
+    dispatcher.accepted(2, 1);
+    dispatcher.accept(2);
+    assert.deepEqual(commands(), ['offer 2 to 2']);
     assert.equal(dispatcher.counters.unusable, 1);
-    assert.equal(dispatcher.size, 1);
+    assert.equal(dispatcher.size, 2);
+  });
+
+  test('what all workers are too full for waits, until one has ended a connection or may be tried again', () => {
+    const { dispatcher, serve, commands } = setUp(1);
+    serve(1);
+    commands();
+    for (const connection of [2, 3, 4]) dispatcher.accept(connection);
+    dispatcher.unusable(1, 2);
+    assert.deepEqual(commands(), ['offer 2 to 1']);
+    assert.deepEqual(dispatcher.snapshot().waiting, [2, 3, 4]);
+    dispatcher.closed(1, 1);
+    assert.deepEqual(commands(), ['offer 2 to 1'], 'a place is free');
+    dispatcher.unusable(1, 2);
+    assert.deepEqual(commands(), []);
+    dispatcher.workerRelieved(1);
+    assert.deepEqual(commands(), ['offer 2 to 1'], 'it is tried again');
+    dispatcher.workerStalled(1);
+    dispatcher.unusable(1, 2);
+    dispatcher.workerResumed(1);
+    assert.deepEqual(commands(), ['offer 2 to 1'], 'having stood still, it is tried again');
   });
 
   test('stopping refuses all that wait, and all that come or come back later', () => {
@@ -326,6 +348,7 @@ describe('reports that cannot be true', () => {
       () => dispatcher.workerReady(2),
       () => dispatcher.workerResumed(2),
       () => dispatcher.workerStalled(1),
+      () => dispatcher.workerRelieved(2),
       () => dispatcher.workerRetiring(77),
     ];
     for (const stray of strays) stray();
@@ -358,7 +381,7 @@ describe('carrying out', () => {
     const dispatcher = twoOffers((self, words) => {
       done.push(words);
       if (words === 'offer 1 to 1') {
-        self.unusable(1, 1);
+        self.closed(1, 1);
         self.accept(3);
         done.push(`${self.size} here`);
       }

@@ -31,8 +31,6 @@ test('50 workers killed at random cost their own clients the connection, at once
     .map((values) => values.sort((a, b) => a - b).map(Math.round)) as [number[], number[]];
   t.diagnostic(`${load.excused} clients cut off, the last after ${cutOff[25]} ms (most ${cutOff[49]}); ` +
     `whole again after ${whole[25]} ms (most ${whole[49]}); ${load.summary()}`);
-  // Half of them, because a slow machine may take long for any one.
-  assert.ok(cutOff[25]! < 1000, 'cut off within a second');
 });
 
 test('clients on their way to a stopped worker that is killed are served by another', async () => {

@@ -62,7 +62,7 @@ test('messages that are malformed, late, repeated or about others change nothing
   copy.write('server/real-worker.ts', copy.read('server/worker.ts'));
   copy.write('server/worker.ts', FAULTY_WORKER);
   await using server = await startTestServer(
-    ['--workers', '2', '--log', 'connections', '--worker-timeout', '1'], { main: copy.main },
+    ['--workers', '2', '--log', 'connections', '--worker-timeout', '5'], { main: copy.main },
   );
   using load = new Load({ port: server.port, seed: 90, connections: 16 });
   await load.start();

@@ -16,7 +16,7 @@ export interface Setup {
   readonly connections: number;
 }
 
-type WorkerStep = 'workerReady' | 'workerStalled' | 'workerResumed' | 'workerRetiring' | 'workerDied';
+type WorkerStep = 'workerReady' | 'workerRelieved' | 'workerStalled' | 'workerResumed' | 'workerRetiring' | 'workerDied';
 type ReportStep = 'accepted' | 'unusable' | 'givenBack' | 'closed';
 export type Step =
   | readonly [WorkerStep | 'accept' | 'gone' | 'setPoolSize', number]
@@ -37,8 +37,8 @@ export interface ModelConnection {
 }
 
 const noCounts: DispatcherCounters = {
-  accepted: 0, served: 0, closed: 0, unusable: 0, gone: 0, refused: 0, cutOff: 0,
-  reoffered: 0, givenBack: 0, adopted: 0, strays: 0,
+  accepted: 0, served: 0, closed: 0, gone: 0, refused: 0, cutOff: 0,
+  reoffered: 0, unusable: 0, givenBack: 0, adopted: 0, strays: 0,
 };
 
 const counterNames = Object.keys(noCounts) as (keyof DispatcherCounters)[];
@@ -111,7 +111,8 @@ export class Model {
       steps.push(['workerDied', id]);
       if (state !== 'retiring') steps.push(['workerRetiring', id]);
       if (state !== 'stalled') steps.push(['workerStalled', id]);
-      if (state !== 'ready') steps.push(['workerResumed', id]);
+      if (state === 'stalled' || state === 'retiring') steps.push(['workerResumed', id]);
+      if (state === 'full') steps.push(['workerRelieved', id]);
     }
     for (const [id, { at, worker }] of this.connections) {
       if (at === 'waiting') steps.push(['gone', id]);
@@ -131,7 +132,8 @@ export class Model {
       if (state === undefined) strays.push(['workerDied', worker]);
       if (state === undefined || state === 'retiring') strays.push(['workerRetiring', worker]);
       if (state === undefined || state === 'stalled') strays.push(['workerStalled', worker]);
-      if (state === undefined || state === 'ready') strays.push(['workerResumed', worker]);
+      if (state === undefined || state === 'ready' || state === 'full') strays.push(['workerResumed', worker]);
+      if (state !== 'full') strays.push(['workerRelieved', worker]);
       for (const id of connections) {
         const connection = this.connections.get(id);
         const offered = connection?.worker === worker && connection.at === 'offered';
@@ -159,12 +161,21 @@ export class Model {
         break;
       }
       case 'gone': this.end(step[1], 'gone'); break;
-      case 'unusable': this.end(step[2], 'unusable'); break;
-      case 'closed': this.end(step[2], 'closed'); break;
+      case 'unusable':
+        this.counters.unusable++;
+        Object.assign(this.get(step[2]), { at: 'waiting', worker: -1 });
+        if (this.worker(step[1]).state === 'ready') this.worker(step[1]).state = 'full';
+        break;
+      case 'closed':
+        this.end(step[2], 'closed');
+        this.relieve(step[1]);
+        break;
       case 'givenBack':
         this.counters.givenBack++;
         Object.assign(this.get(step[2]), { at: 'waiting', worker: -1 });
+        this.relieve(step[1]);
         break;
+      case 'workerRelieved': this.relieve(step[1]); break;
       case 'accepted': {
         const connection = this.get(step[2]);
         if (!connection.wasServed) this.counters.served++;
@@ -241,8 +252,8 @@ export class Model {
       same(dispatcher.load(id), this.load(id), 'load');
     }
     for (const name of counterNames) same(snapshot.counters[name], this.counters[name], name);
-    const { accepted, closed, unusable, gone, refused, cutOff } = snapshot.counters;
-    same(accepted, closed + unusable + gone + refused + cutOff + this.connections.size, 'the counters add up');
+    const { accepted, closed, gone, refused, cutOff } = snapshot.counters;
+    same(accepted, closed + gone + refused + cutOff + this.connections.size, 'the counters add up');
     same(dispatcher.size, this.connections.size, 'size');
     same(dispatcher.waiting, waiting.length, 'waiting');
   }
@@ -255,7 +266,7 @@ export class Model {
   key(): number {
     let key = Number(this.stopping);
     for (let id = 0; id < this.setup.connections; id++) key = key * 13 + this.#connectionDigit(id);
-    for (let id = 0; id < this.setup.workers; id++) key = key * 11 + this.#workerDigit(id);
+    for (let id = 0; id < this.setup.workers; id++) key = key * 18 + this.#workerDigit(id);
     return key;
   }
 
@@ -276,7 +287,7 @@ export class Model {
     }
     // The turn of one that is still to come is after those that were never offered anything, and before the others.
     if (worker.turn > 0 && this.nextWorker < this.setup.workers) before++;
-    return 2 + before * 3 + ['ready', 'stalled', 'retiring'].indexOf(worker.state);
+    return 2 + before * 4 + ['ready', 'full', 'stalled', 'retiring'].indexOf(worker.state);
   }
 
   private get(id: number): ModelConnection {
@@ -291,7 +302,12 @@ export class Model {
     return worker;
   }
 
-  private end(id: number, how: 'closed' | 'unusable' | 'gone' | 'refused' | 'cutOff'): void {
+  private relieve(id: number): void {
+    const worker = this.worker(id);
+    if (worker.state === 'full') worker.state = 'ready';
+  }
+
+  private end(id: number, how: 'closed' | 'gone' | 'refused' | 'cutOff'): void {
     this.counters[how]++;
     assert.ok(this.connections.delete(id));
   }

@@ -1,6 +1,7 @@
 // A server under fault: its workers as the system and its log show them, and faults that several tests and the soak inject.
 import { readFileSync } from 'node:fs';
-import { clientPortsOf, standStill, until } from './faults-proc.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { clientPortsOf, standStill, statOf, until } from './faults-proc.ts';
 import type { Load } from './faults-load.ts';
 import { isRunning } from './processes.ts';
 import type { TestServer } from './server.ts';
@@ -48,6 +49,20 @@ export async function untilWhole(server: TestServer, workers: number, without: r
   };
   await until(state, `${workers} workers to be ready`, { report: () => `${server.stdout.slice(-4000)}\n${server.stderr}` });
   return readyWorkers(server);
+}
+
+/**
+ * Stops all processes of a server for so long, and lets them go on: a machine that stands still. The server must be the
+ * leader of a group of its own (setsid). @param meanwhile Is done when all stand still.
+ */
+export async function suspend(server: TestServer, ms: number, meanwhile: () => void = () => {}): Promise<void> {
+  const master = server.process.pid!;
+  const all = [master, ...server.workers()];
+  process.kill(-master, 'SIGSTOP');
+  await until(() => all.every((pid) => statOf(pid)?.state === 'T'), 'all to stand still');
+  meanwhile();
+  await sleep(ms); // The fault itself.
+  process.kill(-master, 'SIGCONT');
 }
 
 /** What a killed worker did to its clients. */

@@ -1,15 +1,20 @@
-// Counts what the server had to refuse, and tells of it at most once a second, however many there are. Used by server.ts.
+// Counts what befalls many connections, such as being refused, and tells of it at most once a second. Used by server.ts.
 
 const PERIOD_MS = 1000;
 
-export class Refusals {
+export class Tally {
+  readonly #what: string;
   readonly #tell: (text: string) => void;
   readonly #totals = new Map<string, number>();
   #untold = new Map<string, { count: number; from: string | undefined }>();
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param tell Gets `3 connections refused: the line is full`, and whom that befell last, if the reason lies there. */
-  constructor(tell: (text: string) => void) {
+  /**
+   * @param what What happened to them, as in `3 connections refused: the line is full`.
+   * @param tell Gets such a text, with whom that befell last, if the reason lies there.
+   */
+  constructor(what: string, tell: (text: string) => void) {
+    this.#what = what;
     this.#tell = tell;
   }
 
@@ -32,7 +37,7 @@ export class Refusals {
   flush(): void {
     for (const [reason, { count, from }] of this.#untold) {
       const last = from === undefined ? '' : `, the last from ${from}`;
-      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} refused: ${reason}${last}`);
+      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} ${this.#what}: ${reason}${last}`);
     }
     this.#untold = new Map();
   }
