@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
-import { EchoClient, EchoClientError, LineTrimmer, trimLine } from '../client/echo-client.ts';
+import { EchoClient, EchoClientError } from '../client/echo-client.ts';
+import { LineTrimmer, trimLine } from '../client/lines.ts';
 import { startServer, upperCase, type UpperServer } from './fixtures/upper-server.ts';
 
 const host = '127.0.0.1';
