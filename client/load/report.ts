@@ -73,7 +73,7 @@ function percentilesOf(data: HistogramData): Percentiles {
 
 /** What people read: the rate and the latencies, what the load was, and how the latencies are spread. 80 columns at most. */
 export function reportText(report: LoadReport): string {
-  const { mode, elapsedMs, messages, rate, mbPerSecond, latencyUs, connectUs, unanswered } = report;
+  const { mode, elapsedMs, messages, rate, mbPerSecond, latencyUs, connectUs, late, unanswered } = report;
   const what = mode === 'churn' ? 'connections' : 'messages';
   const lines = [
     `${grouped(rate)} ${what}/s, ${digits(mbPerSecond)} MB/s each way: ` +
@@ -83,6 +83,7 @@ export function reportText(report: LoadReport): string {
     `  ${shapeOf(report)}`,
     ...rateLines(report),
   ];
+  if (late > 0) lines.push(`  ${counted(late, 'reply', 'replies')} more came after the end`);
   if (unanswered > 0) lines.push(`  ${counted(unanswered, 'message', 'messages')} had no reply yet when it was ended`);
   return [...lines, ...histogramLines(report)].join('\n');
 }
