@@ -146,7 +146,7 @@ describe('the report', () => {
     const report = reportOf({ ...options, rate: 10_000_000 }, { ...tally, ownDelayMs: 11.1, late: 1234, unanswered: 1 });
     const text = reportText(report);
     assert.match(text, /^ +10,000,000 a second were due, timed from then; our own delay max 11\.1 ms$/m);
-    assert.match(text, /^ +1,234 replies more came after the end$/m);
+    assert.match(text, /^ +1,234 more replies came after the end$/m);
     assert.match(text, /^ +1 message had no reply yet when it was ended$/m);
     for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
   });

@@ -83,7 +83,7 @@ export function reportText(report: LoadReport): string {
     `  ${shapeOf(report)}`,
     ...rateLines(report),
   ];
-  if (late > 0) lines.push(`  ${counted(late, 'reply', 'replies')} more came after the end`);
+  if (late > 0) lines.push(`  ${counted(late, 'more reply', 'more replies')} came after the end`);
   if (unanswered > 0) lines.push(`  ${counted(unanswered, 'message', 'messages')} had no reply yet when it was ended`);
   return [...lines, ...histogramLines(report)].join('\n');
 }
