@@ -1,10 +1,13 @@
-// One connection to the echo server, a line a message. Used by client/main.ts, the demos and the tests.
+// One connection to the echo server, a line a message. Used by the client program, the demos and the tests.
 
 import { connect, type Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { codeOf, messageOf } from '../shared/errors.ts';
 
 const LF = 0x0a;
+/** Upper-casing makes three bytes of one at most (U+0390, U+01F0). */
+const MOST_GROWTH = 3;
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** Where a server listens. */
 export interface Endpoint {
@@ -14,22 +17,34 @@ export interface Endpoint {
 
 export interface ConnectOptions extends Endpoint {
   /** Aborting it ends the connecting, and later the connection, at once. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
+}
+
+export interface EchoClientOptions extends ConnectOptions {
+  /**
+   * How long a reply may be, in bytes, 64 MiB if it is not said; but never less than three times its message, as long as
+   * upper-casing may make it. The memory for a server that never ends a reply is bounded by it.
+   */
+  maxReplyBytes?: number | undefined;
 }
 
 /**
  * Why there is no (whole) reply. `message` is a sentence that names host and port; `code` is the system's
  * (`ECONNREFUSED`, `ECONNRESET`, ...), `ABORT_ERR` after the signal, or one of
  * `ERR_ECHOPOOL_ENDED`: the server ended the connection; `ERR_ECHOPOOL_CLOSED`: this side called `close()`;
- * `ERR_ECHOPOOL_UNASKED`: the server sent what no message asked for, so replies can no longer be told apart.
+ * `ERR_ECHOPOOL_UNASKED`: the server sent what no message asked for, so replies can no longer be told apart;
+ * `ERR_ECHOPOOL_TOO_LONG`: a reply has not ended after `maxReplyBytes`.
  */
 export class EchoClientError extends Error {
   override name = 'EchoClientError';
   readonly code: string;
+  /** With `ERR_ECHOPOOL_TOO_LONG`: what had come of the reply. */
+  readonly partial: Buffer | undefined;
 
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  constructor(code: string, message: string, options?: ErrorOptions & { partial?: Buffer }) {
     super(message, options);
     this.code = code;
+    this.partial = options?.partial;
   }
 }
 
@@ -69,6 +84,8 @@ export function explain(during: 'connect' | 'talk', address: string, cause?: Err
 interface Waiting {
   /** How many newlines are still to come before its reply is whole. */
   newlines: number;
+  /** How many bytes of it may come without an end. */
+  readonly limit: number;
   resolve(reply: Buffer): void;
   reject(error: EchoClientError): void;
   next: Waiting | undefined;
@@ -82,6 +99,7 @@ interface Waiting {
 export class EchoClient {
   readonly #socket: Socket;
   readonly #address: string;
+  readonly #maxReplyBytes: number;
   readonly #closed: Promise<EchoClientError>;
   #why: EchoClientError | undefined;
   #first: Waiting | undefined;
@@ -94,13 +112,14 @@ export class EchoClient {
    * Connects to `host` and `port`.
    * @throws EchoClientError when that fails.
    */
-  static async connect(options: ConnectOptions): Promise<EchoClient> {
-    return new EchoClient(await openSocket(options), addressOf(options));
+  static async connect(options: EchoClientOptions): Promise<EchoClient> {
+    return new EchoClient(await openSocket(options), addressOf(options), options.maxReplyBytes ?? MAX_REPLY_BYTES);
   }
 
-  private constructor(socket: Socket, address: string) {
+  private constructor(socket: Socket, address: string, maxReplyBytes: number) {
     this.#socket = socket;
     this.#address = address;
+    this.#maxReplyBytes = maxReplyBytes;
     socket.on('data', (chunk) => this.#read(chunk));
     socket.on('error', (error) => this.#end(explain('talk', address, error)));
     // No reply can come after that, so there is no point in going on, even if the server still reads.
@@ -124,13 +143,14 @@ export class EchoClient {
    * Sends one message and resolves with its whole reply, without the newline that ends it. May be called again before
    * that: replies come in order. The message may hold newlines; its reply then holds as many. Bytes of the reply that
    * are not UTF-8 become U+FFFD in the string.
-   * @throws EchoClientError when the connection ends before the reply is whole.
+   * @throws EchoClientError when the connection ends before the reply is whole, as it also does when that is too long.
    */
   async send(message: string | Uint8Array): Promise<string> {
     const bytes = Buffer.from(message);
     const reply = await new Promise<Buffer>((resolve, reject) => {
       if (this.#why) return reject(this.#why);
-      const waiting: Waiting = { newlines: 1 + countNewlines(bytes), resolve, reject, next: undefined };
+      const limit = Math.max(this.#maxReplyBytes, MOST_GROWTH * bytes.length);
+      const waiting: Waiting = { newlines: 1 + countNewlines(bytes), limit, resolve, reject, next: undefined };
       if (this.#last) this.#last.next = waiting;
       else this.#first = waiting;
       this.#last = waiting;
@@ -149,6 +169,10 @@ export class EchoClient {
     await this.#closed;
   }
 
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
   #read(chunk: Buffer): void {
     let start = 0;
     let from = 0;
@@ -160,7 +184,11 @@ export class EchoClient {
         return;
       }
       const newline = chunk.indexOf(LF, from);
-      if (newline === -1) return this.#hold(chunk.subarray(start));
+      if (newline === -1) {
+        this.#hold(chunk.subarray(start));
+        if (this.#held > waiting.limit) this.#tooLong();
+        return;
+      }
       from = newline + 1;
       waiting.newlines -= 1;
       if (waiting.newlines > 0) continue;
@@ -191,6 +219,12 @@ export class EchoClient {
     return whole;
   }
 
+  #tooLong(): void {
+    const partial = Buffer.from(this.#partial.subarray(0, this.#held));
+    const sentence = `${this.#address} sent ${this.#held.toLocaleString('en-US')} bytes without an end of the reply.`;
+    this.#end(new EchoClientError('ERR_ECHOPOOL_TOO_LONG', sentence, { partial }));
+  }
+
   /** Settles everything, once: the first reason stays. */
   #end(why: EchoClientError): EchoClientError {
     if (this.#why) return this.#why;
@@ -207,77 +241,4 @@ function countNewlines(bytes: Uint8Array): number {
   let count = 0;
   for (let at = bytes.indexOf(LF); at !== -1; at = bytes.indexOf(LF, at + 1)) count += 1;
   return count;
-}
-
-// ---- What a person or a pipe sends: lines without the white space around them, no empty ones
-
-/** Space, tab, vertical tab, form feed, carriage return; what surrounds a line may be bytes of any encoding. */
-function isBlank(code: number): boolean {
-  return code <= 0x20 && (code === 0x20 || code === 0x09 || (code >= 0x0b && code <= 0x0d));
-}
-
-/** The line without the ASCII white space around it. */
-export function trimLine(line: string): string {
-  let start = 0;
-  let end = line.length;
-  while (start < end && isBlank(line.charCodeAt(start))) start += 1;
-  while (end > start && isBlank(line.charCodeAt(end - 1))) end -= 1;
-  return line.slice(start, end);
-}
-
-/**
- * The same for a stream of bytes in pieces cut anywhere: what comes out are the trimmed lines that are not empty, each
- * with a newline. Memory is bounded by the longest run of white space, not by the longest line.
- */
-export class LineTrimmer {
-  /** How many messages have been given out whole. */
-  messages = 0;
-  /** Whether the line has had a byte that is not white space. */
-  #started = false;
-  /** White space from earlier pieces that counts only if the line goes on after it. */
-  #blanks: Buffer[] = [];
-
-  /** Takes the next bytes of the input; gives what can be sent of it, in order. */
-  push(chunk: Uint8Array): Buffer[] {
-    const out = Buffer.allocUnsafe(chunk.length);
-    let pieces: Buffer[] = [];
-    let held = this.#blanks;
-    let started = this.#started;
-    let length = 0; // of what is sure to be sent
-    let blanks = 0; // of the white space behind it, which may yet turn out to be inside a line
-    for (let at = 0; at < chunk.length; at += 1) { // Not for-of: three times as slow, and this is a pipe's speed.
-      const byte = chunk[at] as number;
-      if (isBlank(byte)) {
-        if (started) out[length + blanks++] = byte;
-      } else if (byte === LF) {
-        if (started) {
-          out[length++] = LF;
-          this.messages += 1;
-        }
-        started = false;
-        if (held.length > 0) held = [];
-        blanks = 0;
-      } else {
-        if (held.length > 0) {
-          // They come first, as since they were put aside nothing but white space has been seen.
-          pieces = held;
-          held = [];
-        }
-        started = true;
-        length += blanks;
-        blanks = 0;
-        out[length++] = byte;
-      }
-    }
-    if (blanks > 0) held.push(Buffer.from(out.subarray(length, length + blanks)));
-    this.#blanks = held;
-    this.#started = started;
-    if (length > 0) pieces.push(out.subarray(0, length));
-    return pieces;
-  }
-
-  /** The end of the input: gives the newline that the last line may lack. */
-  end(): Buffer[] {
-    return this.#started ? this.push(Buffer.from('\n')) : [];
-  }
 }

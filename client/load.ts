@@ -2,12 +2,14 @@
 // The load generator's command line (npm run load): flags, progress, signals and the exit code.
 
 import { messageOf, UsageError } from '../shared/errors.ts';
+import { watchWait } from '../shared/multiprocessing/time-limit.ts';
 import { resetConnection } from '../shared/reset.ts';
-import { openSocket } from './echo-client.ts';
-import { grouped } from './load/bars.ts';
+import { addressOf, openSocket, type Endpoint } from './echo-client.ts';
+import { digits, grouped } from './load/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadCommand, type LoadOptions } from './load/config.ts';
 import { Load } from './load/processes.ts';
 import { reportOf, reportText } from './load/report.ts';
+import { print } from './output.ts';
 
 const { stdout, stderr } = process;
 const PROGRESS_MS = 250;
@@ -20,8 +22,8 @@ const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
 const EXIT_INTERRUPTED = 130;
 
-stdout.on('error', () => {}); // Nobody is left to be told.
-stderr.on('error', () => {});
+stdout.on('error', () => {}); // Each says it where it writes.
+stderr.on('error', () => {}); // Nobody is left to be told.
 process.exitCode = await main();
 
 async function main(): Promise<number> {
@@ -33,10 +35,8 @@ async function main(): Promise<number> {
     complain(error.message);
     return EXIT_USAGE;
   }
-  if (command.kind === 'help') {
-    stdout.write(loadHelp());
-    return 0;
-  }
+  if (command.kind === 'help') return await printed(loadHelp()) ? 0 : EXIT_FAILED;
+  for (const note of command.notes) complain(note);
   return await run(command.options, command.json);
 }
 
@@ -54,11 +54,20 @@ async function run(options: LoadOptions, json: boolean): Promise<number> {
   const endProgress = stderr.isTTY ? showProgress(load, options) : () => {};
   const report = reportOf(options, await load.run());
   endProgress();
-  if (json) stdout.write(`${JSON.stringify(report)}\n`);
-  else if (report.messages > 0) stdout.write(`${reportText(report)}\n`);
+  const isMeasured = report.messages > 0 || report.histogramUs.length > 0;
+  const text = json ? JSON.stringify(report) : isMeasured ? reportText(report) : undefined;
+  const isPrinted = text === undefined || await printed(`${text}\n`);
   for (const problem of report.problems) complain(problem);
+  if (!isPrinted) return EXIT_FAILED;
   if (interrupt.signal.aborted) return EXIT_INTERRUPTED;
   return report.problems.length > 0 ? EXIT_FAILED : 0;
+}
+
+/** Prints on standard output. @returns Whether that went well; if not it is said. */
+async function printed(text: string): Promise<boolean> {
+  const problem = await print(stdout, text);
+  if (problem !== undefined) complain(problem);
+  return problem === undefined;
 }
 
 /** The first SIGINT or SIGTERM ends the load, and what was measured is printed; another one ends the program. */
@@ -76,26 +85,38 @@ function onInterrupt(): AbortController {
 }
 
 /** The address behind the host's name at which the server answers: one connection tells. @throws EchoClientError */
-async function addressOfServer({ host, port }: LoadOptions, interrupt: AbortSignal): Promise<string> {
-  const signal = AbortSignal.any([interrupt, AbortSignal.timeout(CONNECT_LIMIT_MS)]);
-  const socket = await openSocket({ host, port, signal });
-  socket.on('error', () => {});
-  const address = socket.remoteAddress ?? host;
-  resetConnection(socket);
-  return address;
+async function addressOfServer(endpoint: Endpoint, interrupt: AbortSignal): Promise<string> {
+  const patience = new AbortController();
+  const endWatch = watchWait({ timeoutMs: CONNECT_LIMIT_MS }, () => patience.abort(), () => {});
+  try {
+    const socket = await openSocket({ ...endpoint, signal: AbortSignal.any([interrupt, patience.signal]) });
+    socket.on('error', () => {});
+    const address = socket.remoteAddress ?? endpoint.host;
+    resetConnection(socket);
+    return address;
+  } catch (error) {
+    if (!patience.signal.aborted) throw error;
+    throw new Error(`No answer from ${addressOf(endpoint)} for ${CONNECT_LIMIT_MS / 1000} s.`);
+  } finally {
+    endWatch();
+  }
 }
 
 /** A line that is written over again and again. @returns What ends it. */
-function showProgress(load: Load, { durationMs, churn }: LoadOptions): () => void {
+function showProgress(load: Load, { durationMs, churn, messages: wanted, rate: due }: LoadOptions): () => void {
   const begun = performance.now();
+  const what = churn ? 'connections' : 'messages';
   let last = { at: begun, messages: 0 };
   const timer = setInterval(() => {
     const at = performance.now();
     const { messages } = load;
     const rate = (messages - last.messages) / (at - last.at) * 1000;
     last = { at, messages };
-    const time = `${((at - begun) / 1000).toFixed(1)} of ${durationMs / 1000} s`;
-    stderr.write(`\r\x1b[K${time}  ${grouped(rate)} ${churn ? 'connections' : 'messages'}/s`);
+    const far = wanted === undefined
+      ? `${((at - begun) / 1000).toFixed(1)} of ${durationMs / 1000} s`
+      : `${grouped(messages)} of ${grouped(wanted)} ${what}`;
+    const of = due === undefined ? '' : ` of ${digits(due)}`;
+    stderr.write(`\r\x1b[K${far}  ${grouped(rate)}${of} ${what}/s`);
   }, PROGRESS_MS);
   return () => {
     clearInterval(timer);

@@ -1,34 +1,18 @@
+// The client as a filter in a pipe, and what it says on the way out.
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
-import type { Socket } from 'node:net';
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
-import { CLIENT_HELP, parseClientCommand } from '../client/config.ts';
-import { startServer, upperCase, type UpperServer } from './fixtures/upper-server.ts';
+import { CLIENT_HELP } from '../client/config.ts';
+import { answerAfter, serve, upperCase } from './fixtures/upper-server.ts';
+import { CLIENT_ENV } from './helpers/client-env.ts';
 import { nodeArgs } from './helpers/paths.ts';
-import { ptyMissing, startOnPty, type Pty } from './helpers/pty.ts';
+import { ptyMissing, startOnPty } from './helpers/pty.ts';
 
 const CLIENT = nodeArgs('client/main.ts');
-const { HOST: _host, PORT: _port, ...ENV } = process.env;
-
-async function serve(t: TestContext, handler = (socket: Socket) => upperCase(socket), port = 0): Promise<UpperServer> {
-  const server = await startServer(handler, port);
-  t.after(() => server.close());
-  return server;
-}
-
-/** Answers with `reply` and ends the connection when that many lines have arrived. */
-function answerAfter(lines: number, reply: string) {
-  return (socket: Socket): void => {
-    let seen = 0;
-    socket.on('data', (chunk) => {
-      for (const byte of chunk) seen += byte === 0x0a ? 1 : 0;
-      if (seen >= lines) socket.end(reply);
-    });
-  };
-}
 
 interface Running {
   child: ChildProcessWithoutNullStreams;
@@ -38,7 +22,7 @@ interface Running {
 }
 
 function start(t: TestContext, args: readonly string[]): Running {
-  const child = spawn(process.execPath, [...CLIENT, ...args], { env: ENV });
+  const child = spawn(process.execPath, [...CLIENT, ...args], { env: CLIENT_ENV });
   const exit = once(child, 'exit') as Promise<[number | null]>;
   t.after(async () => {
     child.kill('SIGKILL');
@@ -54,52 +38,6 @@ async function pipe(t: TestContext, port: number, input: string | Buffer) {
   const stdout = await rest.stdout;
   return { stdout, text: stdout.toString(), stderr: await rest.stderr, exitCode: await rest.exitCode };
 }
-
-describe('the flags of the client', () => {
-  const endpoint = (args: string[], env = {}) => {
-    const command = parseClientCommand(args, env);
-    return command.kind === 'talk' ? command.endpoint : command.kind;
-  };
-
-  test('flags win over the environment, the environment over the defaults', () => {
-    assert.deepEqual(endpoint([]), { host: '127.0.0.1', port: 8080 });
-    assert.deepEqual(endpoint([], { HOST: '::1', PORT: '9' }), { host: '::1', port: 9 });
-    assert.deepEqual(endpoint(['--host=localhost', '--port', '65535'], { HOST: '::1', PORT: '9' }), {
-      host: 'localhost',
-      port: 65535,
-    });
-    assert.deepEqual(endpoint([], { HOST: '', PORT: '' }), { host: '127.0.0.1', port: 8080 });
-    assert.deepEqual(endpoint(['--host', 'x', '--port', '1'], { HOST: ' ', PORT: ' ' }), { host: 'x', port: 1 });
-    assert.equal(endpoint(['--help', '--port', '1'], { PORT: 'x' }), 'help');
-    assert.equal(endpoint(['-h']), 'help');
-    assert.equal(endpoint(['--version']), 'version');
-  });
-
-  test('a bad value is refused in a sentence with the flag, the value and what is allowed', () => {
-    const port = 'must be a whole number from 1 to 65535, not';
-    const host = 'must be a host name or an IP address, not';
-    const refusals: [string[], string][] = [
-      [['--port', '0'], `--port ${port} "0"`],
-      [['--port', '65536'], `--port ${port} "65536"`],
-      [['--port', '-1'], `--port ${port} "-1"`],
-      [['--port=8e1'], `--port ${port} "8e1"`],
-      [['--port'], '--port needs a value: a whole number from 1 to 65535'],
-      [['--host', '127.0.0.1:80'], `--host ${host} "127.0.0.1:80"`],
-      [['--host', 'http://x/'], `--host ${host} "http://x/"`],
-      [['--host', 'a\nb'], `--host ${host} "a\\nb"`],
-      [['--host='], `--host ${host} ""`],
-      [['--host', '--port'], '--host needs a value: a host name or an IP address'],
-      [['--prot', '1'], 'unknown flag "--prot" (--help lists all)'],
-      [['hello\n'], 'unexpected argument "hello\\n": there are only flags (--help lists them)'],
-      [['--help=yes'], '--help takes no value, not "yes"'],
-    ];
-    for (const [args, message] of refusals) {
-      assert.throws(() => parseClientCommand(args, {}), { name: 'UsageError', message });
-    }
-    assert.throws(() => parseClientCommand([], { PORT: 'http' }), { message: `environment variable PORT ${port} "http"` });
-    assert.throws(() => parseClientCommand([], { HOST: 'a b' }), { message: `environment variable HOST ${host} "a b"` });
-  });
-});
 
 describe('the client in a pipe', { concurrency: 3 }, () => {
   test('prints one trimmed reply a line, in order, and skips empty lines', async (t) => {
@@ -176,8 +114,46 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
   test('says so when the server answers more than it was asked', async (t) => {
     const { port } = await serve(t, answerAfter(1, 'A\nB\n'));
     const { stderr, exitCode } = await pipe(t, port, 'a');
-    assert.match(stderr, /It sent 2 lines for 1 messages\.\n$/);
+    assert.equal(stderr, `echopool-client: 127.0.0.1:${port} sent 2 lines for 1 message.\n`);
     assert.equal(exitCode, 1);
+  });
+
+  test('ends when all is answered, also by a server that answers more and goes on', async (t) => {
+    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write('A\nB\nC\n')));
+    const { text, stderr, exitCode } = await pipe(t, port, 'a\nb\n');
+    assert.equal(text, 'A\nB\nC\n');
+    assert.equal(stderr, `echopool-client: 127.0.0.1:${port} sent 3 lines for 2 messages.\n`);
+    assert.equal(exitCode, 1);
+  });
+
+  test('a terminal gets only what it may show, also when the messages come from a pipe', { skip: ptyMissing() }, async (t) => {
+    const hostile = '\x1b]0;title\x07 \u202e\u2028\u200b\u{e0041}\u009b1m \xff\r\n';
+    const { port } = await serve(t, (socket) => {
+      // Byte by byte, so that characters are cut.
+      socket.once('data', () => { for (const byte of Buffer.from(hostile)) socket.write(Buffer.of(byte)); });
+    });
+    const client = [process.execPath, ...CLIENT, '--port', `${port}`].map((word) => `'${word}'`).join(' ');
+    const pty = startOnPty(['sh', '-c', `echo hi | ${client}`], CLIENT_ENV);
+    t.after(() => pty.hangUp());
+    const shown = String.raw`\x1b]0;title\x07 \u{202e}\u{2028}\u{200b}\u{e0041}\u{9b}1m \u{ff}\r`;
+    await pty.see(shown.replace(String.raw`\u{ff}`, 'ÿ'));
+    assert.equal((await pty.ended).exitCode, 0);
+  });
+
+  test('says so when its output cannot be written', async (t) => {
+    if (!existsSync('/dev/full')) return t.skip('there is no /dev/full');
+    const { port } = await serve(t);
+    const full = openSync('/dev/full', 'w');
+    t.after(() => closeSync(full));
+    for (const args of [['--port', `${port}`], ['--help'], ['--version']]) {
+      const child = spawn(process.execPath, [...CLIENT, ...args], { env: CLIENT_ENV, stdio: ['pipe', full, 'pipe'] });
+      t.after(() => child.kill('SIGKILL'));
+      child.stdin!.on('error', () => {});
+      child.stdin!.end('a\n');
+      const [stderr, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')]);
+      assert.match(stderr, /^echopool-client: Cannot write to standard output: ENOSPC.*\n$/);
+      assert.equal(code, 1);
+    }
   });
 
   test('a reset while there is much to send ends it with one line', async (t) => {
@@ -207,168 +183,6 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
     const bad = start(t, ['--port', 'x']);
     assert.equal(await bad.stderr, 'echopool-client: --port must be a whole number from 1 to 65535, not "x"\n');
     assert.deepEqual(await Promise.all([help, version, bad].map(({ exitCode }) => exitCode)), [0, 0, 2]);
-  });
-});
-
-describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () => {
-  function open(t: TestContext, port: number): Pty {
-    const pty = startOnPty([process.execPath, ...CLIENT, '--port', String(port)], ENV);
-    t.after(async () => {
-      pty.hangUp();
-      await pty.ended;
-    });
-    return pty;
-  }
-
-  test('prompts, trims, skips empty lines, remembers, and leaves with Ctrl-D', async (t) => {
-    const { port } = await serve(t);
-    const pty = open(t, port);
-    await pty.see(`Connected to 127.0.0.1:${port}.`);
-    await pty.see('> ');
-    pty.type('straße\r');
-    await pty.see('\x1b[0JSTRASSE\r\n');
-    await pty.see('> ');
-    pty.type('   \r');
-    await pty.see('> ');
-    pty.type('  trim me \r');
-    await pty.see('\x1b[0JTRIM ME\r\n');
-    await pty.see('> ');
-    pty.type('\x1b[A');
-    await pty.see('>   trim me ');
-    // Key by key: what comes in one piece is a paste to readline, which it adds at the end of the line.
-    pty.type('\x1b[A');
-    await pty.see('> straße');
-    pty.type('\x1b[D');
-    await pty.see('\x1b[1D');
-    pty.type('x');
-    await pty.see('> straßxe');
-    pty.type('\r');
-    await pty.see('\x1b[0JSTRASSXE\r\n');
-    await pty.see('> ');
-    pty.type('\x04');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('prints a reply of 200,000 characters whole', async (t) => {
-    // Readline would take long to be typed such a line, so the server is the one that is wordy.
-    const reply = 'Long reply. '.repeat(16_667);
-    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(`${reply}\n`)));
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('x\r');
-    await pty.see(`\x1b[0J${reply}\r\n`);
-    await pty.see('> ');
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-  });
-
-  test('shows control characters of a reply instead of obeying them', async (t) => {
-    const reply = '\x1b[2J\x07\u009b1m\tok\n';
-    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(reply)));
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('x\r');
-    await pty.see('\x1b[0J\\x1b[2J\\x07\\x9b1m\tok\r\n');
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-  });
-
-  test('answers all that was pasted, in order', async (t) => {
-    const { port } = await serve(t);
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('one\rtwo\rthree\rfou');
-    for (const reply of ['ONE', 'TWO', 'THREE']) await pty.see(`\x1b[0J${reply}\r\n`);
-    await pty.see('> fou');
-    pty.type('r\r');
-    await pty.see('\x1b[0JFOUR\r\n');
-    pty.type('\x03');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('says when the server goes away and is back, and keeps what is being typed', async (t) => {
-    const first = await serve(t);
-    const { port } = first;
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('half ty');
-    await pty.see('half ty');
-    await first.close();
-    await pty.see(`127.0.0.1:${port} closed the connection. The next message tries again.\r\n`);
-    await pty.see('> half ty');
-    pty.type('ped\r');
-    await pty.see(`No server is listening on 127.0.0.1:${port} (ECONNREFUSED). The next message tries again.\r\n`);
-    await pty.see('> ');
-    await serve(t, undefined, port);
-    pty.type('\x1b[A\r');
-    await pty.see(`Connected to 127.0.0.1:${port} again.\r\n`);
-    await pty.see('\x1b[0JHALF TYPED\r\n');
-    pty.type('\x03');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('stays when no server is there at the start, and finds it later', async (t) => {
-    const first = await serve(t);
-    const { port } = first;
-    await first.close();
-    const pty = open(t, port);
-    await pty.see(`No server is listening on 127.0.0.1:${port} (ECONNREFUSED). The next message tries again.\r\n`);
-    await pty.see('> ');
-    await serve(t, undefined, port);
-    pty.type('hi\r');
-    await pty.see(`Connected to 127.0.0.1:${port}.\r\n`);
-    await pty.see('\x1b[0JHI\r\n');
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-  });
-
-  test('says once when a reply amid its bytes is cut off', async (t) => {
-    const { port } = await serve(t, answerAfter(1, 'HAL'));
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('half\r');
-    await pty.see(`127.0.0.1:${port} closed the connection. The next message tries again.\r\n`);
-    await pty.see('> ');
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-    assert.equal(pty.screen().split('closed the connection').length, 2);
-    assert.ok(!pty.screen().includes('HAL'));
-  });
-
-  for (const [name, key] of [['Ctrl-C', '\x03'], ['Ctrl-D', '\x04']] as const) {
-    test(`${name} leaves while a reply is awaited, and says what it left`, async (t) => {
-      const { port, connection } = await serve(t, (socket) => void socket.pause());
-      const accepted = connection();
-      const pty = open(t, port);
-      await pty.see('> ');
-      pty.type('x\r');
-      await once((await accepted).resume(), 'data');
-      pty.type(key);
-      await pty.see('Left without a reply.\r\n');
-      assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-    });
-  }
-
-  test('says when a reply is late, and prints it when it comes', async (t) => {
-    const { port, connection } = await serve(t, (socket) => void socket.resume());
-    const accepted = connection();
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('x\r');
-    await pty.see(`No reply yet from 127.0.0.1:${port}, still waiting. Ctrl-C leaves.\r\n`);
-    (await accepted).write('X\n');
-    await pty.see('\x1b[0JX\r\n');
-    await pty.see('> ');
-    pty.type('\x04');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('ends with the terminal', async (t) => {
-    const { port } = await serve(t);
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.hangUp();
-    assert.equal((await pty.ended).exitCode, -1); // SIGHUP
   });
 });
 

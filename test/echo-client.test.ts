@@ -1,17 +1,13 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
+import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import { EchoClient, EchoClientError, LineTrimmer, trimLine } from '../client/echo-client.ts';
-import { startServer, upperCase, type UpperServer } from './fixtures/upper-server.ts';
+import { EchoClient, EchoClientError } from '../client/echo-client.ts';
+import { LineTrimmer, trimLine } from '../client/lines.ts';
+import { serve, upperCase } from './fixtures/upper-server.ts';
 
 const host = '127.0.0.1';
-
-async function serve(t: TestContext, handler: (socket: Socket) => void, port?: number): Promise<UpperServer> {
-  const server = await startServer(handler, port);
-  t.after(() => server.close());
-  return server;
-}
 
 async function connected(t: TestContext, handler: (socket: Socket) => void): Promise<EchoClient> {
   const { port } = await serve(t, handler);
@@ -146,6 +142,25 @@ test('a line that nobody asked for ends the connection', async (t) => {
   assert.match(why.message, /sent 4 bytes that no message asked for/);
 });
 
+test('a reply that does not end ends the connection at its limit, with what had come of it', async (t) => {
+  const { port } = await serve(t, (socket) => void socket.once('data', () => Readable.from(endless()).pipe(socket)));
+  const client = await EchoClient.connect({ host, port, maxReplyBytes: 100_000 });
+  await assert.rejects(client.send('x'), (error) => {
+    assert.ok(error instanceof EchoClientError && error.code === 'ERR_ECHOPOOL_TOO_LONG');
+    assert.match(error.message, /^127\.0\.0\.1:\d+ sent 1\d\d,\d{3} bytes without an end of the reply\.$/);
+    const { length } = error.partial!;
+    assert.ok(length > 100_000 && length <= 100_000 + 65_536, `${length} bytes`);
+    return true;
+  });
+  assert.equal(client.closed, true);
+});
+
+test('the limit never is less than what upper-casing may make of the message', async (t) => {
+  const { port } = await serve(t);
+  await using client = await EchoClient.connect({ host, port, maxReplyBytes: 1 });
+  assert.equal(await client.send('\u0390'.repeat(50_000)), '\u0399\u0308\u0301'.repeat(50_000));
+});
+
 test('close ends at once, rejects what is under way, and may be called again', async (t) => {
   const { port, connection } = await serve(t, () => {});
   const accepted = connection();
@@ -198,3 +213,7 @@ test('LineTrimmer keeps back nothing but white space', () => {
   assert.equal(Buffer.concat(trimmer.end()).toString(), '\n');
   assert.deepEqual(trimmer.end(), []);
 });
+
+function* endless(): Generator<string> {
+  for (;;) yield 'no end '.repeat(1_000);
+}

@@ -54,3 +54,9 @@ test('a soak that is asked for nonsense says so in one line', async (t) => {
     else assert.match(output().split('\n')[0]! + '\n', sentence);
   }
 });
+
+test('--help says what a soak does and which flags there are', async (t) => {
+  const { output, exit } = startSoak(t, '--help');
+  assert.equal(await exit, 0);
+  assert.match(output(), /^Usage: npm run soak -- .*--minutes N .*--seed N .*Exit codes/s);
+});

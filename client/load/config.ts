@@ -1,10 +1,10 @@
 // What the load generator is told to do: flags and environment in, data out. Pure; called by client/load.ts only.
 // One table, `settings`, drives the flags, their checks and the help text.
 
-import { isIP } from 'node:net';
-import { parseArgs } from 'node:util';
 import { UsageError } from '../../shared/errors.ts';
-import type { TextKind } from './text.ts';
+import { endpointFlags, endpointOf } from '../endpoint.ts';
+import { checked, flagsTakenByNpm, readFlags, type Environment, type ValueFlag } from '../flags.ts';
+import type { Expected, TextKind } from './text.ts';
 
 /** The load, as the user asked for it. */
 export interface LoadOptions {
@@ -17,82 +17,117 @@ export interface LoadOptions {
   readonly depth: number;
   /** How long it is measured, in milliseconds. */
   readonly durationMs: number;
+  /** It is over before, when so many messages have been answered. */
+  readonly messages?: number | undefined;
+  /** How many messages a second are due in all; without it the next is sent when a reply is whole. */
+  readonly rate?: number | undefined;
   readonly text: TextKind;
+  /** What the server makes of them: upper case, if it is not said. */
+  readonly expect?: Expected | undefined;
   /** Each connection is for one message. */
   readonly churn: boolean;
   /** Over how many processes the connections are spread. */
   readonly processes: number;
 }
 
-export type LoadCommand = { kind: 'run'; options: LoadOptions; json: boolean } | { kind: 'help' };
+export type LoadCommand =
+  | { kind: 'run'; options: LoadOptions; json: boolean; notes: readonly string[] }
+  | { kind: 'help' };
 
-interface Setting {
+interface Setting extends ValueFlag {
   readonly hint: string;
-  readonly fallback: string;
+  /** Without one there is no such limit. */
+  readonly fallback: string | undefined;
   readonly help: string;
-  readonly allowed: string;
-  isAllowed(text: string): boolean;
 }
 
 function wholeNumber(least: number, most: number): Pick<Setting, 'allowed' | 'isAllowed' | 'hint'> {
   return {
     hint: 'N',
     allowed: `a whole number from ${least} to ${most}`,
-    isAllowed: (text) => /^\d{1,9}$/.test(text) && Number(text) >= least && Number(text) <= most,
+    isAllowed: (text) => /^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most,
   };
 }
 
-const MOST_SECONDS = 86_400;
+const LEAST_MS = 100;
+const MOST_MS = 86_400_000;
+const MOST_RATE = 10_000_000;
 /** What is in flight on one connection, in bytes: it is made in memory, and the server may have to hold it. */
 const MOST_IN_FLIGHT = 64 * 1024 * 1024;
+const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `5`, `0.5s`, `500ms`, `2m`, `1h` in milliseconds; NaN for anything else. */
+function millisecondsOf(text: string): number {
+  const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?$/.exec(text) ?? [];
+  return Number(number) * UNITS_MS[unit]!;
+}
 
 const settings = {
-  host: {
-    hint: 'HOST', fallback: '127.0.0.1', help: 'a host name or an IP address', allowed: 'a host name or an IP address',
-    // A colon is right in an IPv6 address only; elsewhere it is a port or a URL in the wrong place.
-    isAllowed: (text) => isIP(text) !== 0 || /^[^\s\p{Cc}:/[\]-][^\s\p{Cc}:/[\]]*$/u.test(text),
+  host: { ...endpointFlags.host, hint: 'HOST', fallback: '127.0.0.1', help: 'a host name or an IP address' },
+  port: { ...endpointFlags.port, hint: 'N', fallback: '8080', help: 'where the server listens' },
+  connections: { ...wholeNumber(1, 100_000), short: 'c', fallback: '64', help: 'how many at a time' },
+  duration: {
+    short: 'd', also: 'seconds', hint: 'TIME', fallback: '5', help: 'how long: 5, 0.5, 500ms, 2m',
+    allowed: 'a number of seconds from 0.1 to 86400, or a time like 500ms, 10s or 2m',
+    isAllowed: (text) => millisecondsOf(text) >= LEAST_MS && millisecondsOf(text) <= MOST_MS,
   },
-  port: { ...wholeNumber(1, 65_535), fallback: '8080', help: 'where the server listens' },
-  connections: { ...wholeNumber(1, 100_000), fallback: '64', help: 'how many at a time' },
+  messages: {
+    ...wholeNumber(1, 1_000_000_000), short: 'n', fallback: undefined,
+    help: 'so many in all, and with -d not for longer than that',
+  },
+  rate: {
+    hint: 'N', fallback: undefined, help: 'so many messages a second in all, see below',
+    allowed: `a number of messages a second from 0.1 to ${MOST_RATE}`,
+    isAllowed: (text) => /^\d{1,8}(?:\.\d{1,9})?$/.test(text) && Number(text) >= 0.1 && Number(text) <= MOST_RATE,
+  },
   size: { ...wholeNumber(1, 16_777_216), fallback: '64', help: 'bytes a message' },
   depth: { ...wholeNumber(1, 10_000), fallback: '1', help: 'messages in flight on each connection' },
-  seconds: {
-    hint: 'N', fallback: '5', help: 'how long, decimals allowed', allowed: `a number from 0.1 to ${MOST_SECONDS}`,
-    isAllowed: (text) => /^\d{1,5}(?:\.\d+)?$/.test(text) && Number(text) >= 0.1 && Number(text) <= MOST_SECONDS,
-  },
   text: {
     hint: 'KIND', fallback: 'ascii', help: 'ascii, or utf8: letters of many scripts', allowed: 'ascii or utf8',
     isAllowed: (text) => text === 'ascii' || text === 'utf8',
   },
+  expect: {
+    hint: 'WHAT', fallback: 'upper', help: 'replies: upper case, or the same as was sent', allowed: 'upper or same',
+    isAllowed: (text) => text === 'upper' || text === 'same',
+  },
   processes: { ...wholeNumber(1, 64), fallback: '1', help: 'processes that make the load, when one is too slow' },
 } satisfies Record<string, Setting>;
 
-const switches = {
-  churn: 'connect, one message, check its reply, reset; and again',
-  json: 'print one JSON object and nothing else',
-  help: 'print this and leave',
+const switches: Readonly<Record<'churn' | 'json' | 'help', { short?: string; help: string }>> = {
+  churn: { help: 'connect, one message, check its reply, reset; and again' },
+  json: { help: 'print one JSON object and nothing else' },
+  help: { short: 'h', help: 'print this and leave' },
 };
 
 type Name = keyof typeof settings;
-/** These may be environment variables, as for the server and the client. */
-const variables: Partial<Record<Name, string>> = { host: 'HOST', port: 'PORT' };
+const names = Object.keys(settings) as Name[];
 
 /** The text for `--help`; 80 columns at most. */
 export function loadHelp(): string {
-  const flags = (Object.keys(settings) as Name[]).map((name) => {
-    const { hint, help, fallback } = settings[name];
-    return `  ${`--${name} ${hint}`.padEnd(18)}${help} (${fallback})`;
-  });
-  const bare = Object.entries(switches).map(([name, help]) => `  ${`--${name}`.padEnd(18)}${help}`);
-  return `Usage: npm run load -- [flags]
+  const line = (flag: string, short: string | undefined, help: string): string => (
+    `  ${`${short === undefined ? '' : `-${short}, `}${flag}`.padEnd(21)}${help}`);
+  const flags = Object.entries<Setting>(settings).map(([name, { short, hint, help, fallback }]) => (
+    line(`--${name} ${hint}`, short, fallback === undefined ? help : `${help} (${fallback})`)));
+  const bare = Object.entries(switches).map(([name, { short, help }]) => (
+    line(`--${name}`, short, help)));
+  return `Usage: npm run load -- [HOST [PORT]] [flags]
 
 Loads an upper-casing echo server, checks every reply byte for byte, and tells
-how many messages a second it answered and how long they took. A connection
-sends its next message when a reply is whole: a slow server gets less to do.
+how many messages a second it answered and how long they took.
 
 ${[...flags, ...bare].join('\n')}
 
-HOST and PORT may be environment variables too; flags win.
+Without --rate a connection sends its next message when a reply is whole: a slow
+server gets less to do, and one that stands still has as many slow replies as
+there are messages in flight. With --rate each message is due at its time,
+whatever the server does, and is timed from then; what the server holds up is
+sent when it can be. Between messages that are due the generator keeps its CPU
+busy, as a timer is a millisecond late.
+
+-d and -n are as in wrk and hey, and --seconds is another name for --duration.
+ECHOPOOL_HOST, ECHOPOOL_PORT or PORT may be set in the environment; flags win.
+At the end replies are waited for, 5 s at most. A message that is not answered
+counts as one that took as long as it was waited for.
 Ctrl-C ends it and prints what has been measured.
 
 Exit codes: 0 every reply was right, 1 cannot connect, or a reply was wrong or
@@ -104,62 +139,39 @@ missing, or a connection was lost, 2 wrong use, 130 ended by Ctrl-C.
  * Reads the generator's arguments (without node and the script) and environment.
  * @throws UsageError naming the flag or variable, its value and what is allowed.
  */
-export function parseLoadCommand(
-  args: readonly string[],
-  env: Readonly<Record<string, string | undefined>>,
-): LoadCommand {
-  const given = new Map<string, string>();
-  const options = Object.fromEntries([
-    ...Object.keys(settings).map((name) => [name, { type: 'string' }] as const),
-    ...Object.keys(switches).map((name) => [name, { type: 'boolean' }] as const),
-  ]);
-  // Not strict, so that every complaint is our own sentence.
-  for (const token of parseArgs({ args: [...args], options, strict: false, tokens: true }).tokens) {
-    if (token.kind === 'option-terminator') continue;
-    const typed = JSON.stringify(args[token.index]);
-    if (token.kind === 'positional') {
-      throw new UsageError(`unexpected argument ${typed}: there are only flags (--help lists them)`);
-    }
-    const { name, value, inlineValue } = token;
-    if (Object.hasOwn(settings, name)) {
-      // `--size --churn`: what follows is the next flag. `--size -1` is a value, and a wrong one.
-      if (value === undefined || (!inlineValue && /^--?[a-z]/i.test(value))) {
-        throw new UsageError(`--${name} needs a value: ${settings[name as Name].allowed}`);
-      }
-      given.set(name, value);
-    } else if (!Object.hasOwn(switches, name)) {
-      throw new UsageError(`unknown flag ${typed} (--help lists all)`);
-    } else if (value !== undefined) {
-      throw new UsageError(`--${name} takes no value, not ${JSON.stringify(value)}`);
-    } else given.set(name, '');
-  }
-  if (given.has('help')) return { kind: 'help' };
-  const valueOf = (name: Name): string => checked(name, given, env);
-  const run: LoadOptions = {
-    host: valueOf('host'),
-    port: Number(valueOf('port')),
-    connections: Number(valueOf('connections')),
-    size: Number(valueOf('size')),
-    depth: Number(valueOf('depth')),
-    durationMs: Number(valueOf('seconds')) * 1000,
-    text: valueOf('text') as TextKind,
-    churn: given.has('churn'),
-    processes: Number(valueOf('processes')),
+export function parseLoadCommand(args: readonly string[], env: Environment): LoadCommand {
+  const given = readFlags(args, settings, switches, 2);
+  if (given.switches.has('help')) return { kind: 'help' };
+  const valueOf = (name: Name): string | undefined => {
+    const { fallback }: Setting = settings[name];
+    const value = given.values.get(name);
+    return value === undefined ? fallback : checked(value, settings[name]);
   };
-  refuseContradictions(run);
-  return { kind: 'run', options: run, json: given.has('json') };
-}
-
-function checked(
-  name: Name, given: ReadonlyMap<string, string>, env: Readonly<Record<string, string | undefined>>,
-): string {
-  const { fallback, allowed, isAllowed } = settings[name];
-  const variable = variables[name];
-  const value = given.get(name) ?? ((variable !== undefined && env[variable]) || fallback);
-  if (isAllowed(value)) return value;
-  const source = given.has(name) ? `--${name}` : `environment variable ${variable}`;
-  // JSON keeps the complaint on one line whatever was typed.
-  throw new UsageError(`${source} must be ${allowed}, not ${JSON.stringify(value)}`);
+  const numberOf = (name: Name): number | undefined => {
+    const value = valueOf(name);
+    return value === undefined ? undefined : Number(value);
+  };
+  const { endpoint, notes } = endpointOf(given.values, given.positionals, env);
+  const messages = numberOf('messages');
+  const isTimed = messages === undefined || given.values.has('duration');
+  const options: LoadOptions = {
+    ...endpoint,
+    connections: numberOf('connections')!,
+    size: numberOf('size')!,
+    depth: numberOf('depth')!,
+    durationMs: isTimed ? millisecondsOf(valueOf('duration')!) : MOST_MS,
+    messages,
+    rate: numberOf('rate'),
+    text: valueOf('text') as TextKind,
+    expect: valueOf('expect') as Expected,
+    churn: given.switches.has('churn'),
+    processes: numberOf('processes')!,
+  };
+  refuseContradictions(options);
+  const absent = [...names, 'churn', 'json'].filter((name) => (
+    !given.values.has(name as Name) && !given.switches.has(name as keyof typeof switches)));
+  const taken = flagsTakenByNpm(absent, env);
+  return { kind: 'run', options, json: given.switches.has('json'), notes: [...notes, ...taken] };
 }
 
 function refuseContradictions({ churn, depth, size, processes, connections }: LoadOptions): void {

@@ -3,8 +3,8 @@
 
 import { describeDeath, currentProcess, Process } from '../../shared/multiprocessing/index.ts';
 import type { LoadOptions } from './config.ts';
-import { Generator, type Share, type Tally } from './generator.ts';
-import { Histogram } from './histogram.ts';
+import { Generator, type Share } from './generator.ts';
+import { emptyTally, total, type Tally } from './tally.ts';
 
 /** One process's part of the load; a Generator is one in this very process. */
 interface Part {
@@ -58,32 +58,19 @@ export class Load {
 
 /** The parts of the load, as even as can be. */
 export function sharesOf(options: LoadOptions): Share[] {
-  const { processes, connections } = options;
+  const { processes, connections, messages, rate } = options;
+  const partOf = (whole: number, i: number): number => Math.floor(whole / processes) + (i < whole % processes ? 1 : 0);
   let next = 1;
   return Array.from({ length: processes }, (_, i) => {
-    const mine = Math.floor(connections / processes) + (i < connections % processes ? 1 : 0);
-    const share = { ...options, connections: mine, firstConnection: next };
+    const mine = partOf(connections, i);
+    const share: Share = {
+      ...options, connections: mine, firstConnection: next, allConnections: connections,
+      // With a rate it is the schedule that says who has which of the messages.
+      messages: messages === undefined || rate !== undefined ? messages : partOf(messages, i),
+    };
     next += mine;
     return share;
   });
-}
-
-/** All tallies as one. Parts run at the same time: the time is that of the longest. */
-export function total(tallies: readonly Tally[]): Tally {
-  const latencies = new Histogram();
-  for (const tally of tallies) latencies.add(tally.latencies);
-  const sum = (numberOf: (tally: Tally) => number): number => tallies.reduce((all, tally) => all + numberOf(tally), 0);
-  const first = <K extends 'whyLost' | 'wrong' | 'failure'>(key: K): Tally[K] => {
-    return tallies.find((tally) => tally[key] !== undefined)?.[key] as Tally[K];
-  };
-  return {
-    messages: sum(({ messages }) => messages),
-    elapsedMs: Math.max(...tallies.map(({ elapsedMs }) => elapsedMs)),
-    latencies: latencies.data(),
-    missing: sum(({ missing }) => missing),
-    lost: sum(({ lost }) => lost),
-    whyLost: first('whyLost'), wrong: first('wrong'), failure: first('failure'),
-  };
 }
 
 /** A part in a process of its own. */
@@ -139,10 +126,7 @@ class RemotePart implements Part {
   /** After `done` nobody hears this any more. */
   #died(how: string): void {
     this.#connected();
-    this.#done({
-      messages: 0, elapsedMs: 0, latencies: new Histogram().data(), missing: 0, lost: 0,
-      whyLost: undefined, wrong: undefined, failure: `A process that made the load is gone: ${how}.`,
-    });
+    this.#done({ ...emptyTally(), failure: `A process that made the load is gone: ${how}.` });
   }
 }
 

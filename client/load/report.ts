@@ -2,9 +2,11 @@
 
 import { bar, digits, duration, grouped } from './bars.ts';
 import type { LoadOptions } from './config.ts';
-import type { Tally } from './generator.ts';
-import { Histogram } from './histogram.ts';
+import { Histogram, type HistogramData } from './histogram.ts';
+import type { Tally } from './tally.ts';
 import { describeWrong, type WrongReply } from './wrong-reply.ts';
+
+type Percentiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
 
 /** What `--json` prints, for scripts. Times are in microseconds if their name does not say otherwise. */
 export interface LoadReport {
@@ -15,6 +17,7 @@ export interface LoadReport {
   readonly size: number;
   readonly depth: number;
   readonly text: string;
+  readonly expect: string;
   readonly processes: number;
   /** How long it was measured. */
   readonly elapsedMs: number;
@@ -23,11 +26,23 @@ export interface LoadReport {
   /** Of them a second; and of the bytes sent for them, in millions. */
   readonly rate: number;
   readonly mbPerSecond: number;
-  readonly latencyUs: Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
+  /** How many were to be sent a second; null: as many as are answered. */
+  readonly rateAsked: number | null;
+  /** With a rate: by how much this program itself was late with a message, at most. */
+  readonly ownDelayUs: number;
+  /** Of all messages, answered in time, late or never: with a rate from when each was due, without from when it was sent. */
+  readonly latencyUs: Percentiles;
+  /** Of connecting. */
+  readonly connectUs: Percentiles;
   /** `from` is included, `to` is not. */
   readonly histogramUs: readonly { readonly from: number; readonly to: number; readonly count: number }[];
   readonly wrong: WrongReply | null;
+  /** Replies that came after the end; that never came; messages that were due, and not sent for want of replies. */
+  readonly late: number;
   readonly missing: number;
+  readonly unsent: number;
+  /** Messages that had no reply yet when somebody ended it. Those among them are latencies that took longer than any other. */
+  readonly unanswered: number;
   readonly lost: number;
   /** What is wrong, in sentences: empty when every reply was right. */
   readonly problems: readonly string[];
@@ -37,36 +52,57 @@ const MOST_SPANS = 24;
 const BAR_WIDTH = 40;
 
 export function reportOf(options: LoadOptions, tally: Tally): LoadReport {
-  const { host, port, connections, size, depth, text, processes, churn } = options;
-  const latencies = new Histogram(tally.latencies);
-  const rate = tally.elapsedMs > 0 ? tally.messages / tally.elapsedMs * 1000 : 0;
-  const at = (share: number): number => latencies.percentile(share);
+  const { host, port, connections, size, depth, text, expect = 'upper', processes, churn } = options;
+  const { elapsedMs, messages, late, missing, unsent, unanswered, lost } = tally;
+  const rate = elapsedMs > 0 ? messages / elapsedMs * 1000 : 0;
   return {
-    mode: churn ? 'churn' : 'messages', host, port, connections, size, depth, text, processes,
-    elapsedMs: tally.elapsedMs, messages: tally.messages, rate, mbPerSecond: rate * size / 1e6,
-    latencyUs: { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: latencies.max },
-    histogramUs: latencies.spans(MOST_SPANS),
-    wrong: tally.wrong ?? null, missing: tally.missing, lost: tally.lost, problems: problemsOf(tally),
+    mode: churn ? 'churn' : 'messages', host, port, connections, size, depth, text, expect, processes,
+    elapsedMs, messages, rate, mbPerSecond: rate * size / 1e6,
+    rateAsked: options.rate ?? null, ownDelayUs: Math.round(tally.ownDelayMs * 1000),
+    latencyUs: percentilesOf(tally.latencies), connectUs: percentilesOf(tally.connects),
+    histogramUs: new Histogram(tally.latencies).spans(MOST_SPANS),
+    wrong: tally.wrong ?? null, late, missing, unsent, unanswered, lost, problems: problemsOf(tally),
   };
 }
 
-/** What people read: the rate, the latencies, and how they are spread. 80 columns at most. */
+function percentilesOf(data: HistogramData): Percentiles {
+  const histogram = new Histogram(data);
+  const at = (share: number): number => histogram.percentile(share);
+  return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: histogram.max };
+}
+
+/** What people read: the rate and the latencies, what the load was, and how the latencies are spread. 80 columns at most. */
 export function reportText(report: LoadReport): string {
-  const { mode, connections, size, depth, text, processes, elapsedMs, messages, rate, mbPerSecond, latencyUs } = report;
+  const { mode, elapsedMs, messages, rate, mbPerSecond, latencyUs, connectUs, late, unanswered } = report;
   const what = mode === 'churn' ? 'connections' : 'messages';
+  const lines = [
+    `${grouped(rate)} ${what}/s, ${digits(mbPerSecond)} MB/s each way: ` +
+      `${grouped(messages)} ${what} in ${digits(elapsedMs / 1000)} s`,
+    percentileLine('latency', latencyUs),
+    percentileLine('connect', connectUs),
+    `  ${shapeOf(report)}`,
+    ...rateLines(report),
+  ];
+  if (late > 0) lines.push(`  ${counted(late, 'more reply', 'more replies')} came after the end`);
+  if (unanswered > 0) lines.push(`  ${counted(unanswered, 'message', 'messages')} had no reply yet when it was ended`);
+  return [...lines, ...histogramLines(report)].join('\n');
+}
+
+function percentileLine(name: string, { p50, p90, p99, p999, max }: Percentiles): string {
+  return `  ${name}: p50 ${duration(p50)}, p90 ${duration(p90)}, p99 ${duration(p99)}, p99.9 ${duration(p999)}, ` +
+    `max ${duration(max)}`;
+}
+
+function shapeOf({ mode, connections, size, depth, text, processes }: LoadReport): string {
   const shape = mode === 'churn'
     ? `${grouped(connections)} at a time, each for one message of ${grouped(size)} bytes (${text})`
-    : `${grouped(connections)} connections, messages of ${grouped(size)} bytes (${text}), ${depth} in flight on each`;
-  const by = processes > 1 ? `, by ${processes} processes` : '';
-  const { p50, p90, p99, p999, max } = latencyUs;
-  return [
-    `${shape}${by}`,
-    `  ${grouped(messages)} ${what} in ${digits(elapsedMs / 1000)} s: ${grouped(rate)} ${what}/s, ` +
-      `${digits(mbPerSecond)} MB/s each way`,
-    `  latency: p50 ${duration(p50)}, p90 ${duration(p90)}, p99 ${duration(p99)}, p99.9 ${duration(p999)}, ` +
-      `max ${duration(max)}`,
-    ...histogramLines(report),
-  ].join('\n');
+    : `${counted(connections, 'connection', 'connections')}, messages of ${grouped(size)} bytes (${text}), ${depth} in flight on each`;
+  return processes > 1 ? `${shape}, by ${processes} processes` : shape;
+}
+
+function rateLines({ rateAsked, ownDelayUs }: LoadReport): string[] {
+  if (rateAsked === null) return [];
+  return [`  ${digits(rateAsked)} a second were due, timed from then; our own delay max ${duration(ownDelayUs)}`];
 }
 
 function histogramLines({ histogramUs }: LoadReport): string[] {
@@ -81,12 +117,15 @@ function histogramLines({ histogramUs }: LoadReport): string[] {
   });
 }
 
-function problemsOf({ wrong, failure, missing, lost, whyLost }: Tally): string[] {
+function problemsOf({ wrong, failure, missing, unsent, lost, whyLost }: Tally): string[] {
   const problems: string[] = [];
   if (wrong !== undefined) problems.push(`Wrong reply on ${describeWrong(wrong)}.`);
   if (failure !== undefined) problems.push(failure);
   if (lost > 0) problems.push(`${counted(lost, 'connection was', 'connections were')} lost; the first: ${whyLost}`);
   if (missing > 0) problems.push(`${counted(missing, 'reply', 'replies')} never came.`);
+  if (unsent > 0) {
+    problems.push(`${counted(unsent, 'message was', 'messages were')} due and never sent: the server answers too slowly.`);
+  }
   return problems;
 }
 

@@ -3,6 +3,8 @@
 
 /** What the messages are made of. */
 export type TextKind = 'ascii' | 'utf8';
+/** What the server makes of them. */
+export type Expected = 'upper' | 'same';
 
 /**
  * Messages that differ from each other, so that a reply which goes to the wrong client, comes twice or out of order is
@@ -36,12 +38,14 @@ const VARIANTS_BYTES = 256 * 1024;
  * @param inARow How many messages are sent in one write at most.
  * @param oneRead How many bytes one read returns at most.
  */
-export function makeText(kind: TextKind, size: number, inARow: number, oneRead: number): Text {
+export function makeText(
+  kind: TextKind, size: number, inARow: number, oneRead: number, expected: Expected = 'upper',
+): Text {
   const variants = Math.min(MOST_VARIANTS, Math.max(2, Math.floor(VARIANTS_BYTES / size)));
   const random = randomFrom(7);
   const words = kind === 'utf8' ? UTF8_WORDS : ASCII_WORDS;
   const texts = Array.from({ length: variants }, () => message(words, size, random));
-  const replies = texts.map((text) => Buffer.from(text.toUpperCase()));
+  const replies = texts.map((text) => Buffer.from(expected === 'upper' ? text.toUpperCase() : text));
   const round = Buffer.concat(texts.map((text) => Buffer.from(text)));
   const replyRound = Buffer.concat(replies);
   let end = 0;

@@ -15,12 +15,25 @@ const MEBIBYTE = 2 ** 20;
 /** More than the garbage that a process may have at one time and not at another. */
 const MEMORY_NOISE = 64 * MEBIBYTE;
 const WARM_UP_MS = 5000;
+const HELP = `Usage: npm run soak -- [flags]
+
+Runs one server under a load that checks every byte, while faults of every kind come in a random order.
+
+  --minutes N   how long, decimals allowed (10)
+  --seed N      which order, from 0 to ${2 ** 32 - 1}; a failed soak prints its own (random)
+  -h, --help    print this and leave
+
+Exit codes: 0 all held, 1 something did not, 2 wrong use.`;
 
 // What a failed fault has left behind must not keep the process.
 process.exit(await main());
 
 async function main(): Promise<number> {
   const asked = readArguments();
+  if (asked === 'help') {
+    console.log(HELP);
+    return 0;
+  }
   if (typeof asked === 'string') {
     console.error(`soak: ${asked}`);
     return 2;
@@ -111,10 +124,13 @@ function compare(before: Possessions, after: Possessions): void {
   if (after.memory > before.memory + MEMORY_NOISE) throw new Error(`${before.memory} bytes of memory before, ${after.memory} after`);
 }
 
-/** What was asked for, or what is wrong with it. */
+/** What was asked for, `help`, or what is wrong with it. */
 function readArguments(): { minutes: number; seed: number } | string {
   try {
-    const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' } } });
+    const { values } = parseArgs({
+      options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+    if (values.help) return 'help';
     const minutes = Number(values.minutes);
     const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
     if (!(minutes > 0)) return `--minutes must be a number above 0, not ${JSON.stringify(values.minutes)}`;
