@@ -61,7 +61,7 @@ export class Channel {
     port.on('message', (message: unknown, handle: SendHandle | undefined) => this.#arrived(message, handle));
   }
 
-  /** How many messages came, or parts of them, that were none of the toolkit's or could not be read, and were passed over. */
+  /** How many messages, or items in them, were passed over: they were not the toolkit's, or could not be read. */
   get passedOver(): number {
     return this.#passedOver;
   }

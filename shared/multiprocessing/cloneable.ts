@@ -20,7 +20,7 @@ export interface Traveller {
 
 /** The largest value that can be sent, in bytes of its clone. Less than an item of wire.ts may have. */
 export const MOST_BYTES = 512 * 1024 * 1024;
-/** How deep a value may be: v8.deserialize() overflows Node's stack between 1,500 and 2,000 objects within each other. */
+/** How deep a value may be: v8.deserialize() overflows Node's stack at 1,500 to 2,000 objects within each other. */
 const DEEPEST = 1000;
 
 /** An object in the value, and the way to it. */
@@ -38,11 +38,15 @@ const AN_ERROR = '<error>';
 type Kind = 'array' | 'object' | 'map' | 'set' | 'bytes' | 'whole' | 'primitive' | 'error';
 
 /** Errors that a structured clone gives back as what they were, if they have nothing besides message and stack. */
-const CLONED_ERRORS = new Set(['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError']);
+const CLONED_ERRORS = new Set([
+  'Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError',
+]);
+const BOXES = ['Number', 'String', 'Boolean', 'BigInt'];
 
 /**
  * Looks at all that is in a value.
- * @returns Whether something in it must be replaced on its way: a primitive of the toolkit, or an error that a clone would change.
+ * @returns Whether something in it must be replaced on its way: a primitive of the toolkit, or an error that a clone
+ * would change.
  * @throws {Error} with the reason as a clause, `[0].work is a function, which could not be cloned`.
  */
 export function survey(value: unknown): boolean {
@@ -58,7 +62,9 @@ export function survey(value: unknown): boolean {
     seen.add(object);
     if (depth > DEEPEST) throw new Error(`it is nested more than ${DEEPEST} levels deep`);
     const kind = kindOf(object);
-    if (kind === undefined) throw new Error(`${pathTo(place)} is ${nameOf(object)}, which could not be cloned as what it is`);
+    if (kind === undefined) {
+      throw new Error(`${pathTo(place)} is ${nameOf(object)}, which could not be cloned as what it is`);
+    }
     if (kind === 'primitive' || kind === 'error') {
       refuseOutsideOfPlain(place, kind);
       hasSubstitutes = true;
@@ -135,7 +141,8 @@ function lookInto(place: Place, kind: Kind, open: Place[]): number {
     bytes += lookAt(cause, 'cause', place, open);
     if (Array.isArray(errors)) for (const error of errors) bytes += lookAt(error, AN_ERROR, place, open);
     for (const key of Object.keys(object)) {
-      if (key !== 'cause' && key !== 'errors') bytes += lookAt((object as unknown as Record<string, unknown>)[key], key, place, open);
+      if (key === 'cause' || key === 'errors') continue;
+      bytes += lookAt((object as unknown as Record<string, unknown>)[key], key, place, open);
     }
   } else if (kind === 'whole') {
     refuseExtras(place);
@@ -161,7 +168,7 @@ function kindOf(object: object): Kind | undefined {
   if (isError(object)) return isClonedWhole(object) ? 'whole' : 'error';
   if (types.isArrayBuffer(object)) return made === 'ArrayBuffer' ? 'bytes' : undefined;
   const isWhole = (types.isDate(object) && made === 'Date') || (types.isRegExp(object) && made === 'RegExp')
-    || (types.isBoxedPrimitive(object) && !types.isSymbolObject(object) && ['Number', 'String', 'Boolean', 'BigInt'].includes(made));
+    || (types.isBoxedPrimitive(object) && BOXES.includes(made));
   return isWhole ? 'whole' : undefined;
 }
 
@@ -208,7 +215,8 @@ function refuseExtras(place: Place): void {
   if (types.isStringObject(place.object)) return; // It has its characters.
   const [key] = Object.keys(place.object);
   if (key === undefined) return;
-  throw new Error(`${pathTo(place)} is ${nameOf(place.object)} with a property '${key}' besides, which could not be cloned`);
+  const what = `${nameOf(place.object)} with a property '${key}' besides`;
+  throw new Error(`${pathTo(place)} is ${what}, which could not be cloned`);
 }
 
 function nameOf(object: object): string {

@@ -1,5 +1,5 @@
 // Values on their way to another process: structured clones, in which the toolkit's own primitives (a Lock, a Queue …)
-// travel as references and come out as proxies, and errors are taken apart. Used for arguments, items, messages, results.
+// travel as references and come out as proxies, and errors are taken apart. For arguments, items, messages, results.
 import { deserialize, serialize } from 'node:v8';
 import { messageOf } from '../errors.ts';
 import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRAVEL } from './cloneable.ts';
@@ -40,8 +40,8 @@ export function defineKind(kind: string, revive: (ticket: Ticket) => Traveller):
 /**
  * Clones a value at once, so that what the sender changes later does not matter.
  * @param what How the error names the value: `argument 2 of Process-1`.
- * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class, a primitive inside
- * a Map …, takes more than 512 MiB, or is nested more than 1,000 levels deep.
+ * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class, a primitive
+ * inside a Map …, takes more than 512 MiB, or is nested more than 1,000 levels deep.
  */
 export function encode(value: unknown, what: string): Encoded {
   return prepare(value, what)();
@@ -87,7 +87,8 @@ export function decode(encoded: Encoded): unknown {
     return root.value;
   } catch (error) {
     if (error instanceof NotCloneable) throw error;
-    throw new NotCloneable(`a value came from another process that cannot be put together: ${messageOf(error)}`, { cause: error });
+    const why = messageOf(error);
+    throw new NotCloneable(`a value came from another process that cannot be put together: ${why}`, { cause: error });
   }
 }
 
@@ -130,7 +131,9 @@ function isTraveller(value: object): value is Traveller {
 }
 
 /** A copy of the arrays and objects around what is substituted, with null in its place; everything else is shared. */
-function withoutSubstituted(value: unknown, path: string[], found: Substituted[], copies: Map<object, unknown>): unknown {
+function withoutSubstituted(
+  value: unknown, path: string[], found: Substituted[], copies: Map<object, unknown>,
+): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (isSubstituted(value)) {
     found.push({ path, object: value });
@@ -143,6 +146,8 @@ function withoutSubstituted(value: unknown, path: string[], found: Substituted[]
   // Without a prototype, so that a property `__proto__` is one like any other.
   const copy = (isArray ? new Array(value.length) : Object.create(null)) as Record<string, unknown>;
   copies.set(value, copy);
-  for (const [key, inner] of Object.entries(value)) copy[key] = withoutSubstituted(inner, [...path, key], found, copies);
+  for (const [key, inner] of Object.entries(value)) {
+    copy[key] = withoutSubstituted(inner, [...path, key], found, copies);
+  }
   return copy;
 }

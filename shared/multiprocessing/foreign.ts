@@ -14,7 +14,8 @@ export function tellForeign(message: unknown): void {
   if (isFromWatchMode(message) || ++foreign > 1) return;
   const shown = inspect(message, { depth: 1, breakLength: Infinity, maxArrayLength: 5, maxStringLength: MOST_SHOWN });
   process.emitWarning(
-    `a message that is none of the toolkit's came over a channel between processes and is passed over: ${shown.slice(0, MOST_SHOWN)}`,
+    "a message that is none of the toolkit's came over a channel between processes and is passed over: "
+      + shown.slice(0, MOST_SHOWN),
     { type: 'EchopoolWarning', code: 'ECHOPOOL_FOREIGN_MESSAGE', detail: 'Others like it are counted, and not told.' },
   );
 }
@@ -22,10 +23,11 @@ export function tellForeign(message: unknown): void {
 /** Says so for the 1st, the 10th, the 100th … */
 export function tellUnreadable(error: unknown): void {
   if (!/^10*$/.test(`${++unreadable}`)) return;
+  const detail = error instanceof Error ? error.stack ?? '' : '';
   const others = unreadable === 1 ? '' : ` (it is number ${unreadable})`;
   process.emitWarning(
     `a message of the toolkit cannot be read and is passed over: ${messageOf(error)}${others}`,
-    { type: 'EchopoolWarning', code: 'ECHOPOOL_UNREADABLE_MESSAGE', detail: error instanceof Error ? error.stack ?? '' : '' },
+    { type: 'EchopoolWarning', code: 'ECHOPOOL_UNREADABLE_MESSAGE', detail },
   );
 }
 

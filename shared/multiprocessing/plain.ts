@@ -33,8 +33,8 @@ function copy(value: unknown, seen: object[]): unknown {
   if (seen.length >= MOST_PARTS || seen.includes(value)) return NOT_PLAIN;
   seen.push(value);
   const isArray = Array.isArray(value);
-  if (Object.getPrototypeOf(value) !== (isArray ? Array.prototype : Object.prototype) || TRAVEL in value) return NOT_PLAIN;
-  if (types.isProxy(value)) return NOT_PLAIN;
+  const expected = isArray ? Array.prototype : Object.prototype;
+  if (Object.getPrototypeOf(value) !== expected || TRAVEL in value || types.isProxy(value)) return NOT_PLAIN;
   const keys = Object.keys(value);
   if (isArray && keys.length !== value.length) return NOT_PLAIN; // Holes, or properties besides the elements.
   if (!isArray && Object.getOwnPropertySymbols(value).length > 0) return NOT_PLAIN;

@@ -1,6 +1,6 @@
 // What was thrown in another process: taken apart there, put together here as what it was, with its own stack. Also for
 // errors inside of values. Neither half ever throws, whatever was thrown, and whatever came.
-import { inspect, types } from 'node:util';
+import { inspect } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { isError, survey } from './cloneable.ts';
 import { OWN_ERRORS } from './errors.ts';
@@ -36,7 +36,8 @@ const LONGEST_TEXT = 64 * 1024;
 const MOST_BYTES = 1024 * 1024;
 
 const CLASSES: Readonly<Record<string, Class>> = {
-  Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError, DOMException, ...OWN_ERRORS,
+  Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError, DOMException,
+  ...OWN_ERRORS,
 };
 
 /** Takes apart whatever was thrown. */
@@ -128,7 +129,7 @@ function keysOf(error: Error): string[] {
   try {
     const keys = Object.keys(error).filter((key) => !['message', 'stack', 'cause', 'errors'].includes(key));
     // A class may give its code by a getter.
-    return keys.includes('code') || types.isProxy(error) ? keys : [...keys, ...(isCode(read(error, 'code')) ? ['code'] : [])];
+    return !keys.includes('code') && isCode(read(error, 'code')) ? [...keys, 'code'] : keys;
   } catch {
     return [];
   }
@@ -158,7 +159,8 @@ function rebuildWell(remote: RemoteError, where: string | undefined): Error {
   if (cause !== undefined) hide(error, 'cause', rebuildPart(cause, where));
   if (errors !== undefined) {
     const value = errors.map((inner) => rebuildPart(inner, where));
-    Object.defineProperty(error, 'errors', { value, enumerable: type !== 'AggregateError', writable: true, configurable: true });
+    const enumerable = type !== 'AggregateError';
+    Object.defineProperty(error, 'errors', { value, enumerable, writable: true, configurable: true });
   }
   if (fields !== undefined) {
     for (const [key, value] of Object.entries(deserialize(fields) as Record<string, unknown>)) {

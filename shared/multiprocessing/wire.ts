@@ -2,8 +2,8 @@
 // JSON than as structured clones. Whatever JSON would change, and whatever is large, travels as a clone inside of it.
 // Used by channel.ts.
 //
-// A message is an array: a header by which it is known to be ours, and the items of a batch; or, for an item that would be
-// too long for one string, one of several parts of its clone.
+// A message is an array: a header by which it is known to be ours, and the items of a batch; or, for an item that would
+// be too long for one string, one of several parts of its clone.
 import { deserialize, serialize } from 'node:v8';
 import { NotCloneable } from './errors.ts';
 import { sizeText } from './size.ts';
@@ -94,7 +94,8 @@ export class WireWriter {
     const bytes = serialize(item);
     const most = this.#limits.item;
     if (bytes.length <= most) return bytes;
-    throw new NotCloneable(`a message of ${sizeText(bytes.length)} cannot be sent to another process: at most ${sizeText(most)} can`);
+    const sizes = `${sizeText(bytes.length)} cannot be sent to another process: at most ${sizeText(most)} can`;
+    throw new NotCloneable(`a message of ${sizes}`);
   }
 }
 
@@ -103,7 +104,7 @@ export class WireReader {
   /** Of the item that comes in parts. */
   #parts: Buffer[] = [];
 
-  /** The items of a message, undefined in place of one that cannot be read. A message that is none of ours has only that. */
+  /** The items of a message, undefined in place of one that cannot be read. That is all of one that is none of ours. */
   read(message: unknown): (unknown[] | undefined)[] {
     const header: unknown = Array.isArray(message) ? message[0] : undefined;
     if (!isHeader(header)) return [undefined];
@@ -123,7 +124,8 @@ export class WireReader {
 }
 
 function isHeader(header: unknown): header is Header {
-  if (typeof header !== 'object' || header === null || !('echopool' in header) || header.echopool !== VERSION) return false;
+  if (typeof header !== 'object' || header === null) return false;
+  if (!('echopool' in header) || header.echopool !== VERSION) return false;
   if (!('part' in header)) return true;
   return Array.isArray(header.part) && header.part.length === 2 && header.part.every(Number.isSafeInteger);
 }
