@@ -55,6 +55,17 @@ export class ManagerClosed extends Error {
   readonly code = 'ERR_MANAGER_CLOSED';
 }
 
+/** What was waited for did not come within the time that the caller gave it. */
+export class TimedOut extends Error {
+  override name = 'TimedOut';
+  readonly code = 'ERR_TIMED_OUT';
+
+  /** @param what What did not happen, as a clause: `no value came`. */
+  constructor(what: string, timeoutMs: number | undefined) {
+    super(`${what} within ${Math.max(0, timeoutMs ?? 0)} ms`);
+  }
+}
+
 /** There was no place in the queue, or none became free in time. */
 export class QueueFull extends Error {
   override name = 'QueueFull';

@@ -6,7 +6,7 @@ export { cpuCount, currentProcess, isMain } from './current.ts';
 export type { CurrentProcess } from './current.ts';
 export type { DictProxy } from './dict-proxy.ts';
 export { describeDeath, ManagerClosed, NotCloneable, PipeClosed, ProcessDied, WrongUse } from './errors.ts';
-export { QueueClosed, QueueEmpty, QueueFull } from './errors.ts';
+export { QueueClosed, QueueEmpty, QueueFull, TimedOut } from './errors.ts';
 export type { Death } from './errors.ts';
 export { JoinableQueue } from './joinable-queue.ts';
 export type { ListProxy } from './list-proxy.ts';

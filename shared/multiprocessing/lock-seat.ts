@@ -2,38 +2,26 @@
 // Pure: it is told what came and tells what to send. lock.ts connects it, the model test drives it without processes.
 import { ProcessDied } from './errors.ts';
 import type { Death } from './errors.ts';
-import { Fifo } from './fifo.ts';
-import type { FromArbiter, ToArbiter } from './lock-arbiter.ts';
-
-/** For this long a process may take the token again although others wait, in milliseconds: a message a take is slow. */
-export const SLICE_MS = 2;
-/** To look at the clock takes as long as the lock: who took it twice within this, in milliseconds, ... */
-const QUICK_MS = 0.02;
-/** ... may take it so many times more before the next look, unless somebody is known to wait. */
-const TAKES_UNSEEN = 3;
-/** An unused token goes home after this long, in milliseconds: until then a death here looks like a holder's. */
-export const IDLE_MS = 20;
+import type { FromArbiter, ToArbiter } from './lock-messages.ts';
+import { LockPace } from './lock-pace.ts';
+import type { PaceHost } from './lock-pace.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** What connects a seat with the arbiter, and with time. */
-export interface SeatHost {
+export interface SeatHost extends PaceHost {
   /** Whether the arbiter lives in this process, so that an unused token may stay. */
   readonly atHome: boolean;
   tell(message: ToArbiter): void;
-  /** A clock, in milliseconds. */
-  now(): number;
+  /** All that was told goes to the system now: what this process does next may take long. */
+  flush(): void;
   /** Calls `work` when what runs now, with all that follows from it at once, is done. */
   soon(work: () => void): void;
-  /** Calls `work` when the event loop turns, and messages may have come in. */
-  nextTurn(work: () => void): void;
-  /** Calls `work` after that many milliseconds, if the process still runs. */
-  after(ms: number, work: () => void): void;
 }
 
 /** Somebody of this process who waits. */
 export interface Waiter {
   /** Under this number the arbiter has the waiter in its line. Those without one wait here only, before the others. */
   readonly id: number | undefined;
-  readonly attempt: boolean;
   readonly settle: (got: boolean) => void;
   readonly fail: (error: Error) => void;
 }
@@ -41,21 +29,21 @@ export interface Waiter {
 export class LockSeat {
   /** undefined: no other process has to do with the lock yet. */
   #host: SeatHost | undefined;
+  #pace: LockPace | undefined;
   #here: boolean;
   #held = false;
   /** First those without a number, then the others in the order of their numbers. */
-  readonly #waiters = new Fifo<Waiter>();
+  readonly #waiters = new WaitingLine<Waiter>();
+  readonly #byId = new Map<number, Waiter>();
+  /** Those of them who are to get it at their turn or not at all: attempts, and whose time is up. */
+  readonly #impatient = new Set<Waiter>();
   #lastId = 0;
   /** The turns of the waiters up to this number have come. */
   #dueUpTo = 0;
   #recalledAt: number | undefined;
-  /** When the lock was first taken in this turn of the event loop; undefined: not yet. */
-  #takenAt: number | undefined;
-  #lookedAt = -Infinity;
-  #takesUnseen = 0;
-  #givesBackSoon = false;
-  #watchesIdle = false;
-  #usedSinceLook = false;
+  /** How many of this process let the event loop turn before they take the token, which lies here. */
+  #listening = 0;
+  #looksSoon = false;
   #abandonedBy: Death | null = null;
   #ownerDied: Death | undefined;
 
@@ -67,6 +55,7 @@ export class LockSeat {
   /** From now on other processes have to do with the lock. */
   connect(host: SeatHost): void {
     this.#host = host;
+    this.#pace = new LockPace(host);
   }
 
   /** The process that died with the token before the present holder, here, got it. */
@@ -77,15 +66,26 @@ export class LockSeat {
   /** Takes the lock if that needs no message and passes over nobody for long. @returns Whether it did. */
   take(): boolean {
     if (!this.#here || this.#held || this.#waiters.length > 0) return false;
-    if (this.#host !== undefined && !this.#isInTime(this.#host)) return false;
+    if (this.#pace !== undefined && !this.#pace.mayTake(this.#recalledAt)) return false;
     this.#held = true;
-    this.#usedSinceLook = true;
     return true;
   }
 
-  /** Whether take() fails only because this process may not have heard who waits. Let the event loop turn first. */
+  /**
+   * Whether take() fails only because this process may not have heard who waits. Let the event loop turn first, between
+   * {@link listen} and {@link listened}.
+   */
   mustListen(): boolean {
     return this.#here && !this.#held && this.#waiters.length === 0 && this.#recalledAt === undefined;
+  }
+
+  listen(): void {
+    this.#listening++;
+  }
+
+  listened(): void {
+    this.#listening--;
+    this.#lookSoon();
   }
 
   /** Whether the token is here. */
@@ -95,7 +95,7 @@ export class LockSeat {
 
   /** Whether nobody of this process holds the lock or waits for it. */
   get isIdle(): boolean {
-    return !this.#held && this.#waiters.length === 0 && !this.#givesBackSoon;
+    return !this.#held && this.#waiters.length === 0 && !this.#looksSoon;
   }
 
   /** Whether an attempt fails without asking: the lock is in use in this process. */
@@ -105,21 +105,37 @@ export class LockSeat {
 
   /** Waits for the lock: `settle` or `fail` is called once, possibly at once, unless the waiter is withdrawn before. */
   wait(attempt: boolean, settle: (got: boolean) => void, fail: (error: Error) => void): Waiter {
-    const asks = !this.#here || this.#recalledAt !== undefined || this.#waiters.at(this.#waiters.length - 1)?.id !== undefined;
-    const waiter: Waiter = { id: asks ? ++this.#lastId : undefined, attempt, settle, fail };
+    const asks = !this.#here || this.#recalledAt !== undefined || this.#waiters.last?.id !== undefined;
+    const waiter: Waiter = { id: asks ? ++this.#lastId : undefined, settle, fail };
     if (this.#ownerDied !== undefined) {
       fail(orphanedError(this.#ownerDied));
       return waiter;
     }
+    this.#pace?.asked();
     this.#waiters.push(waiter);
-    if (waiter.id === undefined) this.#serve();
-    else this.#host!.tell({ type: 'ask', id: waiter.id, attempt });
+    if (waiter.id === undefined) {
+      this.#serve();
+    } else {
+      this.#byId.set(waiter.id, waiter);
+      if (attempt) this.#impatient.add(waiter);
+      this.#host!.tell({ type: 'ask', id: waiter.id, attempt });
+    }
     return waiter;
   }
 
-  /** The waiter's time ran out. */
+  /** The waiter was called off. */
   withdraw(waiter: Waiter): void {
-    if (this.#waiters.remove(waiter) && waiter.id !== undefined) this.#host!.tell({ type: 'withdraw', id: waiter.id });
+    if (this.#remove(waiter) && waiter.id !== undefined) this.#host!.tell({ type: 'withdraw', id: waiter.id });
+  }
+
+  /** The waiter's time is up: `settle` is called as soon as it is known whether it has got the lock. */
+  expire(waiter: Waiter): void {
+    if (waiter.id === undefined || (this.#here && waiter.id <= this.#dueUpTo)) {
+      if (this.#remove(waiter)) waiter.settle(false); // Somebody of this process has it.
+    } else if (this.#byId.has(waiter.id)) {
+      this.#impatient.add(waiter);
+      this.#host!.tell({ type: 'expire', id: waiter.id });
+    }
   }
 
   /** Lets the lock go. @returns Whether it was held here. */
@@ -127,7 +143,10 @@ export class LockSeat {
     if (!this.#held) return false;
     this.#held = false;
     this.#abandonedBy = null;
-    this.#free();
+    const isBurst = this.#pace?.released();
+    if (this.#serve() || this.#mayStay()) return true;
+    if (isBurst === true) this.#lookSoon();
+    else this.giveBack();
     return true;
   }
 
@@ -139,31 +158,28 @@ export class LockSeat {
     const abandonedBy = this.#abandonedBy;
     this.#abandonedBy = null;
     this.#host.tell({ type: 'return', abandonedBy });
+    this.#host.flush();
   }
 
   hear(message: FromArbiter): void {
     switch (message.type) {
       case 'grant':
+        if (this.#here || this.#held) break; // There is one token, and it is here.
         this.#here = true;
         this.#dueUpTo = message.upTo;
         this.#abandonedBy = message.abandonedBy;
         this.#recalledAt = message.recalled ? this.#host!.now() : undefined;
-        this.#free();
+        if (this.#serve()) this.#refuseImpatient();
+        else this.giveBack(); // Whoever asked has been called off.
         break;
       case 'recall':
         if (!this.#here) break; // It crossed the token on its way back.
         this.#recalledAt ??= this.#host!.now();
-        this.#free();
-        break;
-      case 'attempt':
-        if (this.isInUseHere()) this.#host!.tell({ type: 'busy' });
-        else this.giveBack();
+        this.giveBack();
         break;
       case 'refuse': {
-        const waiter = this.#waiters.find(({ id }) => id === message.id);
-        if (waiter === undefined) break;
-        this.#waiters.remove(waiter);
-        waiter.settle(false);
+        const waiter = this.#byId.get(message.id);
+        if (waiter !== undefined && this.#remove(waiter)) waiter.settle(false);
         break;
       }
     }
@@ -173,63 +189,50 @@ export class LockSeat {
   orphan(death: Death): void {
     this.#ownerDied ??= death;
     this.#here = false;
+    this.#byId.clear();
+    this.#impatient.clear();
     for (const waiter of this.#waiters.takeAll()) waiter.fail(orphanedError(this.#ownerDied));
   }
 
-  #isInTime(host: SeatHost): boolean {
-    if (this.#takesUnseen > 0 && this.#recalledAt === undefined && this.#takenAt !== undefined) {
-      this.#takesUnseen--;
-      return true;
-    }
-    const now = host.now();
-    this.#takesUnseen = now - this.#lookedAt < QUICK_MS ? TAKES_UNSEEN : 0;
-    this.#lookedAt = now;
-    if (this.#recalledAt !== undefined) return now - this.#recalledAt < SLICE_MS;
-    if (this.#takenAt !== undefined) return now - this.#takenAt < SLICE_MS;
-    // A loop of acquire and release might never let the event loop turn, and then no recall would be heard.
-    this.#takenAt = now;
-    host.nextTurn(() => {
-      this.#takenAt = undefined;
+  /** Whether a token that nobody uses may stay: the arbiter, here, knows that it is free. */
+  #mayStay(): boolean {
+    return this.#host === undefined || (this.#host.atHome && this.#recalledAt === undefined);
+  }
+
+  /** A token that is not taken again at once goes home, unless somebody here just listens for others before he takes it. */
+  #lookSoon(): void {
+    if (this.#looksSoon || this.#mayStay()) return;
+    this.#looksSoon = true;
+    this.#host!.soon(() => {
+      this.#looksSoon = false;
+      if (this.#mayStay() || (this.#listening > 0 && this.#recalledAt === undefined)) return;
+      this.giveBack();
     });
-    return true;
   }
 
   /** Gives the token, if it is here and free, to the next waiter of this process whose turn it is. */
   #serve(): boolean {
-    if (this.#waiters.length === 0 || !this.#here || this.#held) return false;
-    const first = this.#waiters.at(0)!;
+    const first = this.#waiters.first;
+    if (first === undefined || !this.#here || this.#held) return false;
     if (first.id !== undefined && first.id > this.#dueUpTo) return false;
-    this.#waiters.shift();
+    this.#remove(first);
     this.#held = true;
-    this.#usedSinceLook = true;
+    this.#pace?.served();
     first.settle(true);
     return true;
   }
 
-  /** A token that is here and free goes to the next waiter here, or home when it was recalled, or stays for a while. */
-  #free(): void {
-    if (this.#serve() || !this.#here || this.#held || this.#host === undefined) return;
-    if (this.#recalledAt === undefined) {
-      this.#watchIdle(this.#host);
-    } else if (!this.#givesBackSoon) {
-      // Those who take it again at once do so before this.
-      this.#givesBackSoon = true;
-      this.#host.soon(() => {
-        this.#givesBackSoon = false;
-        if (this.#recalledAt !== undefined && !this.#serve()) this.giveBack();
-      });
+  /** Their turn has come, and somebody before them, in this process, has the lock. */
+  #refuseImpatient(): void {
+    for (const waiter of this.#impatient) {
+      if (waiter.id! <= this.#dueUpTo && this.#remove(waiter)) waiter.settle(false);
     }
   }
 
-  #watchIdle(host: SeatHost): void {
-    if (this.#watchesIdle || host.atHome) return;
-    this.#watchesIdle = true;
-    this.#usedSinceLook = false;
-    host.after(IDLE_MS, () => {
-      this.#watchesIdle = false;
-      if (this.#usedSinceLook) this.#free();
-      else this.giveBack();
-    });
+  #remove(waiter: Waiter): boolean {
+    if (waiter.id !== undefined) this.#byId.delete(waiter.id);
+    this.#impatient.delete(waiter);
+    return this.#waiters.remove(waiter);
   }
 }
 

@@ -1,27 +1,26 @@
 // Lock: mutual exclusion between processes. Follows Python's multiprocessing.Lock, but if its holder dies it is free.
 //
 // A lock is a token that one process has at a time. The process that made the lock (lock-arbiter.ts) says who gets it
-// next, in the order of asking. Each process has a seat at the lock (lock-seat.ts): while the token is at a seat and
-// nobody else has asked, acquire and release send no message at all (biased locking, as in Kawachiya et al., OOPSLA
-// 2002). When somebody has asked, the arbiter recalls the token: those who waited here before are served, and then it
-// goes back.
+// next, in the order of asking. Each process has a seat at the lock (lock-seat.ts). Where the token came from elsewhere, a
+// release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does next. Only in a
+// burst (lock-pace.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
+// Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { currentProcess } from './current.ts';
-import { WrongUse } from './errors.ts';
+import { TimedOut, WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
 import { lookAgain, whenForgotten } from './forgotten.ts';
 import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
 import { LockArbiter } from './lock-arbiter.ts';
-import type { FromArbiter, ToArbiter } from './lock-arbiter.ts';
+import { readFromArbiter, readToArbiter } from './lock-messages.ts';
+import type { ToArbiter } from './lock-messages.ts';
 import { LockSeat } from './lock-seat.ts';
-import type { Waiter } from './lock-seat.ts';
 import * as router from './router.ts';
-import { asksOnce, limitTime } from './time-limit.ts';
-
-/** acquire(0) gives up after this long, in milliseconds: where the token is, somebody is too busy even to answer. */
-const ANSWER_MS = 1000;
+import { asksOnce, checkWait, watchWait } from './time-limit.ts';
+import type { Wait, WaitOptions } from './time-limit.ts';
+import { afterThis } from './turn.ts';
 
 const YES = Promise.resolve(true);
 const DONE = Promise.resolve();
@@ -40,8 +39,8 @@ export class Lock implements Traveller {
   }
 
   /**
-   * The process that died holding the lock before this one got it: what the lock protects may be half done. It may also
-   * have let it go a moment before it died.
+   * The process that died holding the lock before this one got it: what the lock protects may be half done. If it died in
+   * a burst (see {@link release}), it may also have let it go a moment before.
    */
   get abandonedBy(): Death | undefined {
     return this.#seat.abandonedBy;
@@ -49,24 +48,40 @@ export class Lock implements Traveller {
 
   /**
    * Waits for the lock. Waiters are served in the order in which they asked, over all processes; only a process that
-   * has just released the lock may take it again at once, for 2 ms at most.
-   * @param timeoutMs How long to wait, in milliseconds; 0 asks once. Without it there is no limit.
-   * @returns Whether this process holds the lock now: false when the time ran out.
-   * @throws {ProcessDied} The process in which the lock lives is dead.
+   * takes it in a burst (see {@link release}) may go on doing so for 2 ms after it has heard of others.
+   *
+   * A lock that nobody holds is had at once, whatever its last holder does, and when the time is up the process in which
+   * the lock lives says whether it was: so do not make a lock in a process that computes for long, for while it does nobody
+   * else gets it or learns that he does not.
+   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0 asks once. Without it there is no limit.
+   * @returns Whether this process holds the lock now: false when the time ran out. In a burst elsewhere it counts as held.
+   * @throws {ProcessDied} The process in which the lock lives is dead. @throws {WrongUse} `wait` is none.
+   * @throws The signal's `reason`, when it is aborted before the lock is had. Should it be granted after that, it goes on.
    */
-  acquire(timeoutMs?: number): Promise<boolean> {
-    return this.#seat.take() ? YES : this.#wait(timeoutMs);
+  acquire(wait?: Wait): Promise<boolean> {
+    return wait === undefined && this.#seat.take() ? YES : this.#wait(wait);
   }
 
-  /** Lets the lock go. @throws {WrongUse} This process does not hold it. */
+  /**
+   * Lets the lock go, before it returns: whatever this process does next, others can have it at once.
+   *
+   * But a message a time is slow, so from the ninth on that follow each other quickly (the pause before it and the hold
+   * together under a millisecond), it stays until what runs now is done, with all that follows at once, like settled
+   * promises: a program that computes on from there, without letting the event loop turn, keeps others waiting until it
+   * does. The same is true of the process in which the lock lives, always.
+   * @throws {WrongUse} This process does not hold it.
+   */
   release(): Promise<void> {
     if (this.#seat.release()) return DONE;
     return Promise.reject(new WrongUse(`${currentProcess().name} cannot release a lock that it does not hold`));
   }
 
-  /** Runs `work` while holding the lock and releases it whatever happens. @returns What `work` returns. */
-  async withLock<T>(work: () => T | Promise<T>): Promise<T> {
-    await this.acquire();
+  /**
+   * Runs `work` while holding the lock and releases it whatever happens. @param wait As for {@link acquire}.
+   * @returns What `work` returns. @throws {TimedOut} The time ran out, and `work` was not called.
+   */
+  async withLock<T>(work: () => T | Promise<T>, wait?: Wait): Promise<T> {
+    await this.#acquireInTime(wait);
     try {
       return await work();
     } finally {
@@ -74,9 +89,12 @@ export class Lock implements Traveller {
     }
   }
 
-  /** Holds the lock to the end of the block: `await using _ = await lock.hold();`. */
-  async hold(): Promise<AsyncDisposable> {
-    await this.acquire();
+  /**
+   * Holds the lock to the end of the block: `await using _ = await lock.hold();`. @param wait As for {@link acquire}.
+   * @throws {TimedOut} The time ran out.
+   */
+  async hold(wait?: Wait): Promise<AsyncDisposable> {
+    await this.#acquireInTime(wait);
     let holds = true;
     return {
       [Symbol.asyncDispose]: () => {
@@ -96,39 +114,60 @@ export class Lock implements Traveller {
     return { kind: 'Lock', ref: this.#ref };
   }
 
-  async #wait(timeoutMs: number | undefined): Promise<boolean> {
+  async #acquireInTime(wait: Wait): Promise<void> {
+    if (await this.acquire(wait)) return;
+    throw new TimedOut('the lock was not free', typeof wait === 'object' ? wait.timeoutMs : wait);
+  }
+
+  async #wait(wait: Wait): Promise<boolean> {
+    const limits = checkWait(wait);
     const seat = this.#seat;
-    const attempt = asksOnce(timeoutMs);
+    if (seat.take()) return true;
+    const attempt = asksOnce(limits.timeoutMs);
     if (attempt && seat.isInUseHere()) return false;
     waitBegins();
     try {
       if (seat.mustListen()) {
-        await turnOfTheEventLoop();
+        seat.listen();
+        await new Promise<void>(whenRead);
+        seat.listened();
+        limits.signal?.throwIfAborted();
         if (seat.take()) return true;
+        if (attempt && seat.isInUseHere()) return false;
       }
-      return await new Promise<boolean>((resolve, reject) => {
-        let waiter: Waiter | undefined;
-        const timer = limitTime(attempt ? ANSWER_MS : timeoutMs, () => {
-          seat.withdraw(waiter!);
-          resolve(false);
-        });
-        waiter = seat.wait(attempt, (got) => {
-          clearTimeout(timer);
-          resolve(got);
-        }, (error) => {
-          clearTimeout(timer);
-          reject(error);
-        });
-      });
+      return await waitAt(seat, attempt, attempt ? { signal: limits.signal } : limits);
     } finally {
       waitEnds();
     }
   }
 }
 
-/** Lets messages come in: after the second 'check' phase there has been a 'poll' phase for certain. */
-function turnOfTheEventLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+function waitAt(seat: LockSeat, attempt: boolean, limits: WaitOptions): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    let isOver = false;
+    let endWatch = (): void => {};
+    const over = (): void => {
+      isOver = true;
+      endWatch();
+    };
+    const waiter = seat.wait(attempt, (got) => {
+      over();
+      resolve(got);
+    }, (error) => {
+      over();
+      reject(error);
+    });
+    if (isOver) return;
+    endWatch = watchWait(limits, () => seat.expire(waiter), (reason) => {
+      seat.withdraw(waiter);
+      reject(reason as Error);
+    });
+  });
+}
+
+/** Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for certain. */
+function whenRead(work: () => void): void {
+  setImmediate(() => setImmediate(work));
 }
 
 /** What this process has of a lock that others have to do with. It may outlive the Lock, which must not be in it. */
@@ -152,12 +191,18 @@ onLeave(() => {
 /** The lock was made here: the arbiter is here too. */
 function openToOthers(ref: string, seat: LockSeat): LockPlace {
   const here = router.selfAddress();
-  const arbiter = new LockArbiter(here, (to, message) => {
-    if (to === here) seat.hear(message);
-    else router.post(to, ref, message);
+  const arbiter = new LockArbiter(here, {
+    tell: (to, message) => {
+      if (to === here) seat.hear(message);
+      else router.post(to, ref, message);
+    },
+    whenRead,
   });
   const endpoint: router.Endpoint = {
-    receive: (from, message) => arbiter.receive(from, message as ToArbiter),
+    receive: (from, body) => {
+      const message = readToArbiter(body);
+      if (message !== undefined) arbiter.receive(from, message);
+    },
     died: (death) => arbiter.died(death),
   };
   connect(seat, true, (message) => arbiter.receive(here, message));
@@ -170,7 +215,10 @@ function sitDown(ref: string): LockPlace {
   const owner = router.ownerOf(ref);
   const seat = new LockSeat(false);
   const endpoint: router.Endpoint = {
-    receive: (_from, message) => seat.hear(message as FromArbiter),
+    receive: (from, body) => {
+      const message = from === owner ? readFromArbiter(body) : undefined;
+      if (message !== undefined) seat.hear(message);
+    },
     died: (death) => {
       if (router.isWithin(owner, death.address)) seat.orphan(death);
     },
@@ -183,10 +231,10 @@ function connect(seat: LockSeat, atHome: boolean, tell: (message: ToArbiter) => 
   seat.connect({
     atHome,
     tell,
+    flush: router.flush,
     now: () => performance.now(),
-    soon: (work) => process.nextTick(work),
+    soon: afterThis,
     nextTurn: (work) => setImmediate(work),
-    after: (ms, work) => setTimeout(work, ms).unref(),
   });
 }
 
