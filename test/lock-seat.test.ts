@@ -4,8 +4,9 @@ import { describe, test } from 'node:test';
 import { ProcessDied } from '../shared/multiprocessing/index.ts';
 import type { Death } from '../shared/multiprocessing/index.ts';
 import { LockArbiter } from '../shared/multiprocessing/lock-arbiter.ts';
-import type { FromArbiter } from '../shared/multiprocessing/lock-arbiter.ts';
-import { LockSeat, SLICE_MS } from '../shared/multiprocessing/lock-seat.ts';
+import type { FromArbiter } from '../shared/multiprocessing/lock-messages.ts';
+import { BURST, SLICE_MS } from '../shared/multiprocessing/lock-pace.ts';
+import { LockSeat } from '../shared/multiprocessing/lock-seat.ts';
 import type { Waiter } from '../shared/multiprocessing/lock-seat.ts';
 
 const MAKER = '5';
@@ -21,35 +22,27 @@ describe('a seat at a lock', () => {
     sent: string[];
     /** Lets the process's later work happen. */
     turn(): void;
-    /** Lets the time of its timer pass. */
-    idle(): void;
   }
 
   function seated(): Seated {
     const clock = { now: 1000 };
     const sent: string[] = [];
     let later: (() => void)[] = [];
-    let timer: (() => void) | undefined;
     const seat = new LockSeat(false);
     seat.connect({
       atHome: false,
       now: () => clock.now,
       soon: (work) => later.push(work),
       nextTurn: (work) => later.push(work),
-      after: (_ms, work) => { timer = work; },
       tell: ({ type }) => sent.push(type),
+      flush: () => sent.push('flush'),
     });
     const turn = (): void => {
       const works = later;
       later = [];
       for (const work of works) work();
     };
-    const idle = (): void => {
-      const work = timer;
-      timer = undefined;
-      work?.();
-    };
-    return { seat, clock, sent, turn, idle };
+    return { seat, clock, sent, turn };
   }
 
   function takeAndRelease(seat: LockSeat): boolean {
@@ -58,40 +51,89 @@ describe('a seat at a lock', () => {
 
   const grant = { type: 'grant', upTo: 0, recalled: false, abandonedBy: null } as const;
 
-  test('sends nothing for taking the lock again and again', () => {
-    const { seat, clock, sent, turn } = seated();
-    seat.hear(grant);
-    for (let i = 0; i < 1000; i++) {
-      assert.ok(takeAndRelease(seat));
-      clock.now += 0.5;
-      if (i % 3 === 0) turn();
+  /** A seat with the token, in a burst: it was taken quickly so often that it stays. */
+  function inBurst(): Seated {
+    const made = seated();
+    const { seat, clock, sent } = made;
+    for (let id = 1; id <= BURST + 1; id++) {
+      seat.wait(false, () => {}, assert.fail);
+      seat.hear({ ...grant, upTo: id });
+      clock.now += 0.1;
+      seat.release();
     }
+    clock.now = 1000;
+    assert.ok(seat.isHere);
+    sent.length = 0;
+    return made;
+  }
+
+  test('sends the token home at once when it lets go, and lets the system have it', () => {
+    const { seat, clock, sent, turn } = seated();
+    for (let id = 1; id <= 3 * BURST; id++) {
+      seat.wait(false, () => {}, assert.fail);
+      seat.hear({ ...grant, upTo: id });
+      clock.now += 2;
+      seat.release();
+      assert.deepEqual(sent.splice(0), ['ask', 'return', 'flush']);
+      turn();
+    }
+  });
+
+  test('keeps it in a burst, without a message, and until what runs is done', () => {
+    const { seat, clock, sent, turn } = inBurst();
+    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
     assert.deepEqual(sent, []);
+    turn();
+    assert.deepEqual(sent, ['return', 'flush']);
+  });
+
+  test('keeps it for whoever of its process just listens for others', () => {
+    const { seat, sent, turn } = inBurst();
+    seat.listen();
+    turn();
+    assert.deepEqual(sent, []);
+    seat.listened();
+    assert.ok(takeAndRelease(seat));
+    turn();
+    assert.deepEqual(sent, ['return', 'flush']);
+  });
+
+  test('ends the burst with the first hold, or pause, that is long', () => {
+    const { seat, clock, sent } = inBurst();
+    assert.ok(seat.take());
+    clock.now += 2;
+    seat.release();
+    assert.deepEqual(sent, ['return', 'flush']);
   });
 
   test('passes others over for no longer than its slice once it has heard of them', () => {
-    const { seat, clock, sent, turn } = seated();
-    seat.hear(grant);
+    const { seat, clock, sent, turn } = inBurst();
+    assert.ok(seat.take());
     seat.hear({ type: 'recall' });
+    seat.release();
     for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) {
       assert.ok(seat.take());
-      turn(); // It holds the lock while its event loop turns.
       seat.release();
     }
     assert.equal(takeAndRelease(seat), false);
     assert.equal(seat.mustListen(), false);
     turn();
-    assert.deepEqual(sent, ['return']);
-    seat.hear({ ...grant, recalled: true });
-    assert.ok(takeAndRelease(seat));
-    turn();
-    assert.deepEqual(sent, ['return', 'return'], 'a process that does not take it again keeps nobody waiting');
+    assert.deepEqual(sent, ['return', 'flush']);
+  });
+
+  test('gives it back at once when it is recalled and nobody holds it', () => {
+    const { seat, sent } = inBurst();
+    seat.hear({ type: 'recall' });
+    assert.deepEqual(sent, ['return', 'flush']);
+    seat.hear({ type: 'recall' });
+    assert.deepEqual(sent, ['return', 'flush'], 'it is on its way back already');
   });
 
   test('listens for others after its slice at the latest', () => {
-    const { seat, clock, turn } = seated();
-    seat.hear(grant);
+    const { seat, clock, turn } = inBurst();
+    seat.listen(); // Keeps the token here.
     for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
+    for (let i = 0; i < 10 && takeAndRelease(seat); i++); // It does not look at the clock each time.
     assert.equal(takeAndRelease(seat), false);
     assert.ok(seat.mustListen());
     turn();
@@ -99,69 +141,63 @@ describe('a seat at a lock', () => {
   });
 
   test('asks for everyone who comes after the recall, or after one who asked, in their order', () => {
-    const { seat, sent, turn } = seated();
+    const { seat, sent } = seated();
     const order: number[] = [];
     const wait = (number: number): Waiter => seat.wait(false, () => order.push(number), assert.fail);
-    seat.hear(grant);
-    assert.ok(seat.take());
+    wait(0);
+    seat.hear({ ...grant, upTo: 1 });
     wait(1);
-    assert.deepEqual(sent, []);
+    assert.deepEqual(sent.splice(0), ['ask']);
     seat.hear({ type: 'recall' });
     wait(2);
     seat.release();
     seat.release();
     assert.equal(seat.take(), false, 'not before the one who waits');
-    turn();
-    assert.deepEqual(sent.splice(0), ['ask', 'return']);
+    assert.deepEqual(sent.splice(0), ['ask', 'return', 'flush']);
     seat.withdraw(wait(3));
     wait(4);
-    seat.hear({ ...grant, upTo: 1 });
+    seat.hear({ ...grant, upTo: 2 });
     wait(5);
     assert.deepEqual(sent.splice(0), ['ask', 'withdraw', 'ask', 'ask']);
     seat.release();
-    assert.deepEqual(order, [1, 2], 'the turn of the others has not come');
-    seat.hear({ type: 'recall' });
-    turn();
-    seat.hear({ ...grant, upTo: 4 });
+    assert.deepEqual(order, [0, 1, 2], 'the turn of the others has not come');
+    seat.hear({ ...grant, upTo: 5 });
     seat.release();
-    assert.deepEqual(order, [1, 2, 4, 5]);
+    assert.deepEqual(order, [0, 1, 2, 4, 5]);
   });
 
-  test('answers an attempt: the token if it is free, else that it is in use', () => {
+  test('has what was granted after all when the time was up, and gives back what was granted to nobody', () => {
     const { seat, sent } = seated();
-    seat.hear({ type: 'attempt' });
-    assert.deepEqual(sent.splice(0), [], 'it is on its way back already');
-    seat.hear(grant);
-    assert.ok(seat.take());
-    seat.hear({ type: 'attempt' });
-    assert.deepEqual(sent.splice(0), ['busy']);
+    const results: boolean[] = [];
+    const wait = (): Waiter => seat.wait(false, (got) => results.push(got), assert.fail);
+    seat.expire(wait());
+    assert.deepEqual(sent.splice(0), ['ask', 'expire']);
+    assert.deepEqual(results, [], 'the arbiter may have granted it');
+    seat.hear({ ...grant, upTo: 1 });
+    assert.deepEqual(results.splice(0), [true]);
     seat.release();
-    seat.hear({ type: 'attempt' });
-    assert.deepEqual(sent, ['return']);
-  });
-
-  test('sends the token home when it was not used for a while', () => {
-    const { seat, sent, idle } = seated();
-    seat.hear(grant);
-    assert.ok(takeAndRelease(seat));
-    idle();
-    assert.deepEqual(sent, [], 'it was used since it came');
-    idle();
-    assert.deepEqual(sent, ['return']);
-    seat.hear(grant);
-    assert.ok(seat.take());
-    idle();
-    idle();
-    assert.deepEqual(sent, ['return'], 'not while it is held');
+    seat.expire(wait());
+    seat.hear({ type: 'refuse', id: 2 });
+    assert.deepEqual(results.splice(0), [false]);
+    const first = wait();
+    const second = wait();
+    seat.expire(second);
+    seat.hear({ ...grant, upTo: 4 });
+    assert.deepEqual(results.splice(0), [true, false], 'the first has it');
+    seat.expire(first);
     seat.release();
-    idle();
-    assert.deepEqual(sent, ['return', 'return']);
+    sent.length = 0;
+    seat.withdraw(wait());
+    seat.hear({ ...grant, upTo: 5 });
+    assert.deepEqual(sent, ['ask', 'withdraw', 'return', 'flush']);
+    assert.deepEqual(results, []);
   });
 
   test('hears of the end of the process that made the lock while it holds it, and may finish', () => {
     const { seat, sent } = seated();
-    seat.hear(grant);
-    assert.ok(seat.take());
+    seat.wait(false, () => {}, assert.fail);
+    seat.hear({ ...grant, upTo: 1 });
+    sent.length = 0;
     let failed: Error | undefined;
     seat.wait(false, () => assert.fail(), (error) => { failed = error; });
     seat.orphan(deathOf(MAKER));
@@ -176,15 +212,28 @@ describe('a seat at a lock', () => {
 describe('the arbiter of a lock', () => {
   interface Seen { to: string; message: FromArbiter }
 
-  function arbiter(): { told: () => Seen[]; receive: LockArbiter['receive']; died: LockArbiter['died'] } {
+  interface Arbiter {
+    told: () => Seen[];
+    receive: LockArbiter['receive'];
+    died: LockArbiter['died'];
+    /** What had come is read. */
+    read(): void;
+  }
+
+  function arbiter(): Arbiter {
     let seen: Seen[] = [];
-    const made = new LockArbiter(MAKER, (to, message) => seen.push({ to, message }));
+    const works: (() => void)[] = [];
+    const made = new LockArbiter(MAKER, {
+      tell: (to, message) => seen.push({ to, message }),
+      whenRead: (work) => works.push(work),
+    });
     const told = (): Seen[] => {
       const all = seen;
       seen = [];
       return all;
     };
-    return { told, receive: (from, message) => made.receive(from, message), died: (death) => made.died(death) };
+    const read = (): void => { for (const work of works.splice(0)) work(); };
+    return { told, receive: (from, message) => made.receive(from, message), died: (death) => made.died(death), read };
   }
 
   test('recalls once, and says with the grant when others wait already', () => {
@@ -231,15 +280,54 @@ describe('the arbiter of a lock', () => {
     assert.deepEqual(told(), [{ to: '3', message: { ...grant, recalled: false, abandonedBy: deathOf('2') } }]);
   });
 
-  test('recalls nothing for an attempt', () => {
-    const { told, receive } = arbiter();
+  test('answers an attempt from what has reached it, and recalls nothing from elsewhere for it', () => {
+    const { told, receive, read } = arbiter();
+    const grant = { type: 'grant', recalled: false, abandonedBy: null };
     receive('1', { type: 'ask', id: 1, attempt: true });
-    assert.deepEqual(told(), [{ to: MAKER, message: { type: 'attempt' } }]);
-    receive('2', { type: 'ask', id: 1, attempt: true });
-    assert.deepEqual(told(), [{ to: '2', message: { type: 'refuse', id: 1 } }]);
-    receive(MAKER, { type: 'busy' });
-    assert.deepEqual(told(), [{ to: '1', message: { type: 'refuse', id: 1 } }]);
+    assert.deepEqual(told(), [{ to: MAKER, message: { type: 'recall' } }], 'where it may just lie');
     receive(MAKER, { type: 'return', abandonedBy: null });
+    read();
+    assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 1 } }]);
+    receive('2', { type: 'ask', id: 1, attempt: true });
     assert.deepEqual(told(), []);
+    receive('1', { type: 'return', abandonedBy: null }); // It was on its way.
+    read();
+    assert.deepEqual(told(), [{ to: '2', message: { ...grant, upTo: 1 } }]);
+    receive('1', { type: 'ask', id: 2, attempt: true });
+    read();
+    assert.deepEqual(told(), [{ to: '1', message: { type: 'refuse', id: 2 } }]);
+  });
+
+  test('answers whose time is up, in the order of asking, and not who was called off', () => {
+    const { told, receive, read } = arbiter();
+    for (const [from, id] of [['1', 1], ['2', 1], ['3', 1]] as const) receive(from, { type: 'ask', id, attempt: false });
+    receive('3', { type: 'expire', id: 1 });
+    receive('2', { type: 'expire', id: 1 });
+    receive('1', { type: 'withdraw', id: 1 });
+    told();
+    receive(MAKER, { type: 'return', abandonedBy: null });
+    read();
+    assert.deepEqual(told(), [
+      { to: '2', message: { type: 'grant', upTo: 1, recalled: true, abandonedBy: null } },
+      { to: '3', message: { type: 'refuse', id: 1 } },
+    ]);
+  });
+
+  test('serves 100,000 who wait, of whom many leave from all places, in time that grows with their number', () => {
+    const { told, receive } = arbiter();
+    const COUNT = 100_000;
+    for (let id = 1; id <= COUNT; id++) receive(`${id % 100}`, { type: 'ask', id, attempt: false });
+    for (let id = COUNT; id > 0; id -= 2) receive(`${id % 100}`, { type: 'withdraw', id });
+    let holder = MAKER;
+    let served = 0;
+    for (;;) {
+      told();
+      receive(holder, { type: 'return', abandonedBy: null });
+      const [next] = told();
+      if (next?.message.type !== 'grant') break;
+      served++;
+      holder = next.to;
+    }
+    assert.equal(served, COUNT / 2);
   });
 });

@@ -44,6 +44,7 @@ export class LockPace {
     this.#lookedAt = this.#turnSince;
     this.#host.nextTurn(() => {
       this.#turnSince = undefined;
+      this.#unseen = 0;
     });
     return true;
   }
