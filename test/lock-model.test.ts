@@ -131,8 +131,8 @@ class Model {
 
   /** It has let go, and computes from then on, in the same turn: everybody else can have the lock. */
   #standStill(member: Member): void {
-    const { seat, tasks, up, down } = member;
-    const isOut = tasks.every(({ state }) => state === 'idle') && down.length === 0 && up.every(({ type }) => type === 'return');
+    const { seat, tasks } = member;
+    const isOut = tasks.every(({ state }) => state === 'idle');
     if (this.makerDied || member.address === MAKER || !member.alive || !isOut || seat.isHere) return;
     member.standsStill = true;
     this.#settle();

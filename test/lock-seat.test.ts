@@ -4,7 +4,6 @@ import { describe, test } from 'node:test';
 import { ProcessDied } from '../shared/multiprocessing/index.ts';
 import type { Death } from '../shared/multiprocessing/index.ts';
 import { LockArbiter } from '../shared/multiprocessing/lock-arbiter.ts';
-import type { FromArbiter } from '../shared/multiprocessing/lock-messages.ts';
 import { BURST, SLICE_MS } from '../shared/multiprocessing/lock-pace.ts';
 import { LockSeat } from '../shared/multiprocessing/lock-seat.ts';
 import type { Waiter } from '../shared/multiprocessing/lock-seat.ts';
@@ -49,7 +48,7 @@ describe('a seat at a lock', () => {
     return seat.take() && seat.release();
   }
 
-  const grant = { type: 'grant', upTo: 0, recalled: false, abandonedBy: null } as const;
+  const grant = { type: 'grant', grant: 1, upTo: 0, recalled: false, abandonedBy: null } as const;
 
   /** A seat with the token, in a burst: it was taken quickly so often that it stays. */
   function inBurst(): Seated {
@@ -210,21 +209,29 @@ describe('a seat at a lock', () => {
 });
 
 describe('the arbiter of a lock', () => {
-  interface Seen { to: string; message: FromArbiter }
+  /** Without the number of a grant. */
+  interface Seen { to: string; message: Record<string, unknown> }
 
   interface Arbiter {
     told: () => Seen[];
     receive: LockArbiter['receive'];
     died: LockArbiter['died'];
+    /** The token that was granted last comes back from there. */
+    returns(from: string): void;
     /** What had come is read. */
     read(): void;
   }
 
   function arbiter(): Arbiter {
     let seen: Seen[] = [];
+    let grants = 0;
     const works: (() => void)[] = [];
     const made = new LockArbiter(MAKER, {
-      tell: (to, message) => seen.push({ to, message }),
+      tell: (to, message) => {
+        const { grant, ...rest } = { grant: grants, ...message };
+        grants = grant;
+        seen.push({ to, message: rest });
+      },
       whenRead: (work) => works.push(work),
     });
     const told = (): Seen[] => {
@@ -233,46 +240,48 @@ describe('the arbiter of a lock', () => {
       return all;
     };
     const read = (): void => { for (const work of works.splice(0)) work(); };
-    return { told, receive: (from, message) => made.receive(from, message), died: (death) => made.died(death), read };
+    const receive: Arbiter['receive'] = (from, message) => made.receive(from, message);
+    const returns = (from: string): void => receive(from, { type: 'return', grant: grants, abandonedBy: null });
+    return { told, receive, died: (death) => made.died(death), returns, read };
   }
 
   test('recalls once, and says with the grant when others wait already', () => {
-    const { told, receive } = arbiter();
+    const { told, receive, returns } = arbiter();
     receive('1', { type: 'ask', id: 1, attempt: false });
     receive('2', { type: 'ask', id: 1, attempt: false });
     receive('1', { type: 'ask', id: 2, attempt: false });
     assert.deepEqual(told(), [{ to: MAKER, message: { type: 'recall' } }]);
     const grant = { type: 'grant', abandonedBy: null };
-    receive(MAKER, { type: 'return', abandonedBy: null });
+    returns(MAKER);
     assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 1, recalled: true } }]);
-    receive('1', { type: 'return', abandonedBy: null });
+    returns('1');
     assert.deepEqual(told(), [{ to: '2', message: { ...grant, upTo: 1, recalled: true } }]);
-    receive('2', { type: 'return', abandonedBy: null });
+    returns('2');
     assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 2, recalled: false } }]);
-    receive('1', { type: 'return', abandonedBy: null });
+    returns('1');
     assert.deepEqual(told(), []);
   });
 
   test('gives all who follow each other from one seat their turn at once', () => {
-    const { told, receive } = arbiter();
+    const { told, receive, returns } = arbiter();
     for (const id of [1, 2, 3]) receive('1', { type: 'ask', id, attempt: false });
     receive('1', { type: 'withdraw', id: 2 });
     told();
-    receive('2', { type: 'return', abandonedBy: null }); // Which it does not have.
+    returns('2'); // Which it does not have.
     assert.deepEqual(told(), []);
-    receive(MAKER, { type: 'return', abandonedBy: null });
+    returns(MAKER);
     const grant = { type: 'grant', upTo: 3, recalled: false, abandonedBy: null };
     assert.deepEqual(told(), [{ to: '1', message: grant }]);
   });
 
   test('passes over the dead, and says of whom it had the token back', () => {
-    const { told, receive, died } = arbiter();
+    const { told, receive, returns, died } = arbiter();
     receive('1.2', { type: 'ask', id: 1, attempt: false });
     receive('2', { type: 'ask', id: 1, attempt: false });
     receive('3', { type: 'ask', id: 1, attempt: false });
     told();
     died(deathOf('1'));
-    receive(MAKER, { type: 'return', abandonedBy: null });
+    returns(MAKER);
     const grant = { type: 'grant', upTo: 1 };
     assert.deepEqual(told(), [{ to: '2', message: { ...grant, recalled: true, abandonedBy: null } }]);
     died(deathOf('2'));
@@ -281,16 +290,16 @@ describe('the arbiter of a lock', () => {
   });
 
   test('answers an attempt from what has reached it, and recalls nothing from elsewhere for it', () => {
-    const { told, receive, read } = arbiter();
+    const { told, receive, returns, read } = arbiter();
     const grant = { type: 'grant', recalled: false, abandonedBy: null };
     receive('1', { type: 'ask', id: 1, attempt: true });
     assert.deepEqual(told(), [{ to: MAKER, message: { type: 'recall' } }], 'where it may just lie');
-    receive(MAKER, { type: 'return', abandonedBy: null });
+    returns(MAKER);
     read();
     assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 1 } }]);
     receive('2', { type: 'ask', id: 1, attempt: true });
     assert.deepEqual(told(), []);
-    receive('1', { type: 'return', abandonedBy: null }); // It was on its way.
+    returns('1'); // It was on its way.
     read();
     assert.deepEqual(told(), [{ to: '2', message: { ...grant, upTo: 1 } }]);
     receive('1', { type: 'ask', id: 2, attempt: true });
@@ -299,13 +308,13 @@ describe('the arbiter of a lock', () => {
   });
 
   test('answers whose time is up, in the order of asking, and not who was called off', () => {
-    const { told, receive, read } = arbiter();
+    const { told, receive, returns, read } = arbiter();
     for (const [from, id] of [['1', 1], ['2', 1], ['3', 1]] as const) receive(from, { type: 'ask', id, attempt: false });
     receive('3', { type: 'expire', id: 1 });
     receive('2', { type: 'expire', id: 1 });
     receive('1', { type: 'withdraw', id: 1 });
     told();
-    receive(MAKER, { type: 'return', abandonedBy: null });
+    returns(MAKER);
     read();
     assert.deepEqual(told(), [
       { to: '2', message: { type: 'grant', upTo: 1, recalled: true, abandonedBy: null } },
@@ -313,8 +322,27 @@ describe('the arbiter of a lock', () => {
     ]);
   });
 
+  test('has the token again when all whom it was granted to were called off before they heard of it', () => {
+    const { told, receive, returns } = arbiter();
+    receive('1', { type: 'ask', id: 1, attempt: false });
+    receive('1', { type: 'ask', id: 2, attempt: false });
+    returns(MAKER);
+    receive('2', { type: 'ask', id: 1, attempt: false });
+    receive('1', { type: 'withdraw', id: 1 });
+    told();
+    receive('1', { type: 'ask', id: 3, attempt: false });
+    receive('1', { type: 'withdraw', id: 2 });
+    const grant = { type: 'grant', upTo: 1, recalled: true, abandonedBy: null };
+    assert.deepEqual(told(), [{ to: '2', message: grant }]);
+    returns('2');
+    assert.deepEqual(told(), [{ to: '1', message: { ...grant, upTo: 3, recalled: false } }]);
+    receive('1', { type: 'return', grant: 1, abandonedBy: null }); // The one that was called back.
+    receive('2', { type: 'ask', id: 2, attempt: false });
+    assert.deepEqual(told(), [{ to: '1', message: { type: 'recall' } }]);
+  });
+
   test('serves 100,000 who wait, of whom many leave from all places, in time that grows with their number', () => {
-    const { told, receive } = arbiter();
+    const { told, receive, returns } = arbiter();
     const COUNT = 100_000;
     for (let id = 1; id <= COUNT; id++) receive(`${id % 100}`, { type: 'ask', id, attempt: false });
     for (let id = COUNT; id > 0; id -= 2) receive(`${id % 100}`, { type: 'withdraw', id });
@@ -322,7 +350,7 @@ describe('the arbiter of a lock', () => {
     let served = 0;
     for (;;) {
       told();
-      receive(holder, { type: 'return', abandonedBy: null });
+      returns(holder);
       const [next] = told();
       if (next?.message.type !== 'grant') break;
       served++;

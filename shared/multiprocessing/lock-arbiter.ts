@@ -23,6 +23,11 @@ export class LockArbiter {
   readonly #host: ArbiterHost;
   /** Where the token is; undefined: here, which is only so while nobody asks. */
   #holder: string | undefined;
+  /** How often it was granted: tells the token that counts from one that was called back while it was on its way. */
+  #grants = 0;
+  /** Whose turns came with it, as far as they were not called off. */
+  #granted = new Set<number>();
+  #grantedAbandonedBy: Death | null = null;
   #recalled = false;
   readonly #line = new WaitingLine<Entry>();
   /** The same by process and number. */
@@ -53,9 +58,10 @@ export class LockArbiter {
         break;
       case 'withdraw':
         if (ask !== undefined) this.#remove(ask);
+        else this.#callBack(from, message.id);
         break;
       case 'return':
-        if (this.#holder !== from) break;
+        if (this.#holder !== from || message.grant !== this.#grants) break;
         this.#abandonedBy = message.abandonedBy;
         this.#grantNext();
         break;
@@ -90,6 +96,16 @@ export class LockArbiter {
     if (!attempt || holder === this.#maker) this.#recall(holder);
   }
 
+  /**
+   * Who was called off had not heard of the grant. When that is true of all whose turns came with it, the token will be used
+   * by nobody: it is here again, however long that process takes to hear of it and to send it back.
+   */
+  #callBack(from: string, id: number): void {
+    if (this.#holder !== from || !this.#granted.delete(id) || this.#granted.size > 0) return;
+    this.#abandonedBy = this.#grantedAbandonedBy;
+    this.#grantNext();
+  }
+
   /** The lock is had or not: a release that has reached this process already counts, and no other is waited for. */
   #answerSoon(entry: Entry): void {
     this.#host.whenRead(() => {
@@ -115,14 +131,18 @@ export class LockArbiter {
     this.#holder = to;
     this.#recalled = false;
     if (to === undefined) return;
+    const granted = new Set<number>();
     let upTo = 0;
     for (let next = this.#line.first; next?.from === to; next = this.#line.first) {
       this.#remove(next);
+      granted.add(next.id);
       upTo = next.id;
     }
+    this.#granted = granted;
+    this.#grantedAbandonedBy = this.#abandonedBy;
     this.#recalled = this.#line.length > 0;
     const abandonedBy = this.#abandonedBy;
     this.#abandonedBy = null;
-    this.#host.tell(to, { type: 'grant', upTo, recalled: this.#recalled, abandonedBy });
+    this.#host.tell(to, { type: 'grant', grant: ++this.#grants, upTo, recalled: this.#recalled, abandonedBy });
   }
 }

@@ -7,14 +7,16 @@ export type ToArbiter =
   | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait: it is answered.
   | { readonly type: 'expire'; readonly id: number } // Its time is up: answer it.
   | { readonly type: 'withdraw'; readonly id: number } // It was called off: no answer is needed.
-  // The token comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
-  | { readonly type: 'return'; readonly abandonedBy: Death | null };
+  // The token of that grant comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
+  | { readonly type: 'return'; readonly grant: number; readonly abandonedBy: Death | null };
 
 /** To such a seat. */
 export type FromArbiter =
   /** The token, and with it the turn of every ask of that seat up to that number. */
   | {
     readonly type: 'grant';
+    /** Counts the grants of the arbiter. */
+    readonly grant: number;
     readonly upTo: number;
     /** Somebody else waits already. */
     readonly recalled: boolean;
@@ -28,7 +30,7 @@ export type FromArbiter =
 export function readToArbiter(body: unknown): ToArbiter | undefined {
   const is = hasShape<ToArbiter>(body, {
     ask: { id: isCount, attempt: isBoolean }, expire: { id: isCount }, withdraw: { id: isCount },
-    return: { abandonedBy: isDeathOrNull },
+    return: { grant: isCount, abandonedBy: isDeathOrNull },
   });
   return is ? body : undefined;
 }
@@ -36,7 +38,7 @@ export function readToArbiter(body: unknown): ToArbiter | undefined {
 /** @returns undefined when it is no such message. */
 export function readFromArbiter(body: unknown): FromArbiter | undefined {
   const is = hasShape<FromArbiter>(body, {
-    grant: { upTo: isCount, recalled: isBoolean, abandonedBy: isDeathOrNull }, recall: {}, refuse: { id: isCount },
+    grant: { grant: isCount, upTo: isCount, recalled: isBoolean, abandonedBy: isDeathOrNull }, recall: {}, refuse: { id: isCount },
   });
   return is ? body : undefined;
 }

@@ -38,6 +38,8 @@ export class LockSeat {
   /** Those of them who are to get it at their turn or not at all: attempts, and whose time is up. */
   readonly #impatient = new Set<Waiter>();
   #lastId = 0;
+  /** The number of the grant with which the token came; 0: it was here from the beginning. */
+  #grant = 0;
   /** The turns of the waiters up to this number have come. */
   #dueUpTo = 0;
   #recalledAt: number | undefined;
@@ -157,7 +159,7 @@ export class LockSeat {
     this.#recalledAt = undefined;
     const abandonedBy = this.#abandonedBy;
     this.#abandonedBy = null;
-    this.#host.tell({ type: 'return', abandonedBy });
+    this.#host.tell({ type: 'return', grant: this.#grant, abandonedBy });
     this.#host.flush();
   }
 
@@ -166,6 +168,7 @@ export class LockSeat {
       case 'grant':
         if (this.#here || this.#held) break; // There is one token, and it is here.
         this.#here = true;
+        this.#grant = message.grant;
         this.#dueUpTo = message.upTo;
         this.#abandonedBy = message.abandonedBy;
         this.#recalledAt = message.recalled ? this.#host!.now() : undefined;
