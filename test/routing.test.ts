@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { TRAVEL } from '../shared/multiprocessing/codec.ts';
+import type { Channel } from '../shared/multiprocessing/channel.ts';
+import { describeDeath } from '../shared/multiprocessing/errors.ts';
+import type { Death } from '../shared/multiprocessing/errors.ts';
 import * as router from '../shared/multiprocessing/router.ts';
 import { nothing } from './fixtures/process-work.ts';
 import { openStation, station, STATION } from './fixtures/routing-work.ts';
@@ -165,4 +168,38 @@ test('an address is within itself and within those it begins with', () => {
   assert.ok(!router.isWithin('1', '1.2'));
   assert.equal(router.ownerOf('1.2#3'), '1.2');
   assert.equal(router.ownerOf('#3'), '');
+});
+
+test('who writes to a child that died long ago learns that it is dead, and that no more is known of it', () => {
+  const channel = { pass: () => {}, flush: () => {} } as unknown as Channel;
+  const heard: Death[] = [];
+  const ref = router.newRef('test');
+  const addresses = Array.from({ length: 1100 }, () => router.newChildAddress());
+  for (const address of addresses) {
+    router.addChild(address, channel);
+    router.childDied({ address, name: `Process-${address}`, pid: 1, exitCode: -9 });
+  }
+  router.addEndpoint(ref, { receive: () => {}, died: (death) => heard.push(death) });
+  router.post(addresses.at(-1)!, ref, 'late');
+  router.post(addresses[0]!, ref, 'much too late');
+  router.post(`${Number(addresses.at(-1)) + 1}`, ref, 'too early: there is none');
+  router.removeEndpoint(ref);
+  assert.deepEqual(heard.map(({ address, exitCode }) => [address, exitCode]), [[addresses.at(-1), -9], [addresses[0], NaN]]);
+  assert.equal(describeDeath(heard[1]!), `child ${addresses[0]} ended long ago`);
+});
+
+test('a child is believed what it says for itself and for those below it, and nothing else', () => {
+  const address = router.newChildAddress();
+  const channel = { pass: () => {}, flush: () => {} } as unknown as Channel;
+  router.addChild(address, channel);
+  const heard: unknown[] = [];
+  const ref = router.newRef('test');
+  router.addEndpoint(ref, { receive: (from) => heard.push(from), died: (death) => heard.push(death.address) });
+  const death = (of: string): Death => ({ address: of, name: 'somebody', pid: 1, exitCode: 1 });
+  for (const from of [address, `${address}.1`, '', '77', `${address}7`]) router.arrive(['', from, ref, 'hello'], address);
+  for (const of of [`${address}.1`, address, '', '77']) router.arrive(['', address, '', death(of)], address);
+  for (const body of [null, 'dead', {}, { ...death(`${address}.2`), exitCode: '1' }]) router.arrive(['', address, '', body], address);
+  router.childDied(death(address));
+  router.removeEndpoint(ref);
+  assert.deepEqual(heard, [address, `${address}.1`, `${address}.1`, address]);
 });

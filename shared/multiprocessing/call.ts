@@ -6,12 +6,15 @@ import { waitBegins, waitEnds } from './keep-alive.ts';
 import { copyOf } from './parcel.ts';
 import type { Item } from './queue-item.ts';
 import * as router from './router.ts';
+import { isCount, isObject, isString } from './shape.ts';
 import { mayServeAtOnce, nextTurn } from './turn.ts';
 
 /** The object itself, in its owner. It handles one call after the other, each at once. */
 export interface Callable<Call> {
   /** @returns The answer, whose type follows from the call. Throws what the caller is to be rejected with. */
   handle(call: Call): unknown;
+  /** Whether that, which came from another process, is a call. */
+  understands(call: unknown): call is Call;
   readonly isShutDown: boolean;
   /** From then on it refuses every call with `ManagerClosed`. */
   shutdown(): void;
@@ -85,7 +88,7 @@ class DistantCaller<Call> implements Caller<Call> {
     this.#ref = ref;
     this.#owner = router.ownerOf(ref);
     this.#gone = gone;
-    router.addEndpoint(ref, { receive: (_from, body) => this.#answered(body as Answer), died: (death) => this.#died(death) });
+    router.addEndpoint(ref, { receive: (from, body) => this.#heard(from, body), died: (death) => this.#died(death) });
   }
 
   proxyMade(): void {
@@ -120,8 +123,13 @@ class DistantCaller<Call> implements Caller<Call> {
     return item;
   }
 
-  #answered(answer: Answer): void {
-    const caller = this.#pending.get(answer.id)!;
+  #heard(from: string, body: unknown): void {
+    const answer = from === this.#owner ? readAnswer(body) : undefined;
+    const caller = answer && this.#pending.get(answer.id);
+    if (caller !== undefined) this.#answered(answer!, caller);
+  }
+
+  #answered(answer: Answer, caller: Pending): void {
     this.#settled(answer.id);
     if ('error' in answer) caller.reject(new ERRORS[answer.error.type](answer.error.message));
     else caller.resolve(answer.result);
@@ -214,8 +222,12 @@ function lost(death: Death): ProcessDied {
 function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
   return {
     receive: (from, body) => {
-      const { id, call } = body as Request<Call>;
-      const answer = answerTo(id, () => object.handle(call));
+      if (!isObject(body) || !isCount(body.id)) return;
+      const { id, call } = body;
+      const answer = answerTo(id, () => {
+        if (!object.understands(call)) throw new WrongUse('that is no call which a shared dict or list understands');
+        return object.handle(call);
+      });
       try {
         router.post(from, ref, answer);
       } catch (error) {
@@ -224,6 +236,14 @@ function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
     },
     died: () => {}, // A caller that is dead needs no answer, and nothing is kept for it.
   };
+}
+
+function readAnswer(body: unknown): Answer | undefined {
+  if (!isObject(body) || !isCount(body.id)) return undefined;
+  if (!('error' in body)) return { id: body.id, result: body.result };
+  const { error } = body;
+  if (!isObject(error) || !isString(error.message) || !isString(error.type) || !Object.hasOwn(ERRORS, error.type)) return undefined;
+  return { id: body.id, error: { type: error.type as keyof typeof ERRORS, message: error.message } };
 }
 
 function answerTo(id: number, handle: () => unknown): Answer {

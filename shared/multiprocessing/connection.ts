@@ -9,8 +9,10 @@ import { CONNECTION } from './parcel.ts';
 import { Incoming } from './pipe-incoming.ts';
 import type { Ending, FromHub, ToHub } from './pipe-messages.ts';
 import { Outgoing } from './pipe-outgoing.ts';
-import { pack, unpack } from './queue-item.ts';
+import { packLater, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
+import { checkWait } from './time-limit.ts';
+import type { Wait } from './time-limit.ts';
 
 /** The method by which pipe.ts says that the end has come to this process. */
 export const ARRIVE = Symbol('echopool.arrive');
@@ -35,6 +37,8 @@ export interface Ears {
 
 /** `arriving`: claimed, and not welcomed yet. `passed`: on its way to another process, or there. */
 type State = 'arriving' | 'here' | 'passed' | 'closed';
+
+const WHAT = 'a value for the other end of a pipe';
 
 /** The pipe through which a value is just being sent: its ends may not be in that value. */
 let sendingThrough: unknown;
@@ -69,35 +73,45 @@ export class Connection<T = unknown> implements Traveller {
   /**
    * Sends a value to the other end, as a structured clone; the toolkit's primitives may be in it, and other ends too.
    * Settles at once; but while 1,024 values or 1 MiB are unread at the other end, when enough of them were read.
+   * @param wait How long to wait for that, in milliseconds, or `{ timeoutMs, signal }`. Without it there is no limit.
    * @throws {NotCloneable} It cannot be sent. @throws {WrongUse} This end was passed on, or is part of the value.
    * @throws {PipeClosed} This end or the other one was closed. @throws {ProcessDied} The other end's process died.
+   * @throws {TimedOut} The time ran out. @throws The signal's `reason`. In both cases the value was not sent.
    */
-  async send(value: T): Promise<void> {
+  async send(value: T, wait?: Wait): Promise<void> {
+    const limits = checkWait(wait);
     const refusal = this.#refusal() ?? this.#end;
     if (refusal !== undefined) throw refusal;
-    await this.#outgoing.send(this.#pack(value));
+    const item = packLater(value, WHAT);
+    if (this.#outgoing.isOpen) this.#outgoing.send(this.#sending(item));
+    else await this.#outgoing.hold(() => this.#sending(item), limits);
   }
 
   /**
    * Waits for a value from the other end. Calls that wait are served in their order.
+   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0: not at all. Without it there is no limit.
    * @throws {PipeClosed} All was read, and the other end was closed or its process ended; or this end is closed.
    * @throws {ProcessDied} All was read, and the other end's process died. @throws {WrongUse} This end was passed on.
+   * @throws {TimedOut} The time ran out. @throws The signal's `reason`. In both cases the next recv gets what comes.
    */
-  async recv(): Promise<T> {
+  async recv(wait?: Wait): Promise<T> {
+    const limits = checkWait(wait);
     const refusal = this.#refusal() ?? (this.#incoming.isEmpty ? this.#end : undefined);
     if (refusal !== undefined) throw refusal;
-    return unpack(await this.#incoming.take()) as T;
+    return unpack(await this.#incoming.take(limits)) as T;
   }
 
   /**
    * Whether recv would settle at once: a value is there, or none will come any more.
-   * @param timeoutMs How long to wait for that, in milliseconds.
-   * @throws {PipeClosed} This end is closed. @throws {WrongUse} It was passed on; or the time is not a number.
+   * @param wait How long to wait for that, in milliseconds, or `{ timeoutMs, signal }`; with the signal alone until then.
+   * @throws {PipeClosed} This end is closed. @throws {WrongUse} It was passed on; or `wait` is none.
+   * @throws The signal's `reason`.
    */
-  async poll(timeoutMs = 0): Promise<boolean> {
+  async poll(wait: Wait = 0): Promise<boolean> {
+    const limits = checkWait(wait);
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
-    return !this.#incoming.isEmpty || this.#end !== undefined || await this.#incoming.await(timeoutMs);
+    return !this.#incoming.isEmpty || this.#end !== undefined || await this.#incoming.await(limits);
   }
 
   /**
@@ -152,10 +166,10 @@ export class Connection<T = unknown> implements Traveller {
     return this.#state === 'closed' ? this.#end : undefined;
   }
 
-  #pack(value: T): Item {
+  #sending(travel: () => Item): Item {
     sendingThrough = this.#wire.pipe;
     try {
-      return pack(value, 'a value for the other end of a pipe');
+      return travel();
     } finally {
       sendingThrough = undefined;
     }

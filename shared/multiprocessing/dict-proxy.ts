@@ -7,9 +7,11 @@ import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { ManagerClosed, WrongUse } from './errors.ts';
 import { freeze } from './frozen.ts';
+import { isItem } from './item-shape.ts';
 import { carry, drop, refuse } from './parcel.ts';
 import { pack, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
+import { hasShape, isNumber, isString } from './shape.ts';
 
 type DictCall =
   | { readonly type: 'get' | 'delete' | 'has'; readonly key: string }
@@ -17,12 +19,21 @@ type DictCall =
   | { readonly type: 'increment'; readonly key: string; readonly by: number }
   | { readonly type: 'size' | 'keys' | 'values' | 'entries' };
 
+const KEY = { key: isString };
+
 /** The dict itself. It keeps packed values, which only those who get them unpack. */
 export class SharedDict implements Callable<DictCall> {
   /** A Map, so that `__proto__` is a key like any other. */
   readonly #values = new Map<string, Item>();
   isShutDown = false;
   onShutdown: (() => void) | undefined;
+
+  understands(call: unknown): call is DictCall {
+    return hasShape<DictCall>(call, {
+      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isItem }, increment: { key: isString, by: isNumber },
+      size: {}, keys: {}, values: {}, entries: {},
+    });
+  }
 
   handle(call: DictCall): unknown {
     if (this.isShutDown) {
@@ -146,6 +157,11 @@ export class DictProxy<V = unknown> implements Traveller {
   /** All of it as a plain object of your own, in which the values are frozen. */
   async toObject(): Promise<Record<string, V>> {
     return Object.fromEntries(await this.entries());
+  }
+
+  /** The entries as they are now, all at once: `for await (const [key, value] of dict)`. */
+  async* [Symbol.asyncIterator](): AsyncGenerator<[key: string, value: V], void, undefined> {
+    yield* await this.entries();
   }
 
   /** For codec.ts. */

@@ -6,13 +6,14 @@ export interface Death {
   readonly address: string;
   readonly name: string;
   readonly pid: number | undefined;
-  /** 0 or more: what the process returned. Negative: the number of the signal that ended it. */
+  /** 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is no longer known. */
   readonly exitCode: number;
 }
 
 /** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
 export function describeDeath(death: Death): string {
   const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
+  if (Number.isNaN(death.exitCode)) return `${who} ended long ago`;
   if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}`;
   const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
   return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;

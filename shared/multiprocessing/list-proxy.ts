@@ -7,9 +7,11 @@ import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { ManagerClosed, WrongUse } from './errors.ts';
 import { freeze } from './frozen.ts';
+import { isItem } from './item-shape.ts';
 import { carry, drop, refuse } from './parcel.ts';
 import { pack, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
+import { hasShape } from './shape.ts';
 
 type ListCall =
   | { readonly type: 'get'; readonly index: number }
@@ -22,6 +24,13 @@ export class SharedList implements Callable<ListCall> {
   #values: Item[] = [];
   isShutDown = false;
   onShutdown: (() => void) | undefined;
+
+  understands(call: unknown): call is ListCall {
+    return hasShape<ListCall>(call, {
+      get: { index: Number.isInteger }, set: { index: Number.isInteger, value: isItem },
+      push: { values: (values) => Array.isArray(values) && values.every(isItem) }, pop: {}, length: {}, toArray: {},
+    });
+  }
 
   handle(call: ListCall): unknown {
     if (this.isShutDown) {
@@ -115,6 +124,11 @@ export class ListProxy<T = unknown> implements Traveller {
   /** All of it as an array of your own, in which the values are frozen. */
   async toArray(): Promise<T[]> {
     return (await this.#caller.call({ type: 'toArray' }) as Item[]).map((value) => this.#open(value));
+  }
+
+  /** The values as they are now, all at once: `for await (const value of list)`. */
+  async* [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    yield* await this.toArray();
   }
 
   /** For codec.ts. */

@@ -15,6 +15,9 @@ import type { ListProxy } from './list-proxy.ts';
  * Python starts a server process for this, because its processes do one thing at a time. A Node process answers for
  * what it keeps whenever its event loop turns: it is the server. So make the manager in a process that does not compute
  * for long; while it does, all who use its dicts and lists wait.
+ *
+ * Their methods take no time limit and no signal: a call that was sent cannot be called back, and who no longer waited for a
+ * `set` or a `pop` would not know whether it was done. It settles, at the latest, when that process ends.
  */
 export class Manager {
   /** Weak: one that never left this process, and that the program has forgotten, is garbage. */

@@ -7,8 +7,8 @@
 // passed it on, or the one that keeps the message with the end in it, answers for it: the end dies with that process.
 import { Fifo } from './fifo.ts';
 import { carry, drop, refuse } from './parcel.ts';
-import { claimRef, pipeOf, refOf, sideOf } from './pipe-messages.ts';
-import type { Claim, Ending, FromHub, Side, ToHub } from './pipe-messages.ts';
+import { claimRef, pipeOf, readClaim, readToHub, refOf, sideOf } from './pipe-messages.ts';
+import type { Ending, FromHub, Side, ToHub } from './pipe-messages.ts';
 import { minus, NOTHING, plusOne } from './pipe-window.ts';
 import type { Load } from './pipe-window.ts';
 import { sizeOf } from './queue-item.ts';
@@ -106,7 +106,10 @@ export class PipeHub {
 
   #endpoint(side: Side): router.Endpoint {
     return {
-      receive: (from, body) => this.receive(side, from, body as ToHub),
+      receive: (from, body) => {
+        const message = readToHub(body);
+        if (message !== undefined) this.receive(side, from, message);
+      },
       attached: (from) => {
         const end = this.#ends[side];
         if (!end.here && end.ending === undefined) this.#answersNow(side, from);
@@ -146,7 +149,7 @@ export class PipeHub {
     if (count === 0) return;
     const end = this.#ends[side];
     let load = NOTHING;
-    for (let i = 0; i < count; i++) load = plusOne(load, end.unread.shift()!.bytes);
+    for (let i = 0; i < count && end.unread.length > 0; i++) load = plusOne(load, end.unread.shift()!.bytes);
     end.load = minus(end.load, load);
     this.#tellIfHere(other(side), { type: 'credit', load });
   }
@@ -196,7 +199,9 @@ function newEnd(): End {
 }
 
 function receiveClaim(from: string, body: unknown): void {
-  const { ref, trip } = body as Claim;
+  const claim = readClaim(body);
+  if (claim === undefined) return;
+  const { ref, trip } = claim;
   const hub = hubs.get(pipeOf(ref));
   if (hub !== undefined) hub.claim(sideOf(ref), from, trip);
   else router.post(from, ref, { type: 'refused', trip, ending: { type: 'closed' } } satisfies FromHub);

@@ -1,21 +1,24 @@
 // What has come to one end of a Pipe, and who waits for it there. Used by connection.ts.
+import { TimedOut } from './errors.ts';
 import { Fifo } from './fifo.ts';
 import type { ToHub } from './pipe-messages.ts';
 import { isWorthTelling, NOTHING, plusOne } from './pipe-window.ts';
 import type { Load } from './pipe-window.ts';
 import { sizeOf } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
-import { asksOnce, limitTime } from './time-limit.ts';
+import { asksOnce } from './time-limit.ts';
+import type { WaitOptions } from './time-limit.ts';
 import { waitInLine } from './waiter.ts';
 import type { Waiter } from './waiter.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 let lastAsk = 0;
 
 export class Incoming {
   readonly #tell: (message: ToHub) => void;
   readonly #items = new Fifo<Item>();
-  readonly #readers = new Fifo<Waiter<Item>>();
-  readonly #polls = new Set<Waiter<boolean>>();
+  readonly #readers = new WaitingLine<Waiter<Item>>();
+  readonly #polls = new WaitingLine<Waiter<boolean>>();
   /** What to do when the hub answers, by the numbers of the questions. */
   readonly #questions = new Map<number, () => void>();
   /** Read here, and not yet told. */
@@ -31,38 +34,43 @@ export class Incoming {
 
   /** Whether a recv or a poll waits. */
   get isAwaited(): boolean {
-    return this.#readers.length > 0 || this.#polls.size > 0;
+    return this.#readers.length > 0 || this.#polls.length > 0;
   }
 
-  /** The next value. Those who wait are served in their order. */
-  async take(): Promise<Item> {
-    if (this.isEmpty) return await waitInLine<Item>((waiter) => this.#readers.push(waiter));
+  /** The next value. Those who wait are served in their order. @throws {TimedOut} */
+  async take(limits: WaitOptions): Promise<Item> {
+    if (this.isEmpty) {
+      return await this.#waitIn(this.#readers, limits, ({ reject }) => {
+        reject(new TimedOut('no value came from the other end of the pipe', limits.timeoutMs));
+      });
+    }
     const item = this.#items.shift();
     this.#wasRead(item);
     return item;
   }
 
   /** Whether a value comes, or the end, within the time. */
-  async await(timeoutMs: number): Promise<boolean> {
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await waitInLine<boolean>((waiter) => {
-        // Never false before the hub has answered: what was sent before may still be on its way from there.
-        let reasonsToWait = 1;
-        const lapse = (): void => {
-          if (--reasonsToWait === 0 && this.#polls.delete(waiter)) waiter.resolve(false);
-        };
-        if (!asksOnce(timeoutMs)) {
-          reasonsToWait++;
-          timer = limitTime(timeoutMs, lapse);
-        }
-        this.#polls.add(waiter);
-        this.#questions.set(++lastAsk, lapse);
+  await(limits: WaitOptions): Promise<boolean> {
+    return this.#waitIn(this.#polls, limits, ({ resolve }) => resolve(false));
+  }
+
+  #waitIn<T>(line: WaitingLine<Waiter<T>>, { timeoutMs, signal }: WaitOptions, lapse: (waiter: Waiter<T>) => void): Promise<T> {
+    const once = asksOnce(timeoutMs);
+    // It lapses never before the hub has answered: what was sent before may still be on its way from there.
+    let reasonsToWait = once ? 1 : 2;
+    const lapsed = (waiter: Waiter<T>): void => {
+      if (--reasonsToWait === 0 && line.remove(waiter)) lapse(waiter);
+    };
+    return waitInLine<T>({ timeoutMs: once ? undefined : timeoutMs, signal }, {
+      enter: (waiter) => {
+        line.push(waiter);
+        if (timeoutMs === undefined) return;
+        this.#questions.set(++lastAsk, () => lapsed(waiter));
         this.#tell({ type: 'ask', id: lastAsk });
-      });
-    } finally {
-      clearTimeout(timer);
-    }
+      },
+      leave: (waiter) => line.remove(waiter),
+      lapsed,
+    });
   }
 
   answered(id: number): void {
@@ -91,13 +99,13 @@ export class Incoming {
 
   /** Nothing more will come. What has come can be taken. */
   fail(error: Error): void {
+    this.#questions.clear();
     for (const { reject } of this.#readers.takeAll()) reject(error);
     this.#settlePolls();
   }
 
   #settlePolls(): void {
-    for (const { resolve } of this.#polls) resolve(true);
-    this.#polls.clear();
+    for (const { resolve } of this.#polls.takeAll()) resolve(true);
   }
 
   #wasRead(item: Item): void {

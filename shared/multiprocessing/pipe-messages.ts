@@ -1,8 +1,10 @@
 // What the ends of a Pipe and its hub tell each other, and the names under which they do.
 import type { Death } from './errors.ts';
+import { isItem } from './item-shape.ts';
 import type { Lost } from './parcel.ts';
 import type { Load } from './pipe-window.ts';
 import type { Item } from './queue-item.ts';
+import { hasShape, isCount, isDeath, isObject, isString } from './shape.ts';
 
 /** Which of the two ends. */
 export type Side = 0 | 1;
@@ -33,10 +35,41 @@ export type FromHub =
   | { readonly type: 'ended'; readonly ending: Ending } // The other end. Nothing more will come.
   | { readonly type: 'answer'; readonly id: number };
 
+/** @returns undefined when it is no such message. */
+export function readToHub(body: unknown): ToHub | undefined {
+  const is = hasShape<ToHub>(body, {
+    value: { item: isItem }, read: { count: isCount }, ask: { id: isCount }, pass: { trip: isCount, read: isCount },
+    left: {}, lost: { trip: isCount }, close: {},
+  });
+  return is ? body : undefined;
+}
+
+/** @returns undefined when it is no such message. */
+export function readFromHub(body: unknown): FromHub | undefined {
+  const is = hasShape<FromHub>(body, {
+    welcome: { trip: isCount, load: isLoad }, refused: { trip: isCount, ending: isEnding }, gone: { trip: isCount },
+    value: { item: isItem }, credit: { load: isLoad }, ended: { ending: isEnding }, answer: { id: isCount },
+  });
+  return is ? body : undefined;
+}
+
+function isEnding(value: unknown): boolean {
+  return hasShape<Ending>(value, { closed: {}, died: { death: isDeath }, elsewhere: {} });
+}
+
+function isLoad(value: unknown): boolean {
+  return isObject(value) && isCount(value.count) && isCount(value.bytes);
+}
+
 /** Says that an end has arrived in the sender's process. */
 export interface Claim {
   readonly ref: string;
   readonly trip: number;
+}
+
+/** @returns undefined when it is none. */
+export function readClaim(body: unknown): Claim | undefined {
+  return isObject(body) && isString(body.ref) && isCount(body.trip) ? { ref: body.ref, trip: body.trip } : undefined;
 }
 
 /**

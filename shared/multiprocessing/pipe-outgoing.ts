@@ -1,20 +1,20 @@
 // What leaves one end of a Pipe: at once while the window is open, else when the other end has read. For connection.ts.
-import { Fifo } from './fifo.ts';
+import { TimedOut } from './errors.ts';
 import { isOpen, minus, NOTHING, plus, plusOne } from './pipe-window.ts';
 import type { Load } from './pipe-window.ts';
 import { sizeOf } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
+import type { WaitOptions } from './time-limit.ts';
 import { waitInLine } from './waiter.ts';
 import type { Waiter } from './waiter.ts';
-
-interface Held extends Waiter<void> {
-  readonly item: Item;
-}
+import { WaitingLine } from './waiting-line.ts';
 
 export class Outgoing {
   readonly #deliver: (item: Item) => void;
   readonly #onHeld: (holds: boolean) => void;
-  readonly #held = new Fifo<Held>();
+  readonly #held = new WaitingLine<Waiter<void>>();
+  /** What they wait with: the primitives in a value travel only when it leaves. */
+  readonly #values = new WeakMap<Waiter<void>, () => Item>();
   /** Sent by this end and not read at the other one. */
   #unread: Load = NOTHING;
 
@@ -27,15 +27,33 @@ export class Outgoing {
     this.#onHeld = onHeld;
   }
 
-  /** Settles when the value has left. */
-  async send(item: Item): Promise<void> {
-    if (this.#held.length === 0 && isOpen(this.#unread)) {
-      this.#release(item);
-      return;
-    }
-    await waitInLine<void>((waiter) => {
-      this.#held.push({ ...waiter, item });
-      this.#onHeld(true);
+  /** Whether a value may leave at once. */
+  get isOpen(): boolean {
+    return this.#held.length === 0 && isOpen(this.#unread);
+  }
+
+  /** The value leaves. */
+  send(item: Item): void {
+    this.#release(item);
+  }
+
+  /** Settles when the value has left. Called off or too late, it stays: nothing has happened to it. @throws {TimedOut} */
+  async hold(value: () => Item, limits: WaitOptions): Promise<void> {
+    const leave = (waiter: Waiter<void>): boolean => {
+      const wasHeld = this.#held.remove(waiter);
+      if (wasHeld && this.#held.length === 0) this.#onHeld(false);
+      return wasHeld;
+    };
+    await waitInLine<void>(limits, {
+      enter: (waiter) => {
+        this.#values.set(waiter, value);
+        this.#held.push(waiter);
+        this.#onHeld(true);
+      },
+      leave,
+      lapsed: (waiter) => {
+        if (leave(waiter)) waiter.reject(new TimedOut('the other end of the pipe did not read enough to send more', limits.timeoutMs));
+      },
     });
   }
 
@@ -69,9 +87,13 @@ export class Outgoing {
   #releaseWhile(goesOn: () => boolean): void {
     if (this.#held.length === 0) return;
     while (this.#held.length > 0 && goesOn()) {
-      const { item, resolve } = this.#held.shift()!;
-      this.#release(item);
-      resolve();
+      const waiter = this.#held.shift()!;
+      try {
+        this.#release(this.#values.get(waiter)!());
+        waiter.resolve();
+      } catch (error) {
+        waiter.reject(error as Error); // What travels in it was closed or passed on meanwhile.
+      }
     }
     if (this.#held.length === 0) this.#onHeld(false);
   }

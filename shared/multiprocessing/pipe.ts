@@ -10,8 +10,8 @@ import { ARRIVE, Connection } from './connection.ts';
 import type { Ears, Wire } from './connection.ts';
 import { CONNECTION } from './parcel.ts';
 import { findHub, PipeHub } from './pipe-hub.ts';
-import { claimRef, pipeOf, sideOf } from './pipe-messages.ts';
-import type { Claim, FromHub, Side } from './pipe-messages.ts';
+import { claimRef, pipeOf, readFromHub, sideOf } from './pipe-messages.ts';
+import type { Claim, Side } from './pipe-messages.ts';
 import * as router from './router.ts';
 
 export type { Connection } from './connection.ts';
@@ -48,7 +48,10 @@ export function Pipe<T = unknown>(): [Connection<T>, Connection<T>] {
 function connectTo(ref: string, ears: Ears): Wire {
   const owner = router.ownerOf(ref);
   router.addEndpoint(ref, {
-    receive: (_from, body) => ears.hear(body as FromHub),
+    receive: (from, body) => {
+      const message = from === owner ? readFromHub(body) : undefined;
+      if (message !== undefined) ears.hear(message);
+    },
     died: (death) => {
       if (router.isWithin(owner, death.address)) ears.orphaned(death);
     },

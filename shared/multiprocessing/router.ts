@@ -4,6 +4,7 @@
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from './errors.ts';
 import { heard } from './linger.ts';
+import { isDeath } from './shape.ts';
 import { tellNow } from './turn.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
@@ -24,6 +25,8 @@ interface Child {
 
 /** The name under which a death travels, where other envelopes name a primitive. */
 const DEATH_NOTICE = '';
+/** The deaths of so many children are known in detail. Of those before it is only known that they are dead. */
+const DEATHS_KEPT = 1000;
 /** The body of the message by which a process says that it holds a primitive from now on. */
 export const ATTACH = 'attach';
 
@@ -94,10 +97,19 @@ export function childDied(death: Death): void {
   if (child === undefined) return;
   children.delete(death.address);
   deaths.set(death.address, death);
+  if (deaths.size > DEATHS_KEPT) deaths.delete(deaths.keys().next().value!);
   hearDeath(death);
-  for (const contact of child.contacts) {
+  // The root is told of every death: all between keep contacts, which with the dead among them would only grow.
+  for (const contact of child.contacts.add('')) {
     if (contact !== self) route([contact, self, DEATH_NOTICE, death]);
   }
+}
+
+/** How that child died; undefined when it lives, or there never was one. */
+function deathOf(child: string): Death | undefined {
+  const number = Number(child.slice(child.lastIndexOf('.') + 1));
+  if (children.has(child) || !Number.isInteger(number) || number < 1 || number > lastChild) return undefined;
+  return deaths.get(child) ?? { address: child, name: `child ${number}`, pid: undefined, exitCode: NaN };
 }
 
 /** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */
@@ -121,12 +133,22 @@ export function flush(): void {
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
 export function arrive(envelope: Envelope, via: string | undefined): void {
   heard();
+  if (!isCredible(envelope, via)) return;
   if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
   route(envelope);
 }
 
+/** A child speaks for itself and for those below it, and tells of the deaths of these; nobody can tell this process that it died. */
+function isCredible([, from, ref, body]: Envelope, via: string | undefined): boolean {
+  if (via !== undefined && !isWithin(from, via)) return false;
+  if (ref !== DEATH_NOTICE) return true;
+  if (!isDeath(body)) return false;
+  return via === undefined ? !isWithin(self, body.address) : body.address !== via && isWithin(body.address, via);
+}
+
 function route(envelope: Envelope): void {
-  const [to, from, ref] = envelope;
+  const [to, from, ref, body] = envelope;
+  if (ref === DEATH_NOTICE) forgetContact((body as Death).address);
   if (to === self) {
     deliver(envelope);
   } else if (isWithin(to, self)) {
@@ -136,7 +158,7 @@ function route(envelope: Envelope): void {
       child.contacts.add(from);
       child.channel.pass(envelope);
     } else if (ref !== DEATH_NOTICE) {
-      const death = deaths.get(next);
+      const death = deathOf(next);
       if (death !== undefined) route([from, self, DEATH_NOTICE, death]);
     }
   } else {
@@ -165,9 +187,14 @@ function kindOf(ref: string): string {
   return /#(\w*)/.exec(ref)?.[1] ?? '';
 }
 
-function hearDeath(death: Death): void {
-  for (const child of children.values()) {
-    for (const contact of child.contacts) if (isWithin(contact, death.address)) child.contacts.delete(contact);
+/** Whoever is dead need not be told of anybody's death. */
+function forgetContact(dead: string): void {
+  for (const { contacts } of children.values()) {
+    for (const contact of contacts) if (isWithin(contact, dead)) contacts.delete(contact);
   }
+}
+
+function hearDeath(death: Death): void {
+  forgetContact(death.address);
   for (const endpoint of [...endpoints.values()]) endpoint.died(death);
 }

@@ -42,10 +42,6 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-export function isAnything(_value: unknown): boolean {
-  return true;
-}
-
 export function isDeath(value: unknown): value is Death {
   return isObject(value) && isString(value.address) && isString(value.name)
     && (value.pid === undefined || isNumber(value.pid)) && isNumber(value.exitCode);
