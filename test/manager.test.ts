@@ -104,6 +104,23 @@ test('a list does in its own process what an array does', limit, async () => {
   assert.equal(await list.length(), 3);
 });
 
+test('a list and a dict can be walked: what is in them when the walk begins', limit, async () => {
+  const manager = new Manager();
+  const list = manager.list([1, 2, 3]);
+  const values: number[] = [];
+  for await (const value of list) {
+    values.push(value);
+    await list.push(value * 10);
+  }
+  assert.deepEqual(values, [1, 2, 3]);
+  assert.equal(await list.length(), 6);
+  const entries: [string, number][] = [];
+  for await (const entry of manager.dict({ a: 1, b: 2 })) entries.push(entry);
+  assert.deepEqual(entries, [['a', 1], ['b', 2]]);
+  manager.shutdown();
+  await assert.rejects(async () => { for await (const value of list) assert.fail(String(value)); }, { code: 'ERR_MANAGER_CLOSED' });
+});
+
 test('five processes increment and lose nothing; when they get and then set, all but one are lost', limit, async () => {
   const dict = new Manager().dict({ n: 0, m: 0 });
   const children = Array.from({ length: 5 }, () => start(work.incrementThenGetAndSet, dict, 1000));

@@ -82,6 +82,62 @@ test('poll says whether recv would settle at once', limit, async () => {
   await assert.rejects(b.recv(), closed);
 });
 
+test('a recv or a poll that is called off takes nothing: the next recv gets what comes', limit, async () => {
+  const [a, b] = Pipe();
+  const reason = new RangeError('no longer wanted');
+  const caller = new AbortController();
+  const { signal } = caller;
+  const off = [b.recv({ signal }), b.recv({ signal, timeoutMs: 60_000 }), b.poll({ signal })]
+    .map((wait) => assert.rejects(wait, (error) => error === reason));
+  const stays = b.recv();
+  caller.abort(reason);
+  await Promise.all(off);
+  await a.send('first');
+  assert.equal(await stays, 'first');
+  await a.send('second');
+  assert.equal(await b.recv(5_000), 'second');
+  await assert.rejects(b.recv({ signal }), RangeError);
+  await assert.rejects(b.recv('1' as never), { code: 'ERR_WRONG_USE' });
+});
+
+test('a recv whose time is up says so, and takes nothing', limit, async () => {
+  const [a, b] = Pipe();
+  const late = { name: 'TimedOut', code: 'ERR_TIMED_OUT', message: 'no value came from the other end of the pipe within 5 ms' };
+  await assert.rejects(b.recv(5), late);
+  await assert.rejects(b.recv(0), { code: 'ERR_TIMED_OUT' });
+  await a.send('here');
+  assert.equal(await b.recv(0), 'here');
+});
+
+test('a send that waits for the window and is called off, or too late, was not sent, and nothing in it is lost', limit, async () => {
+  const [a, b] = Pipe();
+  for (let i = 0; i < 1024; i++) await a.send(i);
+  const [inner, other] = Pipe();
+  const caller = new AbortController();
+  const off = a.send({ inner }, { signal: caller.signal });
+  const late = a.send('too late', 5);
+  const stays = a.send('sent');
+  caller.abort();
+  await assert.rejects(off, { name: 'AbortError' });
+  await assert.rejects(late, {
+    code: 'ERR_TIMED_OUT', message: 'the other end of the pipe did not read enough to send more within 5 ms',
+  });
+  assert.equal((await receive(b, 1024)).at(-1), 1023);
+  await stays;
+  assert.equal(await b.recv(), 'sent');
+  await inner.send('an end in what was not sent is still at home');
+  assert.match(await other.recv() as string, /still at home/);
+});
+
+test('a recv that lost a race and was called off keeps no process alive', limit, async () => {
+  const [here, there] = Pipe();
+  const child = start(work.loseRace, there);
+  assert.equal(await nextWord(child as Process<never>), 'lost');
+  await child.join();
+  assert.equal(child.exitCode, 0);
+  await assert.rejects(here.recv(), closed);
+});
+
 test('poll in a loop does not stop the event loop', limit, async () => {
   const [here, there] = Pipe();
   start(work.sendAndStay, there, 1);
