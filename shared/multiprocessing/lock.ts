@@ -11,15 +11,14 @@ import { currentProcess } from './current.ts';
 import { TimedOut, WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
 import { lookAgain, whenForgotten } from './forgotten.ts';
-import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
 import { LockArbiter } from './lock-arbiter.ts';
 import { readFromArbiter, readToArbiter } from './lock-messages.ts';
 import type { ToArbiter } from './lock-messages.ts';
 import { LockSeat } from './lock-seat.ts';
+import { waitAt, whenRead } from './lock-wait.ts';
 import * as router from './router.ts';
-import { asksOnce, checkWait, watchWait } from './time-limit.ts';
-import type { Wait, WaitOptions } from './time-limit.ts';
+import type { Wait } from './time-limit.ts';
 import { afterThis } from './turn.ts';
 
 const YES = Promise.resolve(true);
@@ -59,7 +58,7 @@ export class Lock implements Traveller {
    * @throws The signal's `reason`, when it is aborted before the lock is had. Should it be granted after that, it goes on.
    */
   acquire(wait?: Wait): Promise<boolean> {
-    return wait === undefined && this.#seat.take() ? YES : this.#wait(wait);
+    return wait === undefined && this.#seat.take() ? YES : waitAt(this.#seat, wait);
   }
 
   /**
@@ -118,56 +117,6 @@ export class Lock implements Traveller {
     if (await this.acquire(wait)) return;
     throw new TimedOut('the lock was not free', typeof wait === 'object' ? wait.timeoutMs : wait);
   }
-
-  async #wait(wait: Wait): Promise<boolean> {
-    const limits = checkWait(wait);
-    const seat = this.#seat;
-    if (seat.take()) return true;
-    const attempt = asksOnce(limits.timeoutMs);
-    if (attempt && seat.isInUseHere()) return false;
-    waitBegins();
-    try {
-      if (seat.mustListen()) {
-        seat.listen();
-        await new Promise<void>(whenRead);
-        seat.listened();
-        limits.signal?.throwIfAborted();
-        if (seat.take()) return true;
-        if (attempt && seat.isInUseHere()) return false;
-      }
-      return await waitAt(seat, attempt, attempt ? { signal: limits.signal } : limits);
-    } finally {
-      waitEnds();
-    }
-  }
-}
-
-function waitAt(seat: LockSeat, attempt: boolean, limits: WaitOptions): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    let isOver = false;
-    let endWatch = (): void => {};
-    const over = (): void => {
-      isOver = true;
-      endWatch();
-    };
-    const waiter = seat.wait(attempt, (got) => {
-      over();
-      resolve(got);
-    }, (error) => {
-      over();
-      reject(error);
-    });
-    if (isOver) return;
-    endWatch = watchWait(limits, () => seat.expire(waiter), (reason) => {
-      seat.withdraw(waiter);
-      reject(reason as Error);
-    });
-  });
-}
-
-/** Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for certain. */
-function whenRead(work: () => void): void {
-  setImmediate(() => setImmediate(work));
 }
 
 /** What this process has of a lock that others have to do with. It may outlive the Lock, which must not be in it. */
