@@ -6,7 +6,7 @@ export const SLICE_MS = 2;
 /** A take, its release, and the pause before them are quick if they last no longer than this together, in milliseconds. */
 export const QUICK_MS = 1;
 /** After so many quick ones in a row it is a burst. Two or three may be chance, with long work behind them. */
-export const BURST = 8;
+export const BURST = 4;
 /** To look at the clock takes as long as the lock: whose last take was quicker than this, in milliseconds, ... */
 const VERY_QUICK_MS = 0.02;
 /** ... may take it so many times more before the next look. */

@@ -64,7 +64,7 @@ export class Lock implements Traveller {
   /**
    * Lets the lock go, before it returns: whatever this process does next, others can have it at once.
    *
-   * But a message a time is slow, so from the ninth on that follow each other quickly (the pause before it and the hold
+   * But a message a time is slow, so from the fifth on that follow each other quickly (the pause before it and the hold
    * together under a millisecond), it stays until what runs now is done, with all that follows at once, like settled
    * promises: a program that computes on from there, without letting the event loop turn, keeps others waiting until it
    * does. The same is true of the process in which the lock lives, always.
