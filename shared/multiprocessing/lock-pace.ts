@@ -7,6 +7,8 @@ export const SLICE_MS = 2;
 export const QUICK_MS = 1;
 /** After so many quick ones in a row it is a burst. Two or three may be chance, with long work behind them. */
 export const BURST = 4;
+/** After so many it was a long one: where it is interrupted, that was the system's doing, and the next quick one goes on with it. */
+const LONG_BURST = 64;
 /** To look at the clock takes as long as the lock: whose last take was quicker than this, in milliseconds, ... */
 const VERY_QUICK_MS = 0.02;
 /** ... may take it so many times more before the next look. */
@@ -52,7 +54,7 @@ export class LockPace {
   /** Somebody wants the lock, and may have to wait: what others do with it meanwhile is not his pause. @returns The time. */
   asked(): number {
     const now = this.#host.now();
-    if (now - this.#lookedAt >= QUICK_MS) this.#quickOnes = 0;
+    if (now - this.#lookedAt >= QUICK_MS) this.#slow();
     return now;
   }
 
@@ -66,14 +68,20 @@ export class LockPace {
   released(): boolean {
     if (this.#unseen > 0) {
       this.#unseen--;
+      this.#quickOnes++;
       return true;
     }
     const now = this.#host.now();
     const took = now - this.#lookedAt;
     this.#lookedAt = now;
-    this.#quickOnes = took < QUICK_MS ? this.#quickOnes + 1 : 0;
+    if (took < QUICK_MS) this.#quickOnes++;
+    else this.#slow();
     const isBurst = this.#quickOnes > BURST;
     if (isBurst && took < VERY_QUICK_MS) this.#unseen = TAKES_UNSEEN;
     return isBurst;
+  }
+
+  #slow(): void {
+    this.#quickOnes = this.#quickOnes > LONG_BURST ? BURST : 0;
   }
 }

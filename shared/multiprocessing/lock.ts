@@ -64,10 +64,10 @@ export class Lock implements Traveller {
   /**
    * Lets the lock go, before it returns: whatever this process does next, others can have it at once.
    *
-   * But a message a time is slow, so from the fifth on that follow each other quickly (the pause before it and the hold
-   * together under a millisecond), it stays until what runs now is done, with all that follows at once, like settled
-   * promises: a program that computes on from there, without letting the event loop turn, keeps others waiting until it
-   * does. The same is true of the process in which the lock lives, always.
+   * But a message a time is slow. From the fifth on that follow each other quickly (the pause before it and the hold together
+   * under a millisecond), or the first after a burst of 64 that was interrupted, the lock stays until what runs now is done,
+   * with all that follows at once, like settled promises. A program that computes on from there, without letting the event
+   * loop turn, keeps others waiting until it does. The same is true, always, of the process in which the lock lives.
    * @throws {WrongUse} This process does not hold it.
    */
   release(): Promise<void> {

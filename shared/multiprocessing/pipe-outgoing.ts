@@ -99,7 +99,13 @@ export class Outgoing {
   }
 
   #release(item: Item): void {
-    this.#unread = plusOne(this.#unread, sizeOf(item));
-    this.#deliver(item);
+    const before = this.#unread;
+    this.#unread = plusOne(before, sizeOf(item));
+    try {
+      this.#deliver(item);
+    } catch (error) {
+      this.#unread = before; // It was too large to be sent, and has not left.
+      throw error;
+    }
   }
 }
