@@ -9,8 +9,8 @@ export interface Tally {
   readonly late: number;
   readonly elapsedMs: number;
   /**
-   * In microseconds: from sending a message, or with `churn` from connecting, or with a rate from when it was due, to the
-   * end of its reply; to the end of the load for one that has none.
+   * In microseconds: from sending a message, or with `churn` from connecting, or with a rate from when it was due, to
+   * the end of its reply; to the end of the load for one that has none.
    */
   readonly latencies: HistogramData;
   /** In microseconds, how long connecting took each time. */
