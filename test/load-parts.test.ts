@@ -163,6 +163,8 @@ describe('the report', () => {
       '2 connections were lost; the first: gone.', '1 reply never came.',
       '2 messages were due and never sent: the server answers too slowly.',
     ]);
+    const waited = '1 reply never came, not in the 5 s after the end either.';
+    assert.deepEqual(reportOf(options, { ...tally, missing: 1 }).problems, [waited]);
     assert.deepEqual(reportOf(options, tally).problems, []);
   });
 

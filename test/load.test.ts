@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
-import { Generator, LAST_REPLIES_MS, type Share } from '../client/load/generator.ts';
-import { emptyTally, type Tally } from '../client/load/tally.ts';
+import { Generator, type Share } from '../client/load/generator.ts';
+import { emptyTally, LAST_REPLIES_MS, type Tally } from '../client/load/tally.ts';
 import { describeWrong } from '../client/load/wrong-reply.ts';
 import { serve, startServer, upperCase } from './fixtures/upper-server.ts';
 

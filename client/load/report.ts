@@ -3,7 +3,7 @@
 import { bar, digits, duration, grouped } from './bars.ts';
 import type { LoadOptions } from './config.ts';
 import { Histogram, type HistogramData } from './histogram.ts';
-import type { Tally } from './tally.ts';
+import { LAST_REPLIES_MS, type Tally } from './tally.ts';
 import { describeWrong, type WrongReply } from './wrong-reply.ts';
 
 type Percentiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
@@ -123,7 +123,10 @@ function problemsOf({ wrong, failure, missing, unsent, lost, whyLost }: Tally): 
   if (wrong !== undefined) problems.push(`Wrong reply on ${describeWrong(wrong)}.`);
   if (failure !== undefined) problems.push(failure);
   if (lost > 0) problems.push(`${counted(lost, 'connection was', 'connections were')} lost; the first: ${whyLost}`);
-  if (missing > 0) problems.push(`${counted(missing, 'reply', 'replies')} never came.`);
+  if (missing > 0) {
+    const waited = lost > 0 ? '' : `, not in the ${LAST_REPLIES_MS / 1000} s after the end either`;
+    problems.push(`${counted(missing, 'reply', 'replies')} never came${waited}.`);
+  }
   if (unsent > 0) {
     const were = counted(unsent, 'message was', 'messages were');
     problems.push(`${were} due and never sent: the server answers too slowly.`);

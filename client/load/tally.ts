@@ -3,6 +3,9 @@
 import { Histogram, type HistogramData } from './histogram.ts';
 import type { WrongReply } from './wrong-reply.ts';
 
+/** How long after the end the last replies are waited for, in milliseconds. */
+export const LAST_REPLIES_MS = 5000;
+
 export interface Tally {
   /** Replies that came in time, whole and right; and those that came after the end. */
   readonly messages: number;
