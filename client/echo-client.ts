@@ -22,8 +22,8 @@ export interface ConnectOptions extends Endpoint {
 
 export interface EchoClientOptions extends ConnectOptions {
   /**
-   * How long a reply may be, in bytes, 64 MiB if it is not said; but never less than three times its message, as long as
-   * upper-casing may make it. The memory for a server that never ends a reply is bounded by it.
+   * How long a reply may be, in bytes, 64 MiB if it is not said; but never less than three times its message, as long
+   * as upper-casing may make it. It bounds the memory for a server that never ends a reply.
    */
   maxReplyBytes?: number | undefined;
 }

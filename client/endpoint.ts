@@ -60,7 +60,8 @@ function fromEnvironment(variables: readonly string[], env: Environment, notes: 
     const text = env[variable];
     if (text === undefined || text === '') continue;
     if (!SERVICE_LINK.test(text)) return { source: `environment variable ${variable}`, text };
-    notes.push(`Environment variable ${variable} is passed over: ${JSON.stringify(text)} is what Kubernetes sets for a Service.`);
+    const words = JSON.stringify(text);
+    notes.push(`Environment variable ${variable} is passed over: ${words} is what Kubernetes sets for a Service.`);
   }
   return undefined;
 }
@@ -69,7 +70,7 @@ function isHost(text: string): boolean {
   const bracketed = BRACKETED.exec(text)?.[1];
   if (bracketed !== undefined) return isIP(bracketed) === 6;
   if (isIP(text) !== 0) return true;
-  // A colon is right in an IPv6 address only; elsewhere it is a port or a URL in the wrong place. Digits alone are a port
-  // in the wrong place too: some systems take them for an address.
+  // A colon is right in an IPv6 address only; elsewhere it is a port or a URL in the wrong place. Digits alone are a
+  // port in the wrong place too: some systems take them for an address.
   return /^[^\s\p{Cc}:/[\]-][^\s\p{Cc}:/[\]]*$/u.test(text) && !/^\d+$/.test(text);
 }

@@ -1,5 +1,5 @@
-// What a person or a pipe sends: lines without the white space around them, and no empty ones. Pure. Used by relay.ts and
-// conversation.ts.
+// What a person or a pipe sends: lines without the white space around them, and no empty ones. Pure. Used by relay.ts
+// and conversation.ts.
 
 const LF = 0x0a;
 

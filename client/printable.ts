@@ -1,12 +1,12 @@
-// What a server sends, as a terminal may show it: it obeys nothing of it, and nothing is hidden. Used by conversation.ts
-// and relay.ts.
+// What a server sends, as a terminal may show it: it obeys nothing of it, and nothing is hidden. Pure. Used by
+// conversation.ts and relay.ts.
 
 import { StringDecoder } from 'node:string_decoder';
 import { escapeHidden } from '../shared/preview.ts';
 
 /**
- * What the log escapes and people write: tabs, and up to three marks on a letter, as Hindi, Thai, Hebrew and upper-casing
- * (U+0390) need them. More than that is a pile that covers the lines above.
+ * What the log escapes and people write: tabs, and up to three marks on a letter, as Hindi, Thai, Hebrew and
+ * upper-casing (U+0390) need them. More than that is a pile that covers the lines above.
  */
 const WRITTEN = /(\t|(?<=\p{L})(?:(?!\p{Default_Ignorable_Code_Point})\p{M}){1,3})/u;
 /** The last letter of a piece: its marks may be in the next one. */

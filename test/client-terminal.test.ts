@@ -1,37 +1,15 @@
-// The client at a prompt, on a real terminal.
+// The client at a prompt, on a real terminal: what it shows, and when the server goes away.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { after, describe, test, type TestContext } from 'node:test';
+import { describe, test } from 'node:test';
 import { answerAfter, serve, upperCase } from './fixtures/upper-server.ts';
-import { CLIENT_ENV } from './helpers/client-env.ts';
-import { nodeArgs, ROOT } from './helpers/paths.ts';
-import { ptyMissing, startOnPty, type Pty } from './helpers/pty.ts';
-
-const CLIENT = nodeArgs('client/main.ts');
-const SHELL = join(ROOT, 'test/helpers/shell.py');
-/** Each client has a history of its own below it. */
-const folder = mkdtempSync(join(tmpdir(), 'client-terminal-test-'));
-after(() => rmSync(folder, { recursive: true }));
+import { openClient } from './helpers/client-terminal.ts';
+import { ptyMissing } from './helpers/pty.ts';
 
 describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () => {
-  /** @param state Where its history is; one that is new if it is not said. */
-  function open(t: TestContext, port: number, state = mkdtempSync(join(folder, 'state-')), ...flags: string[]): Pty {
-    const command = [process.execPath, ...CLIENT, '--port', String(port), ...flags];
-    const pty = startOnPty(command, { ...CLIENT_ENV, XDG_STATE_HOME: state });
-    t.after(async () => {
-      pty.hangUp();
-      await pty.ended;
-    });
-    return pty;
-  }
-
   test('prompts, trims, skips empty lines, remembers, and leaves with Ctrl-D', async (t) => {
     const { port } = await serve(t);
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see(`Connected to 127.0.0.1:${port}.`);
     await pty.see('> ');
     pty.type('straße\r');
@@ -62,7 +40,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     // Readline would take long to be typed such a line, so the server is the one that is wordy.
     const reply = 'Long reply. '.repeat(16_667);
     const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(`${reply}\n`)));
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('x\r');
     await pty.see(`\x1b[0J${reply}\r\n`);
@@ -74,18 +52,19 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
   test('shows what a terminal might obey, or what nobody sees, instead of obeying or hiding it', async (t) => {
     const reply = '\x1b[2J\x07\x7f\u009b1m\tok\u202e\u2066\u200b\u2028\u2029\u{e0041}\n';
     const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(reply)));
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('x\r');
-    const shown = String.raw`\x1b[2J\x07\x7f\u{9b}1m` + '\tok' + String.raw`\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\u{e0041}`;
-    await pty.see(`\x1b[0J${shown}\r\n`);
+    const obeyed = String.raw`\x1b[2J\x07\x7f\u{9b}1m`;
+    const unseen = String.raw`\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\u{e0041}`;
+    await pty.see(`\x1b[0J${obeyed}\tok${unseen}\r\n`);
     pty.type('\x04');
     assert.equal((await pty.ended).exitCode, 0);
   });
 
   test('answers all that was pasted, in order', async (t) => {
     const { port } = await serve(t);
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('one\rtwo\rthree\rfou');
     for (const reply of ['ONE', 'TWO', 'THREE']) await pty.see(`\x1b[0J${reply}\r\n`);
@@ -99,7 +78,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
   test('says when the server goes away and is back, and keeps what is being typed', async (t) => {
     const first = await serve(t);
     const { port } = first;
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('half ty');
     await pty.see('half ty');
@@ -121,7 +100,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     const first = await serve(t);
     const { port } = first;
     await first.close();
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see(`No server is listening on 127.0.0.1:${port} (ECONNREFUSED). The next message tries again.\r\n`);
     await pty.see('> ');
     await serve(t, undefined, port);
@@ -134,7 +113,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
 
   test('says once when a reply amid its bytes is cut off', async (t) => {
     const { port } = await serve(t, answerAfter(1, 'HAL'));
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('half\r');
     await pty.see(`127.0.0.1:${port} closed the connection. The next message tries again.\r\n`);
@@ -145,24 +124,10 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     assert.ok(!pty.screen().includes('HAL'));
   });
 
-  for (const [name, key] of [['Ctrl-C', '\x03'], ['Ctrl-D', '\x04']] as const) {
-    test(`${name} leaves while a reply is awaited, and says what it left`, async (t) => {
-      const { port, connection } = await serve(t, (socket) => void socket.pause());
-      const accepted = connection();
-      const pty = open(t, port);
-      await pty.see('> ');
-      pty.type('x\r');
-      await once((await accepted).resume(), 'data');
-      pty.type(key);
-      await pty.see('Left without a reply.\r\n');
-      assert.deepEqual(await pty.ended, { exitCode: 1, restored: true });
-    });
-  }
-
   test('ends with 1 when it has never been connected', async (t) => {
     const { port, close } = await serve(t);
     await close();
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('\x04');
     assert.deepEqual(await pty.ended, { exitCode: 1, restored: true });
@@ -174,7 +139,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
       if (++served > 1) return upperCase(socket);
       socket.once('data', () => Readable.from(endless()).pipe(socket));
     });
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('x\r');
     await pty.see('no end no end');
@@ -191,118 +156,10 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     assert.ok(pty.screen().length < 10_000);
   });
 
-  test('Ctrl-C clears what is typed first', async (t) => {
-    const { port } = await serve(t);
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('half ty');
-    await pty.see('half ty');
-    pty.type('\x1b[D');
-    await pty.see('\x1b[1D');
-    pty.type('\x03');
-    await pty.see('\x1b[0J> \x1b[3G');
-    pty.type('whole\r');
-    await pty.see('\x1b[0JWHOLE\r\n');
-    await pty.see('> ');
-    pty.type('\x03');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('remembers what was typed in earlier sessions, and nothing with --no-history', async (t) => {
-    const { port } = await serve(t);
-    const state = mkdtempSync(join(folder, 'state-'));
-    const say = async (text: string, ...flags: string[]): Promise<void> => {
-      const pty = open(t, port, state, ...flags);
-      await pty.see('> ');
-      pty.type(`${text}\r`);
-      await pty.see(`\x1b[0J${text.toUpperCase()}\r\n`);
-      await pty.see('> ');
-      pty.type('\x04');
-      await pty.ended;
-    };
-    await say('one');
-    await say('two');
-    await say('secret', '--no-history');
-    assert.equal(readFileSync(join(state, 'echopool/history'), 'utf8'), 'one\ntwo\n');
-    const pty = open(t, port, state);
-    await pty.see('> ');
-    pty.type('\x1b[A');
-    await pty.see('> two');
-    pty.type('\x1b[A');
-    await pty.see('> one');
-    pty.type('\r');
-    await pty.see('\x1b[0JONE\r\n');
-    pty.type('\x04');
-    await pty.ended;
-  });
-
-  test('says once that it cannot remember, and goes on', async (t) => {
-    const { port } = await serve(t);
-    const file = join(mkdtempSync(join(folder, 'state-')), 'file');
-    writeFileSync(file, '');
-    const pty = open(t, port, file); // No folder can be made in it.
-    await pty.see('What is typed is not remembered for the next time: ENOTDIR');
-    await pty.see('> ');
-    for (const word of ['one', 'two']) {
-      pty.type(`${word}\r`);
-      await pty.see(`\x1b[0J${word.toUpperCase()}\r\n`);
-      await pty.see('> ');
-    }
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-    assert.equal(pty.screen().split('not remembered').length, 2);
-  });
-
-  for (const [under, command] of Object.entries({
-    'a shell': [process.execPath, ...CLIENT],
-    'npm': ['npm', 'run', '-s', '--prefix', ROOT, 'client', '--'],
-  })) {
-    test(`Ctrl-Z gives the terminal to the shell, and fg takes it back with its line, under ${under}`, async (t) => {
-      const { port } = await serve(t);
-      const env = { ...CLIENT_ENV, XDG_STATE_HOME: mkdtempSync(join(folder, 'state-')) };
-      const pty = startOnPty(['python3', SHELL, ...command, '--port', `${port}`], env);
-      t.after(async () => {
-        pty.hangUp();
-        await pty.ended;
-      });
-      await pty.see('> ');
-      let typed = '';
-      for (const word of ['half', ' ty']) {
-        typed += word;
-        pty.type(word);
-        await pty.see(word);
-        pty.type('\x1a');
-        await pty.see('stopped, the terminal is cooked');
-        pty.type('\r');
-        await pty.see(`> ${typed}`);
-      }
-      pty.type('ped\r');
-      await pty.see('\x1b[0JHALF TYPED\r\n');
-      await pty.see('> ');
-      pty.type('\x04');
-      await pty.see('ended');
-      assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-    });
-  }
-
-  test('Ctrl-Z does nothing where no shell could continue it', async (t) => {
-    const { port } = await serve(t);
-    const pty = open(t, port);
-    await pty.see('> ');
-    pty.type('half');
-    await pty.see('half');
-    pty.type('\x1a');
-    await pty.see('> half');
-    pty.type(' typed\r');
-    await pty.see('\x1b[0JHALF TYPED\r\n');
-    pty.type('\x04');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
   test('says when a reply is late, and prints it when it comes', async (t) => {
     const { port, connection } = await serve(t, (socket) => void socket.resume());
     const accepted = connection();
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.type('x\r');
     await pty.see(`No reply yet from 127.0.0.1:${port}, still waiting. Ctrl-C leaves.\r\n`);
@@ -315,7 +172,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
 
   test('ends with the terminal', async (t) => {
     const { port } = await serve(t);
-    const pty = open(t, port);
+    const pty = openClient(t, port);
     await pty.see('> ');
     pty.hangUp();
     assert.equal((await pty.ended).exitCode, -1); // SIGHUP

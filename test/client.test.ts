@@ -126,7 +126,7 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
     assert.equal(exitCode, 1);
   });
 
-  test('a terminal gets only what it may show, also when the messages come from a pipe', { skip: ptyMissing() }, async (t) => {
+  test('a terminal gets only what it may show, also from a pipe', { skip: ptyMissing() }, async (t) => {
     const hostile = '\x1b]0;title\x07 \u202e\u2028\u200b\u{e0041}\u009b1m \xff\r\n';
     const { port } = await serve(t, (socket) => {
       // Byte by byte, so that characters are cut.

@@ -112,8 +112,8 @@ describe('a server that stands still shows', () => {
       assert.equal(latencies.total, messages, 'each that was due is timed');
       assert.ok(elapsedMs >= messages / rate * 1000 - 1);
       const measured = new Histogram(latencies);
-      // Message k was due before its server can have had the first one, plus k milliseconds. No more than those that were
-      // answered before can have been spared.
+      // Message k was due before its server can have had the first one, plus k milliseconds. No more than those that
+      // were answered before can have been spared.
       for (const ms of [10, 100, 200, 300]) {
         const dueBefore = Math.floor((server.thawedAt - ms - server.firstAt) / 1000 * rate) + 1;
         hasAtLeast(measured, Math.min(messages, dueBefore) - server.answered, ms);
@@ -153,9 +153,10 @@ describe('a schedule', () => {
       socket.once('data', () => seen.add(socket));
       upperCase(socket);
     });
-    const args = [...nodeArgs('client/load.ts'), '--port', `${port}`, '--rate', '500', '-n', '101', '-c', '3'];
+    const flags = ['--rate', '500', '-n', '101', '-c', '3', '--processes', '2', '--json'];
+    const args = [...nodeArgs('client/load.ts'), '--port', `${port}`, ...flags];
     const stdout = await new Promise<string>((resolve, reject) => {
-      const child = execFile(process.execPath, [...args, '--processes', '2', '--json'], { env: CLIENT_ENV }, (error, stdout) => {
+      const child = execFile(process.execPath, args, { env: CLIENT_ENV }, (error, stdout) => {
         if (error) reject(error);
         else resolve(stdout);
       });

@@ -11,7 +11,8 @@ import { makeText } from '../client/load/text.ts';
 import { UsageError } from '../shared/errors.ts';
 
 const OPTIONS: LoadOptions = {
-  host: '127.0.0.1', port: 9, connections: 3, size: 64, depth: 1, durationMs: 100, text: 'ascii', churn: false, processes: 1,
+  host: '127.0.0.1', port: 9, connections: 3, size: 64, depth: 1, durationMs: 100, text: 'ascii', churn: false,
+  processes: 1,
 };
 
 function histogramOf(values: Iterable<number>): Histogram {
@@ -111,14 +112,17 @@ describe('over several processes', () => {
 
   test('what they measured is added up', () => {
     const tally: Tally = {
-      ...emptyTally(), messages: 10, late: 1, elapsedMs: 100, latencies: histogramOf([5]).data(), missing: 1, ownDelayMs: 3,
+      ...emptyTally(), messages: 10, late: 1, elapsedMs: 100, missing: 1, ownDelayMs: 3,
+      latencies: histogramOf([5]).data(),
     };
-    const other = { ...tally, elapsedMs: 101, lost: 2, whyLost: 'gone', latencies: histogramOf([7]).data(), ownDelayMs: 2 };
+    const other: Tally = {
+      ...tally, elapsedMs: 101, lost: 2, whyLost: 'gone', ownDelayMs: 2, latencies: histogramOf([7]).data(),
+    };
     const { latencies, connects, ...sum } = total([tally, other]);
     assert.deepEqual([latencies.total, latencies.max, connects.total], [2, 7, 0]);
     assert.deepEqual(sum, {
-      messages: 20, late: 2, elapsedMs: 101, missing: 2, unsent: 0, unanswered: 0, ownDelayMs: 3, lost: 2, whyLost: 'gone',
-      wrong: undefined, failure: undefined,
+      messages: 20, late: 2, elapsedMs: 101, missing: 2, unsent: 0, unanswered: 0, ownDelayMs: 3, lost: 2,
+      whyLost: 'gone', wrong: undefined, failure: undefined,
     });
   });
 });
@@ -143,8 +147,8 @@ describe('the report', () => {
   });
 
   test('of a load with a rate says what was due, and how late the generator was itself', () => {
-    const report = reportOf({ ...options, rate: 10_000_000 }, { ...tally, ownDelayMs: 11.1, late: 1234, unanswered: 1 });
-    const text = reportText(report);
+    const measured = { ...tally, ownDelayMs: 11.1, late: 1234, unanswered: 1 };
+    const text = reportText(reportOf({ ...options, rate: 10_000_000 }, measured));
     assert.match(text, /^ +10,000,000 a second were due, timed from then; our own delay max 11\.1 ms$/m);
     assert.match(text, /^ +1,234 more replies came after the end$/m);
     assert.match(text, /^ +1 message had no reply yet when it was ended$/m);
@@ -153,11 +157,14 @@ describe('the report', () => {
 
   test('says in sentences what is wrong', () => {
     const wrong = { connection: 1, message: 2, byte: 3, of: 64, expected: 'A', received: 'a' };
-    assert.deepEqual(reportOf(options, { ...tally, wrong, missing: 1, unsent: 2, lost: 2, whyLost: 'gone.' }).problems, [
+    const measured = { ...tally, wrong, missing: 1, unsent: 2, lost: 2, whyLost: 'gone.' };
+    assert.deepEqual(reportOf(options, measured).problems, [
       'Wrong reply on connection 1, message 2, byte 3 of 64: expected "A", got "a".',
       '2 connections were lost; the first: gone.', '1 reply never came.',
       '2 messages were due and never sent: the server answers too slowly.',
     ]);
+    const waited = '1 reply never came, not in the 5 s after the end either.';
+    assert.deepEqual(reportOf(options, { ...tally, missing: 1 }).problems, [waited]);
     assert.deepEqual(reportOf(options, tally).problems, []);
   });
 
@@ -190,8 +197,8 @@ describe('the flags', () => {
     assert.deepEqual({ host, port, text, durationMs, rate, expect }, {
       host: '::1', port: 2, text: 'utf8', durationMs: 500, rate: 0.5, expect: 'same',
     });
-    for (const [words, found] of [['[::1] 9', '::1'], ['--host [::1] --port 9', '::1'], ['example.com 9', 'example.com']]) {
-      assert.deepEqual([optionsOf(words!).host, optionsOf(words!).port], [found, 9]);
+    for (const words of ['[::1] 9', '--host [::1] --port 9', '::1 9']) {
+      assert.deepEqual([optionsOf(words).host, optionsOf(words).port], ['::1', 9]);
     }
   });
 
@@ -212,13 +219,14 @@ describe('the flags', () => {
     ]);
   });
 
+  const TIME = 'a number of seconds from 0.1 to 86400, or a time like 500ms, 10s or 2m';
   for (const [line, complaint] of Object.entries({
     '--bogus': 'unknown flag "--bogus" (--help lists all)',
     '--port 0': '--port must be a whole number from 1 to 65535, not "0"',
     '--size': '--size needs a value: a whole number from 1 to 16777216',
     '--size --churn': '--size needs a value: a whole number from 1 to 16777216',
-    '--seconds -1': '--seconds must be a number of seconds from 0.1 to 86400, or a time like 500ms, 10s or 2m, not "-1"',
-    '-d 99ms': '-d must be a number of seconds from 0.1 to 86400, or a time like 500ms, 10s or 2m, not "99ms"',
+    '--seconds -1': `--seconds must be ${TIME}, not "-1"`,
+    '-d 99ms': `-d must be ${TIME}, not "99ms"`,
     '-n 0': '-n must be a whole number from 1 to 1000000000, not "0"',
     '--rate 0': '--rate must be a number of messages a second from 0.1 to 10000000, not "0"',
     '--expect lower': '--expect must be upper or same, not "lower"',

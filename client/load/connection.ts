@@ -120,8 +120,8 @@ export class LoadConnection {
 
   /**
    * Ends the connection.
-   * @param longerThan What is not answered is a latency if it has taken longer than this, in microseconds: it would have
-   * taken even more.
+   * @param longerThan What is not answered is a latency if it has taken longer than this, in microseconds: it would
+   * have taken even more.
    * @returns How many replies were still to come, and how many messages were due and not sent.
    */
   close(now: number, longerThan: number): { inFlight: number; unsent: number } {

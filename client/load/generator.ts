@@ -7,7 +7,7 @@ import type { LoadOptions } from './config.ts';
 import { LoadConnection, type LoadHost } from './connection.ts';
 import { Histogram } from './histogram.ts';
 import { Schedule } from './schedule.ts';
-import type { Tally } from './tally.ts';
+import { LAST_REPLIES_MS, type Tally } from './tally.ts';
 import { makeText, type Text } from './text.ts';
 import type { WrongReply } from './wrong-reply.ts';
 
@@ -23,8 +23,6 @@ export interface Share extends LoadOptions {
 const ONE_READ = 64 * 1024;
 /** How many connections are opened at a time, so that a server's backlog does not overflow. */
 const OPENED_AT_ONCE = 128;
-/** How long after the end the last replies are waited for, in milliseconds. */
-export const LAST_REPLIES_MS = 5000;
 /** Before a message is due, the clock is watched for so long, in milliseconds: timers are late by one or two. */
 const WATCHED_MS = 2;
 

@@ -3,7 +3,7 @@
 import { bar, digits, duration, grouped } from './bars.ts';
 import type { LoadOptions } from './config.ts';
 import { Histogram, type HistogramData } from './histogram.ts';
-import type { Tally } from './tally.ts';
+import { LAST_REPLIES_MS, type Tally } from './tally.ts';
 import { describeWrong, type WrongReply } from './wrong-reply.ts';
 
 type Percentiles = Readonly<Record<'p50' | 'p90' | 'p99' | 'p999' | 'max', number>>;
@@ -30,7 +30,7 @@ export interface LoadReport {
   readonly rateAsked: number | null;
   /** With a rate: by how much this program itself was late with a message, at most. */
   readonly ownDelayUs: number;
-  /** Of all messages, answered in time, late or never: with a rate from when each was due, without from when it was sent. */
+  /** Of all messages, answered in time, late or never: from when each was sent, or with a rate from when it was due. */
   readonly latencyUs: Percentiles;
   /** Of connecting. */
   readonly connectUs: Percentiles;
@@ -41,7 +41,7 @@ export interface LoadReport {
   readonly late: number;
   readonly missing: number;
   readonly unsent: number;
-  /** Messages that had no reply yet when somebody ended it. Those among them are latencies that took longer than any other. */
+  /** Messages that had no reply yet when somebody ended it. Only those that took longer than any other are latencies. */
   readonly unanswered: number;
   readonly lost: number;
   /** What is wrong, in sentences: empty when every reply was right. */
@@ -71,7 +71,7 @@ function percentilesOf(data: HistogramData): Percentiles {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999), max: histogram.max };
 }
 
-/** What people read: the rate and the latencies, what the load was, and how the latencies are spread. 80 columns at most. */
+/** What people read: the rate and the latencies, what the load was, and how they are spread. 80 columns at most. */
 export function reportText(report: LoadReport): string {
   const { mode, elapsedMs, messages, rate, mbPerSecond, latencyUs, connectUs, late, unanswered } = report;
   const what = mode === 'churn' ? 'connections' : 'messages';
@@ -94,9 +94,10 @@ function percentileLine(name: string, { p50, p90, p99, p999, max }: Percentiles)
 }
 
 function shapeOf({ mode, connections, size, depth, text, processes }: LoadReport): string {
+  const bytes = `${counted(size, 'byte', 'bytes')} (${text})`;
   const shape = mode === 'churn'
-    ? `${grouped(connections)} at a time, each for one message of ${grouped(size)} bytes (${text})`
-    : `${counted(connections, 'connection', 'connections')}, messages of ${grouped(size)} bytes (${text}), ${depth} in flight on each`;
+    ? `${grouped(connections)} at a time, each for one message of ${bytes}`
+    : `${counted(connections, 'connection', 'connections')}, messages of ${bytes}, ${depth} in flight on each`;
   return processes > 1 ? `${shape}, by ${processes} processes` : shape;
 }
 
@@ -122,9 +123,13 @@ function problemsOf({ wrong, failure, missing, unsent, lost, whyLost }: Tally): 
   if (wrong !== undefined) problems.push(`Wrong reply on ${describeWrong(wrong)}.`);
   if (failure !== undefined) problems.push(failure);
   if (lost > 0) problems.push(`${counted(lost, 'connection was', 'connections were')} lost; the first: ${whyLost}`);
-  if (missing > 0) problems.push(`${counted(missing, 'reply', 'replies')} never came.`);
+  if (missing > 0) {
+    const waited = lost > 0 ? '' : `, not in the ${LAST_REPLIES_MS / 1000} s after the end either`;
+    problems.push(`${counted(missing, 'reply', 'replies')} never came${waited}.`);
+  }
   if (unsent > 0) {
-    problems.push(`${counted(unsent, 'message was', 'messages were')} due and never sent: the server answers too slowly.`);
+    const were = counted(unsent, 'message was', 'messages were');
+    problems.push(`${were} due and never sent: the server answers too slowly.`);
   }
   return problems;
 }

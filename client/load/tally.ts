@@ -3,14 +3,17 @@
 import { Histogram, type HistogramData } from './histogram.ts';
 import type { WrongReply } from './wrong-reply.ts';
 
+/** How long after the end the last replies are waited for, in milliseconds. */
+export const LAST_REPLIES_MS = 5000;
+
 export interface Tally {
   /** Replies that came in time, whole and right; and those that came after the end. */
   readonly messages: number;
   readonly late: number;
   readonly elapsedMs: number;
   /**
-   * In microseconds: from sending a message, or with `churn` from connecting, or with a rate from when it was due, to the
-   * end of its reply; to the end of the load for one that has none.
+   * In microseconds: from sending a message, or with `churn` from connecting, or with a rate from when it was due, to
+   * the end of its reply; to the end of the load for one that has none.
    */
   readonly latencies: HistogramData;
   /** In microseconds, how long connecting took each time. */

@@ -1,5 +1,5 @@
-# The least that a shell does for a job on its terminal: Ctrl-Z gives it back, and Enter is `fg`. For tests on a machine that
-# stands still: there a real shell takes every SIGSTOP for a Ctrl-Z. Started on a terminal by pty.ts.
+# The least that a shell does for a job on its terminal: Ctrl-Z gives it back, and Enter is `fg`. A real shell takes every
+# SIGSTOP for a Ctrl-Z, and so fails a test on a machine that stands still. Started on a terminal by pty.ts.
 import os, signal, sys, termios
 
 signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # Or we could not take the terminal back.
