@@ -8,12 +8,19 @@ export interface Death {
   readonly pid: number | undefined;
   /** 0 or more: what the process returned. Negative: the number of the signal that ended it. */
   readonly exitCode: number;
+  /** It ended without a good-bye, so what it sent last may be missing, whatever its exit code says. */
+  readonly isCut?: boolean;
+}
+
+/** Whether a process ended in good order: with exit code 0, and nothing of what it sent is missing. */
+export function endedWell({ exitCode, isCut }: Death): boolean {
+  return exitCode === 0 && isCut !== true;
 }
 
 /** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
 export function describeDeath(death: Death): string {
   const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
-  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}`;
+  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}${death.isCut === true ? ' without a good-bye' : ''}`;
   const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
   return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;
 }
@@ -25,10 +32,16 @@ export class ProcessDied extends Error {
   readonly death: Death;
 
   /** @param lost What can no longer happen, as a clause: `nobody is left to put an item`. */
-  constructor(death: Death, lost: string) {
-    super(`${describeDeath(death)}: ${lost}`);
+  constructor(death: Death, lost: string, options?: ErrorOptions) {
+    super(`${describeDeath(death)}: ${lost}`, options);
     this.death = death;
   }
+}
+
+/** The time that a call had was up before it was done. */
+export class TimedOut extends Error {
+  override name = 'TimedOut';
+  readonly code = 'ERR_TIMED_OUT';
 }
 
 /** The toolkit was used in a way that has no meaning: starting twice, releasing what is not held. */

@@ -1,0 +1,87 @@
+// The last words of a process. What it gave to its channel may still wait in Node when it exits, and Node forgets it then.
+// So a child writes what may not have left it into a pipe of its own, and blocks until its parent has taken it; the
+// parent takes in what did not come over the channel. child.ts writes, process.ts reads.
+import { readFileSync, writeSync } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { Channel } from './channel.ts';
+
+/** Says that all was written which had been sent until the process exited. */
+const GOOD_BYE = '"good-bye"';
+const NEWLINE = 0x0a;
+
+/**
+ * From now on everything goes out by this pipe, at once: first what the channel may not have got rid of.
+ * For a process that exits: it blocks until the parent has room, or is gone.
+ * @param fd The pipe. Node opened it blocking, and keeps it from children of this process.
+ */
+export function leaveBy(fd: number, channel: Channel): void {
+  channel.divert((message) => writeLine(fd, JSON.stringify(message)));
+  writeLine(fd, GOOD_BYE);
+}
+
+function writeLine(fd: number, text: string): void {
+  try {
+    let rest = Buffer.from(`${text}\n`);
+    while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
+  } catch {
+    // The parent is gone: nobody is left to read it.
+  }
+}
+
+/** The parent's end. */
+export class LastWords {
+  /** What it wrote here, which may have come over the channel too. */
+  readonly messages: unknown[] = [];
+  /** Whether the child left in good order. */
+  saidGoodBye = false;
+  /** Whether nothing more can come. */
+  isOver = false;
+  /** How often something came. */
+  reads = 0;
+  /** The number of the signal that ended the child, if one did: Node does not tell all of them. */
+  signal = 0;
+  readonly #line: Buffer[] = [];
+
+  constructor(pipe: Readable, pid: number) {
+    pipe.on('data', (bytes: Buffer) => this.#read(bytes));
+    pipe.on('error', () => {}); // It says 'close' after it.
+    pipe.once('end', () => {
+      // It has died, and Node has not asked yet how: it hears of ends before it looks for signals, SIGCHLD among them.
+      this.signal = signalThatEnded(pid);
+    });
+    pipe.once('close', () => { this.isOver = true; });
+  }
+
+  #read(bytes: Buffer): void {
+    this.reads++;
+    let begin = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, begin)) {
+      this.#line.push(bytes.subarray(begin, end));
+      this.#take(Buffer.concat(this.#line.splice(0)).toString());
+      begin = end + 1;
+    }
+    if (begin < bytes.length) this.#line.push(bytes.subarray(begin));
+  }
+
+  /** Whatever else the child may have written there passes by. */
+  #take(line: string): void {
+    if (line === GOOD_BYE) {
+      this.saidGoodBye = true;
+      return;
+    }
+    try {
+      this.messages.push(JSON.parse(line));
+    } catch {
+      // Not ours.
+    }
+  }
+}
+
+/** What proc(5) calls exit_code: the number is in its lowest bits. 0 when it cannot be told. */
+function signalThatEnded(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/stat`, 'latin1').trim().split(' ').at(-1)) & 0x7f;
+  } catch {
+    return 0;
+  }
+}
