@@ -93,7 +93,7 @@ test('a target that its module does not export is named', limit, async () => {
   const { hidden } = { hidden: (n: number) => n };
   await withPool(1, async (pool) => {
     await assert.rejects(pool.apply({ module, target: hidden }, [1]), /does not export a function 'hidden'/);
-    await assert.rejects(pool.apply({ module, target: (() => (n: number) => n)() }, [1]), /has no name/);
+    await assert.rejects(pool.apply({ module, target: (() => (n: number) => n)() }, [1]), /exported function with a name/);
     await assert.rejects(pool.apply({ module: new URL('./none.ts', module), target: square }, [1]), /none\.ts/);
   });
 });
