@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import type { Channel } from './channel.ts';
 
 /** Says that all was written which had been sent until the process exited. */
-const GOOD_BYE = '"good-bye"';
+const GOOD_BYE = 'good-bye';
 const NEWLINE = 0x0a;
 
 /**
@@ -15,17 +15,18 @@ const NEWLINE = 0x0a;
  * @param fd The pipe. Node opened it blocking, and keeps it from children of this process.
  */
 export function leaveBy(fd: number, channel: Channel): void {
-  channel.divert((message) => writeLine(fd, JSON.stringify(message)));
-  writeLine(fd, GOOD_BYE);
-}
-
-function writeLine(fd: number, text: string): void {
-  try {
-    let rest = Buffer.from(`${text}\n`);
-    while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
-  } catch {
-    // The parent is gone: nobody is left to read it.
-  }
+  let isGone = false;
+  const write = (message: unknown): void => {
+    if (isGone) return;
+    try {
+      let rest = Buffer.from(`${JSON.stringify(message)}\n`);
+      while (rest.length > 0) rest = rest.subarray(writeSync(fd, rest));
+    } catch {
+      isGone = true; // Nobody is left to read it.
+    }
+  };
+  channel.divert(write);
+  write(GOOD_BYE);
 }
 
 /** The parent's end. */
@@ -65,12 +66,10 @@ export class LastWords {
 
   /** Whatever else the child may have written there passes by. */
   #take(line: string): void {
-    if (line === GOOD_BYE) {
-      this.saidGoodBye = true;
-      return;
-    }
     try {
-      this.messages.push(JSON.parse(line));
+      const message: unknown = JSON.parse(line);
+      if (message === GOOD_BYE) this.saidGoodBye = true;
+      else this.messages.push(message);
     } catch {
       // Not ours.
     }
