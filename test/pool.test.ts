@@ -10,9 +10,10 @@ import {
   dieAt, leave, lengthOf, noteOrDie, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
 } from './fixtures/pool-work.ts';
 import { moduleUrl, nodeArgs } from './helpers/paths.ts';
+import { DEADLINE } from './helpers/processes.ts';
 
 const module = moduleUrl('test/fixtures/pool-work.ts');
-const limit = { timeout: 20_000 };
+const limit = DEADLINE;
 
 async function withPool(size: number, use: (pool: Pool) => Promise<void>): Promise<void> {
   const pool = new Pool(size);
