@@ -22,7 +22,6 @@ import type { FromPoolWorker, ToPoolWorker } from './pool-worker.ts';
 import { Process } from './process.ts';
 import { unpack } from './queue-item.ts';
 import { rebuildError } from './remote-error.ts';
-import { shownAs } from './shown.ts';
 import { checkWait, watchWait } from './time-limit.ts';
 import type { Wait, WaitOptions } from './time-limit.ts';
 
@@ -154,7 +153,7 @@ export class Pool {
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const running = [...this.#workers].filter(({ tasks }) => tasks.length > 0).length;
     const state = { name: this.#name, size: this.#size, state: this.#state, running, waiting: this.#waiting.length };
-    return shownAs('Pool', state, options);
+    return `Pool ${inspect(state, options)}`;
   }
 
   async #run(target: Target<never[]>, parts: unknown[][], isMap: boolean, options: number | TaskOptions | undefined): Promise<unknown[][]> {

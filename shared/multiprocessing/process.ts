@@ -30,7 +30,6 @@ import type { Located, Target } from './modules.ts';
 import { rebuildError } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 import * as router from './router.ts';
-import { shownAs } from './shown.ts';
 import { checkWait } from './time-limit.ts';
 import type { Wait } from './time-limit.ts';
 
@@ -210,7 +209,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const { name, pid, daemon, exitCode } = this;
-    return shownAs('Process', { name, pid, daemon, isAlive: this.isAlive(), exitCode }, options);
+    return `Process ${inspect({ name, pid, daemon, isAlive: this.isAlive(), exitCode }, options)}`;
   }
 
   #signal(signal: NodeJS.Signals): void {
