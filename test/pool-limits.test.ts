@@ -28,10 +28,11 @@ function poolFor(t: TestContext, options: number | PoolOptions): Pool {
 }
 
 /** A task that runs until it is let go. */
-function longTask(): { task: { begun: string; end: string }; begins(): Promise<void>; letGo(): void } {
+function longTask(): { task: Parameters<typeof work.workUntil>[0]; begins(): Promise<void>; letGo(): void } {
   const name = join(folder, `${++files}`);
   const task = { begun: `${name}.begun`, end: `${name}.end` };
-  return { task, begins: () => until(() => existsSync(task.begun), 'the task has begun'), letGo: () => writeFileSync(task.end, '') };
+  const begins = (): Promise<void> => until(() => existsSync(task.begun), 'the task has begun');
+  return { task, begins, letGo: () => writeFileSync(task.end, '') };
 }
 
 const longWork = { module, target: work.workUntil };
@@ -61,8 +62,10 @@ test('a task that runs is left to run when its time is up, and the error says wh
   const error = await pool.apply(longWork, [task], 50).catch((error: Error) => error);
   assert.ok(error instanceof TimedOut);
   assert.equal(error.code, 'ERR_TIMED_OUT');
-  assert.match(error.message, new RegExp(`^workUntil was not done within 50 ms: Pool-\\d+:1 \\(pid ${pid}\\) is still at it$`));
-  await assert.rejects(pool.apply(square, [1], { timeoutMs: 0 }), /^TimedOut: square .* it waits for a worker of Pool-\d+$/);
+  const who = `Pool-\\d+:1 \\(pid ${pid}\\)`;
+  assert.match(error.message, new RegExp(`^workUntil was not done within 50 ms: ${who} is still at it$`));
+  const waits = { message: /^square was not done within 0 ms: it waits for a worker of Pool-\d+$/ };
+  await assert.rejects(pool.apply(square, [1], { timeoutMs: 0 }), waits);
   letGo();
   assert.equal((await pool.apply({ module, target: work.whoAmI })).pid, pid, 'the same worker');
 });
@@ -76,7 +79,8 @@ test('with kill its worker is replaced', DEADLINE, async (t) => {
   await assert.rejects(stuck, { name: 'AbortError' });
   await until(() => !isRunning(pid), 'the worker is gone');
   assert.notEqual((await pool.apply({ module, target: work.whoAmI })).pid, pid);
-  await assert.rejects(pool.apply({ module, target: work.waitForEver }, [], { timeoutMs: 20, kill: true }), /was killed for it/);
+  const late = pool.apply({ module, target: work.waitForEver }, [], { timeoutMs: 20, kill: true });
+  await assert.rejects(late, /was killed for it/);
   assert.equal(await pool.apply(square, [5]), 25);
 });
 
@@ -90,8 +94,10 @@ test('a map is called off as a whole: what was not begun never is', DEADLINE, as
   await assert.rejects(map, { name: 'AbortError' });
   for (const { letGo } of tasks) letGo();
   assert.deepEqual(await pool.map(square, [1, 2, 3, 4]), [1, 4, 9, 16]);
-  assert.deepEqual(tasks.map(({ task }) => existsSync(task.begun)), tasks.map((_, i) => i < 4), 'two parts of two had begun');
-  await assert.rejects(pool.map({ module, target: work.waitForEver }, [1, 2], { timeoutMs: 20, kill: true }), /^TimedOut: the map of waitForEver .* killed for it$/);
+  const begun = tasks.map(({ task }) => existsSync(task.begun));
+  assert.deepEqual(begun, tasks.map((_, i) => i < 4), 'two parts of two had begun');
+  const late = pool.map({ module, target: work.waitForEver }, [1, 2], { timeoutMs: 20, kill: true });
+  await assert.rejects(late, /^TimedOut: the map of waitForEver .* killed for it$/);
 });
 
 test('ten thousand tasks that are called off at once take no long time and leave nothing', DEADLINE, async (t) => {
@@ -176,9 +182,11 @@ test('what need not be said may be left out, and tuples and generic targets fit'
   await assert.rejects(pool.apply({ module, target: work.refuseThree }, [3, 4]), { name: 'RangeError' });
   // @ts-expect-error It needs arguments.
   assert.ok(new Process({ module, target: work.dieAt }));
-  assert.throws(() => new Process({ module, target: work.square, args: 5 as unknown as [number] }), { name: 'WrongUse', message: /an array, not 5/ });
-  await assert.rejects(pool.apply(square, 5 as unknown as [number]), { name: 'WrongUse', message: /an array, not 5/ });
-  await assert.rejects(pool.apply(square, [5], { timeoutMs: '5' as unknown as number }), { name: 'WrongUse', message: /'5'/ });
+  const wrong = { name: 'WrongUse', message: /an array, not 5/ };
+  assert.throws(() => new Process({ module, target: work.square, args: 5 as unknown as [number] }), wrong);
+  await assert.rejects(pool.apply(square, 5 as unknown as [number]), wrong);
+  const limit = { timeoutMs: '5' as unknown as number };
+  await assert.rejects(pool.apply(square, [5], limit), { name: 'WrongUse', message: /'5'/ });
 });
 
 function show(pool: Pool): string {

@@ -81,8 +81,8 @@ export class Channel {
 
   /**
    * Posts a message to the process at the other end: a clone of what it is now; the toolkit's primitives may be in it.
-   * Order is kept. It arrives even if this process calls process.exit() at once, or throws; it may be lost if a signal ends
-   * this process before {@link flushed} has settled, or if that process dies.
+   * Order is kept. It arrives even if this process calls process.exit() at once, or throws; it may be lost if a signal
+   * ends this process before {@link flushed} has settled, or if that process dies.
    * @throws {NotCloneable} It holds a function, a socket …
    */
   post(message: unknown): void {
@@ -155,8 +155,7 @@ export class Channel {
   }
 
   /**
-   * For a process that exits: from now on every message goes this way, at once; first those of which Node may forget that
-   * it has them.
+   * For a process that exits: from now on every message goes this way, at once; first those that Node may drop.
    */
   divert(write: (message: Message) => void): void {
     this.flush();

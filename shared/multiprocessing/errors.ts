@@ -20,7 +20,8 @@ export function endedWell({ exitCode, isCut }: Death): boolean {
 /** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
 export function describeDeath(death: Death): string {
   const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
-  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}${death.isCut === true ? ' without a good-bye' : ''}`;
+  const how = death.isCut === true ? ' without a good-bye' : '';
+  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}${how}`;
   const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
   return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;
 }

@@ -1,4 +1,4 @@
-// The last words of a process. What it gave to its channel may still wait in Node when it exits, and Node forgets it then.
+// The last words of a process. What it gave to its channel may still wait in Node when it exits, which drops it then.
 // So a child writes what may not have left it into a pipe of its own, and blocks until its parent has taken it; the
 // parent takes in what did not come over the channel. child.ts writes, process.ts reads.
 import { readFileSync, writeSync } from 'node:fs';
@@ -8,6 +8,11 @@ import type { Channel } from './channel.ts';
 /** Says that all was written which had been sent until the process exited. */
 const GOOD_BYE = 'good-bye';
 const NEWLINE = 0x0a;
+/**
+ * For so many turns of the event loop in which nothing comes, the end of a dead child's channel is awaited. What it
+ * wrote is here by then, and each turn reads all that there is; so only somebody else can have kept it open.
+ */
+const MOST_SILENT_TURNS = 100;
 
 /**
  * From now on everything goes out by this pipe, at once: first what the channel may not have got rid of.
@@ -35,13 +40,12 @@ export class LastWords {
   readonly messages: unknown[] = [];
   /** Whether the child left in good order. */
   saidGoodBye = false;
-  /** Whether nothing more can come. */
-  isOver = false;
-  /** How often something came. */
-  reads = 0;
   /** The number of the signal that ended the child, if one did: Node does not tell all of them. */
   signal = 0;
   readonly #line: Buffer[] = [];
+  #isOver = false;
+  /** For how many turns of the event loop nothing has come. */
+  #silent = 0;
 
   constructor(pipe: Readable, pid: number) {
     pipe.on('data', (bytes: Buffer) => this.#read(bytes));
@@ -50,11 +54,17 @@ export class LastWords {
       // It has died, and Node has not asked yet how: it hears of ends before it looks for signals, SIGCHLD among them.
       this.signal = signalThatEnded(pid);
     });
-    pipe.once('close', () => { this.isOver = true; });
+    pipe.once('close', () => { this.#isOver = true; });
+  }
+
+  /** For a child that has exited. @param hasChannelEnded Whether all that came over the channel was read. */
+  whenComplete(hasChannelEnded: () => boolean, complete: () => void): void {
+    if ((this.#isOver && hasChannelEnded()) || this.#silent++ >= MOST_SILENT_TURNS) complete();
+    else setImmediate(() => this.whenComplete(hasChannelEnded, complete));
   }
 
   #read(bytes: Buffer): void {
-    this.reads++;
+    this.#silent = 0;
     let begin = 0;
     for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, begin)) {
       this.#line.push(bytes.subarray(begin, end));

@@ -8,16 +8,16 @@ export interface ForkOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** The working directory in which its module is imported. Default: that of this process. */
   readonly cwd?: string | URL | undefined;
-  /** Flags for node. Default: those of this process, but for the ones that mean its program alone, as `--eval` and `--inspect` do. */
+  /** Flags for node. Default: those of this process, but for those that mean its program alone, as `--eval`. */
   readonly execArgv?: readonly string[] | undefined;
-  /** Default: nothing to read, and this process's standard output and error. The channel is added where it is missing. */
+  /** Default: nothing to read, and this process's standard output and error. The channel need not be named. */
   readonly stdio?: StdioOptions | undefined;
 }
 
 const CHILD_ENTRY = new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url);
 /** What says which program this process runs, or takes a port or a terminal that others cannot have as well. */
-const NOT_FOR_CHILDREN =
-  /^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--input-type|--debug-port|--(?:inspect|watch|test|experimental-test)(?:-.*)?)$/;
+const NOT_FOR_CHILDREN = new RegExp('^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--input-type|--debug-port'
+  + '|--(?:inspect|watch|test|experimental-test)(?:-.*)?)$');
 
 /** The flags of a process that suit its children. @param flags Its `process.execArgv`. */
 export function flagsForChildren(flags: readonly string[]): string[] {
@@ -37,7 +37,8 @@ export function flagsForChildren(flags: readonly string[]): string[] {
 export function forkChild({ env, execArgv, stdio }: ForkOptions): { child: ChildProcess; exitFd: number } {
   const all = streamsOf(stdio);
   const child = fork(CHILD_ENTRY, [], {
-    serialization: 'json', stdio: all, env: environment(env), execArgv: [...execArgv ?? flagsForChildren(process.execArgv)],
+    serialization: 'json', stdio: all, env: environment(env),
+    execArgv: [...execArgv ?? flagsForChildren(process.execArgv)],
   });
   return { child, exitFd: all.length - 1 };
 }

@@ -7,7 +7,7 @@ export class Joiners {
   readonly #waiting = new Set<() => void>();
 
   /**
-   * Waits, and keeps this process running meanwhile. @returns true when the end has come, false when the time was up before.
+   * Waits, and keeps this process running meanwhile: true when the end has come, false when the time was up before.
    * @throws The signal's reason, when that calls the wait off.
    */
   async wait(limits: WaitOptions): Promise<boolean> {

@@ -11,8 +11,8 @@ import { WrongUse } from './errors.ts';
 /** A function that other processes can call: an exported one, by the name under which its module exports it. */
 export interface Target<Args extends readonly unknown[], Result = unknown> {
   /**
-   * The module that exports `target`: `import.meta.url` when it is your own; else another URL, an absolute path, or the name of a
-   * package, which is found from the program that was started, as its own `require.resolve` would find it.
+   * The module that exports `target`: `import.meta.url` when it is your own; else another URL, an absolute path, or the
+   * name of a package, which is found from the program that was started, as its own `require.resolve` would find it.
    */
   readonly module: string | URL;
   readonly target: (...args: Args) => Result;
@@ -62,7 +62,8 @@ export function locate({ module, target }: Target<never[]>, who: string): Locate
 function locateModule(module: unknown, who: string): string {
   if (module instanceof URL) return locateModule(module.href, who);
   const refuse = (why: string): never => {
-    throw new WrongUse(`the module of ${who} must be import.meta.url, another URL, an absolute path or a package: ${why}`);
+    const allowed = 'import.meta.url, another URL, an absolute path or a package';
+    throw new WrongUse(`the module of ${who} must be ${allowed}: ${why}`);
   };
   if (typeof module !== 'string' || module === '') return refuse(`${inspect(module)} is none`);
   if (NO_FILE.test(module)) return refuse('the program has no file that another process could import');
@@ -93,13 +94,15 @@ export async function importModule(module: string): Promise<Record<string, unkno
   }
 }
 
+export type Callee = (...args: unknown[]) => unknown;
+
 /** The function that a module exports by that name. @throws {TypeError} It exports none; says what it does export. */
-export function exportOf(exports: Record<string, unknown>, { module, target }: Located): (...args: unknown[]) => unknown {
+export function exportOf(exports: Record<string, unknown>, { module, target }: Located): Callee {
   const found = exports[target];
-  if (typeof found === 'function') return found as (...args: unknown[]) => unknown;
-  const names = Object.keys(exports);
-  const other = names.find((name) => typeof exports[name] === 'function' && (exports[name] as { name: unknown }).name === target);
-  const hint = other === undefined ? names.join(', ') || 'nothing' : `it by the name '${other}', which is not the function's own`;
+  if (typeof found === 'function') return found as Callee;
+  const other = Object.entries(exports).find(([, value]) => typeof value === 'function' && value.name === target);
+  const hint = other === undefined ? Object.keys(exports).join(', ') || 'nothing'
+    : `it by the name '${other[0]}', which is not the function's own`;
   throw new TypeError(`${module} does not export a function '${target}'; it exports ${hint}`);
 }
 

@@ -62,7 +62,7 @@ export class WaitingTasks {
     this.#line.unshift(tasks.filter(({ job }) => !job.isDropped));
   }
 
-  /** Takes out what of a job is in here, if so many of its tasks are; not at once, which for many jobs would take long. */
+  /** Takes out the tasks of a job; not at once, which for many jobs takes long. @param waiting How many are in here. */
   drop(job: Job, waiting: number): void {
     job.isDropped = true;
     this.#dropped += waiting;

@@ -3,7 +3,7 @@ import { currentProcess } from './current.ts';
 import { Fifo } from './fifo.ts';
 import { learnKindsIn } from './kinds.ts';
 import { exportOf, importModule } from './modules.ts';
-import type { Located } from './modules.ts';
+import type { Callee, Located } from './modules.ts';
 import { packOwn } from './parcel.ts';
 import { encodedPart, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
@@ -24,8 +24,6 @@ export type ToPoolWorker =
 export type FromPoolWorker =
   | { readonly type: 'done'; readonly results: Item }
   | { readonly type: 'failed'; readonly error: RemoteError };
-
-type Callee = (...args: unknown[]) => unknown;
 
 /** What was imported: to import it again would take longer than many a task. */
 const modules = new Map<string, Record<string, unknown>>();

@@ -40,9 +40,12 @@ export interface TaskOptions extends WaitOptions {
   readonly kill?: boolean | undefined;
 }
 
+/** A number is a `timeoutMs`. */
+type TaskLimits = number | TaskOptions;
+
 /** The arguments may be left out where none are needed. */
 type ArgumentsAndOptions<Args extends readonly unknown[]> = [] extends Args
-  ? [args?: NoInfer<Readonly<Args>>, options?: number | TaskOptions] : [args: NoInfer<Readonly<Args>>, options?: number | TaskOptions];
+  ? [args?: NoInfer<Readonly<Args>>, options?: TaskLimits] : [args: NoInfer<Readonly<Args>>, options?: TaskLimits];
 
 interface PoolWorker {
   readonly process: Process<[]>;
@@ -83,7 +86,8 @@ export class Pool {
   /**
    * Starts the workers: daemons, so a pool that nobody closes does not keep the program running.
    * @param options A number is the `size`.
-   * @throws {WrongUse} The size is no whole number of at least 1; or this process is a child that imports a target's module.
+   * @throws {WrongUse} The size is no whole number of at least 1; or this process is a child that imports a target's
+   * module right now.
    */
   constructor(options: number | PoolOptions = {}) {
     const { size = cpuCount(), ...forkOptions } = typeof options === 'number' ? { size: options } : options;
@@ -99,7 +103,8 @@ export class Pool {
    * Calls the function with these arguments in one of the workers.
    * @returns What it returns, as a structured clone. Rejects with what it throws, with its own stack; with
    * {@link ProcessDied} when its worker dies meanwhile, whose `cause` is the error that ended it, if one did.
-   * @throws {NotCloneable} An argument cannot be sent. @throws {WrongUse} The pool is closed. @throws {TimedOut} Its time is up.
+   * @throws {NotCloneable} An argument cannot be sent. @throws {WrongUse} The pool is closed.
+   * @throws {TimedOut} Its time is up. @throws The signal's reason, when that calls it off.
    */
   async apply<Args extends readonly unknown[], Result>(
     target: Target<Args, Result>, ...[args, options]: ArgumentsAndOptions<Args>
@@ -115,7 +120,7 @@ export class Pool {
    * @returns The results in the order of the items. Rejects as {@link apply} does, with the first failure.
    */
   async map<Item, Result>(
-    target: Target<[Item], Result>, items: Iterable<NoInfer<Item>>, options?: number | TaskOptions,
+    target: Target<[Item], Result>, items: Iterable<NoInfer<Item>>, options?: TaskLimits,
   ): Promise<Awaited<Result>[]> {
     const inputs: Item[] = Array.isArray(items) ? items : Array.from(items);
     const size = Math.ceil(inputs.length / (CHUNKS_A_WORKER * this.#size));
@@ -141,7 +146,8 @@ export class Pool {
 
   /**
    * Waits until all workers have ended: true when they have, false when the time was up before.
-   * @throws {WrongUse} The pool was neither closed nor terminated. @throws The signal's reason, when that calls the wait off.
+   * @throws {WrongUse} The pool was neither closed nor terminated.
+   * @throws The signal's reason, when that calls the wait off.
    */
   async join(wait?: Wait): Promise<boolean> {
     if (this.#state === 'open') throw new WrongUse(`${this.#name} must be closed or terminated before it is joined`);
@@ -156,7 +162,9 @@ export class Pool {
     return `Pool ${inspect(state, options)}`;
   }
 
-  async #run(target: Target<never[]>, parts: unknown[][], isMap: boolean, options: number | TaskOptions | undefined): Promise<unknown[][]> {
+  async #run(
+    target: Target<never[]>, parts: unknown[][], isMap: boolean, options: TaskLimits | undefined,
+  ): Promise<unknown[][]> {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#state !== 'open') throw new WrongUse(`${this.#name} is ${this.#state} and takes no more tasks`);
     const located = locate(target, 'a task of a Pool');
@@ -172,7 +180,8 @@ export class Pool {
         const job: Job = { isMap, resolve, reject, results: [], left: messages.length, isDropped: false };
         endWatch = watchWait(limits, () => {
           const where = this.#drop(job, limits.kill);
-          reject(new TimedOut(`${isMap ? 'the map of ' : ''}${located.target} was not done within ${limits.timeoutMs} ms: ${where}`));
+          const call = `${isMap ? 'the map of ' : ''}${located.target}`;
+          reject(new TimedOut(`${call} was not done within ${limits.timeoutMs} ms: ${where}`));
         }, (reason) => {
           this.#drop(job, limits.kill);
           reject(reason);
@@ -194,7 +203,8 @@ export class Pool {
     this.#waiting.drop(job, job.left - begun);
     if (kill) for (const { process } of busy) process.kill();
     const who = busy.map(({ process }) => describe(process)).join(' and ');
-    return who === '' ? `it waits for a worker of ${this.#name}` : `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+    if (who === '') return `it waits for a worker of ${this.#name}`;
+    return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
   }
 
   #dispatch(): void {
@@ -218,7 +228,8 @@ export class Pool {
 
   #startWorker(): void {
     const process = new Process({
-      ...this.#forkOptions, module: POOL_WORKER, target: serveTasks, name: `${this.#name}:${++this.#lastWorker}`, daemon: true,
+      ...this.#forkOptions, module: POOL_WORKER, target: serveTasks,
+      name: `${this.#name}:${++this.#lastWorker}`, daemon: true,
     });
     const worker: PoolWorker = { process, tasks: [], begunAt: 0, isQuick: false, proven: false };
     process.start();
@@ -252,7 +263,7 @@ export class Pool {
     if (!worker.proven && task === undefined) this.#failedStarts++;
     if (this.#state === 'open' || (this.#state === 'closed' && this.#waiting.length > 0)) {
       if (this.#failedStarts < MOST_FAILED_STARTS) this.#startWorker();
-      else if (this.#workers.size === 0) this.#giveUp(new ProcessDied(death, `${this.#name} cannot start its workers`, because));
+      else if (this.#workers.size === 0) this.#giveUp(death, because);
       this.#dispatch();
     }
     if (this.#workers.size === 0) this.#joiners.release();
@@ -263,7 +274,8 @@ export class Pool {
   }
 
   /** No worker can be started: nobody may wait for one. */
-  #giveUp(failure: ProcessDied): void {
+  #giveUp(last: Death, because: ErrorOptions): void {
+    const failure = new ProcessDied(last, `${this.#name} cannot start its workers`, because);
     this.#state = 'terminated';
     this.#failure = failure;
     for (const { job } of this.#waiting.takeAll()) job.reject(failure);

@@ -33,9 +33,10 @@ import * as router from './router.ts';
 import { checkWait } from './time-limit.ts';
 import type { Wait } from './time-limit.ts';
 
-/** `args` are structured clones; the toolkit's primitives may be among them. They may be left out where none are needed. */
+/** `args` are structured clones, and the toolkit's primitives. Where none are needed they may be left out. */
 type Arguments<Args extends readonly unknown[]> =
-  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined } : { readonly args: NoInfer<Readonly<Args>> };
+  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined }
+    : { readonly args: NoInfer<Readonly<Args>> };
 
 export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arguments<Args> & ForkOptions & {
   /** `Process-1`, `Process-2` … when not given. */
@@ -58,12 +59,6 @@ export interface StartMessage extends Located {
 
 /** The name under which a child tells its parent what its target threw, where envelopes name a primitive. */
 export const FAILED = '!';
-
-/**
- * For so many turns of the event loop in which nothing more comes the end of the channel is awaited when a child has exited.
- * What it wrote is here by then, and each turn reads all that there is; so only somebody else can have kept it open.
- */
-const MOST_SILENT_TURNS = 100;
 
 let lastNumber = 0;
 const running = new Set<Process>();
@@ -97,7 +92,10 @@ export class Process<Args extends readonly unknown[] = never[]> {
   #address = '';
   readonly #joiners = new Joiners();
 
-  /** @throws {WrongUse} The target has no name by which its module could export it; the module is a relative path; `args` is no array. */
+  /**
+   * @throws {WrongUse} The target has no name by which its module could export it; the module cannot be the same one in
+   * every process, as a relative path; `args` is no array.
+   */
   constructor(options: ProcessOptions<Args>) {
     const { name, daemon, cwd, args = [] } = options;
     if (!Array.isArray(args)) throw new WrongUse(`the args of a Process must be an array, not ${inspect(args)}`);
@@ -162,9 +160,9 @@ export class Process<Args extends readonly unknown[] = never[]> {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
     const importing = importingNow();
     if (importing !== undefined) {
-      throw new WrongUse(`${this.name} cannot be started while ${currentProcess().name} imports ${importing} to call a function `
-        + 'of it: its children would import it too, and start others without end. What only the program itself is to do '
-        + 'goes behind `if (isMain(import.meta)) { … }`');
+      throw new WrongUse(`${this.name} cannot be started while ${currentProcess().name} imports ${importing} to call a `
+        + 'function of it: its children would import it too, and start others without end. What only the program '
+        + 'itself is to do goes behind `if (isMain(import.meta)) { … }`');
     }
     const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
     const args = prepared.map((encodeIt) => encodeIt());
@@ -256,26 +254,17 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#ended(1);
   }
 
-  /**
-   * The process is gone; what it wrote before is read now, up to the end of the channel. That end shows in `connected`
-   * alone: there is no 'disconnect' when a socket was on its way.
-   */
+  /** The end of the channel shows in `connected` alone: there is no 'disconnect' when a socket was on its way. */
   #exited(child: ChildProcess, words: LastWords, code: number): void {
-    let silent = 0;
-    let reads = words.reads;
-    const look = (): void => {
-      silent = words.reads === reads ? silent + 1 : 0;
-      reads = words.reads;
-      if ((child.connected || !words.isOver) && silent < MOST_SILENT_TURNS) setImmediate(look);
-      else this.#channel!.takeLast(words.messages, () => this.#died(words, code));
-    };
-    look();
+    words.whenComplete(() => !child.connected, () => {
+      this.#channel!.takeLast(words.messages, () => this.#died(words, code));
+    });
   }
 
   #died(words: LastWords, code: number): void {
     // A signal that has no name: Node says that all was well then.
     const exitCode = code === 0 && words.signal !== 0 ? -words.signal : code;
-    this.#ended(exitCode, exitCode >= 0 && !words.saidGoodBye);
+    this.#ended(exitCode, exitCode === 0 && !words.saidGoodBye);
   }
 
   #ended(exitCode: number, isCut = false): void {
