@@ -89,5 +89,5 @@ export class QueueClosed extends Error {
 
 /** The toolkit's own errors by their names: what is thrown in another process comes back as what it was. */
 export const OWN_ERRORS: Readonly<Record<string, { readonly prototype: Error }>> = {
-  ProcessDied, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,
+  ProcessDied, TimedOut, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,
 };
