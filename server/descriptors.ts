@@ -8,13 +8,14 @@ const RESERVE = 16;
 const USUAL = 32;
 
 /**
- * How many more descriptors this process may open, less a reserve and the channels to the workers; at least 1. The workers
- * have the same limit, and fewer descriptors of their own. Infinity where the system knows no limit.
+ * How many more descriptors this process may open, less a reserve and the two that each worker takes: its channel and its
+ * exit pipe; at least 1. The workers have the same limit, and fewer descriptors of their own. Infinity where the system
+ * knows no limit.
  */
 export function freeDescriptors(workers: number): number {
   const report = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(report.userLimits?.open_files?.soft); // 'unlimited' gives NaN.
-  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - workers - RESERVE);
+  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - 2 * workers - RESERVE);
 }
 
 function openDescriptors(): number {

@@ -10,9 +10,10 @@ import {
   dieAt, leave, lengthOf, noteOrDie, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
 } from './fixtures/pool-work.ts';
 import { moduleUrl, nodeArgs } from './helpers/paths.ts';
+import { DEADLINE } from './helpers/processes.ts';
 
 const module = moduleUrl('test/fixtures/pool-work.ts');
-const limit = { timeout: 20_000 };
+const limit = DEADLINE;
 
 async function withPool(size: number, use: (pool: Pool) => Promise<void>): Promise<void> {
   const pool = new Pool(size);
@@ -93,7 +94,7 @@ test('a target that its module does not export is named', limit, async () => {
   const { hidden } = { hidden: (n: number) => n };
   await withPool(1, async (pool) => {
     await assert.rejects(pool.apply({ module, target: hidden }, [1]), /does not export a function 'hidden'/);
-    await assert.rejects(pool.apply({ module, target: (() => (n: number) => n)() }, [1]), /has no name/);
+    await assert.rejects(pool.apply({ module, target: (() => (n: number) => n)() }, [1]), /exported function with a name/);
     await assert.rejects(pool.apply({ module: new URL('./none.ts', module), target: square }, [1]), /none\.ts/);
   });
 });

@@ -9,7 +9,7 @@ import { Fifo } from './fifo.ts';
 import { tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 import { tellNow } from './turn.ts';
-import { WireReader, WireWriter } from './wire.ts';
+import { numberOf, WireReader, WireWriter } from './wire.ts';
 import type { Message } from './wire.ts';
 
 /** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
@@ -46,6 +46,10 @@ export class Channel {
   #settled = 0;
   /** Those between the two, in order. */
   readonly #underWay = new Fifo<Message>();
+  #divert: ((message: Message) => void) | undefined;
+  /** The number of the last message that came from the other end. */
+  #received = 0;
+  #whenTaken: (() => void) | undefined;
   /** Whoever waits for that, the one for the earliest message first. */
   readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
   readonly #inbox: Batch[] = [];
@@ -58,7 +62,10 @@ export class Channel {
   constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
     this.#port = port;
     this.#onEnvelope = onEnvelope;
-    port.on('message', (message: unknown, handle: SendHandle | undefined) => this.#arrived(message, handle));
+    port.on('message', (message: unknown, handle: SendHandle | undefined) => {
+      this.#read(message, handle);
+      this.#takeIn();
+    });
   }
 
   /** How many messages, or items in them, were passed over: they were not the toolkit's, or could not be read. */
@@ -74,8 +81,8 @@ export class Channel {
 
   /**
    * Posts a message to the process at the other end: a clone of what it is now; the toolkit's primitives may be in it.
-   * Order is kept. It is lost if that process dies; and if this one calls process.exit() at once, all that the system
-   * has no room for, some 100 KB and more, is lost: await {@link flushed} before.
+   * Order is kept. It arrives even if this process calls process.exit() at once, or throws; it may be lost if a signal
+   * ends this process before {@link flushed} has settled, or if that process dies.
    * @throws {NotCloneable} It holds a function, a socket …
    */
   post(message: unknown): void {
@@ -147,8 +154,27 @@ export class Channel {
     this.#settle(this.#sent);
   }
 
+  /**
+   * For a process that exits: from now on every message goes this way, at once; first those that Node may drop.
+   */
+  divert(write: (message: Message) => void): void {
+    this.flush();
+    this.#divert = write;
+    for (const message of this.#underWay) write(message);
+  }
+
+  /**
+   * For Process: the other end has exited, and nothing more will come. Takes in what came another way and not over the
+   * channel, and then calls `done`.
+   */
+  takeLast(messages: readonly unknown[], done: () => void): void {
+    for (const message of messages) if ((numberOf(message) ?? 0) > this.#received) this.#read(message, undefined);
+    this.#whenTaken = done;
+    this.#takeIn();
+  }
+
   #push(item: Item): void {
-    if (this.#writer.add(item)) {
+    if (this.#writer.add(item) || this.#divert !== undefined) {
       this.flush();
     } else if (!this.#scheduled) {
       this.#scheduled = true;
@@ -158,9 +184,11 @@ export class Channel {
 
   #send(message: Message, socket: Socket | undefined): void {
     const number = ++this.#sent;
+    message[0].n = number;
     this.#underWay.push(message);
+    if (this.#divert !== undefined) this.#divert(message);
     // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
-    if (this.#port.connected) this.#port.send!(message, socket, { keepOpen: true }, () => this.#settle(number));
+    else if (this.#port.connected) this.#port.send!(message, socket, { keepOpen: true }, () => this.#settle(number));
     else process.nextTick(() => this.#settle(number));
   }
 
@@ -171,7 +199,9 @@ export class Channel {
   }
 
   /** Anybody may send over the port: a target or a library with process.send(), Node itself in its watch mode. */
-  #arrived(message: unknown, handle: SendHandle | undefined): void {
+  #read(message: unknown, handle: SendHandle | undefined): void {
+    // One that was forged is out of turn, or takes the place of one that then is.
+    if (numberOf(message) === this.#received + 1) this.#received++;
     const read = this.#reader.read(message);
     const items = read.filter(isItem);
     if (items.length < read.length) {
@@ -180,7 +210,6 @@ export class Channel {
     }
     if (items.length > 0) {
       this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
-      this.#takeIn();
     } else if (this.#port.listenerCount('message') === 1) {
       close(handle);
     }
@@ -196,6 +225,9 @@ export class Channel {
     } finally {
       if (this.#inbox.length > 0) setImmediate(() => this.#takeIn());
     }
+    const done = this.#whenTaken;
+    this.#whenTaken = undefined;
+    done?.();
   }
 
   #take(item: Item, socket: Socket | undefined): void {

@@ -1,17 +1,19 @@
 // The forked side of Process: learns from its parent who it is and what to run, runs it, and leaves in good order.
 import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { messageOf } from '../errors.ts';
 import { Channel } from './channel.ts';
 import { decode } from './codec.ts';
 import { setCurrentProcess } from './current.ts';
+import { leaveBy } from './exit-pipe.ts';
 import { activeChildren, FAILED } from './process.ts';
 import type { StartMessage } from './process.ts';
 import { keepWhileAwaiting } from './keep-alive.ts';
 import { learnKindsIn } from './kinds.ts';
 import { leave } from './leaving.ts';
+import { exportOf, importModule, setProgramFile } from './modules.ts';
 import { takeApart } from './remote-error.ts';
 import * as router from './router.ts';
+import { tellNow } from './turn.ts';
 
 /** How often the child looks whether it still has a parent, in milliseconds. */
 const LOOK_FOR_PARENT_MS = 1000;
@@ -33,6 +35,7 @@ parent.listen((message) => {
 async function run(start: StartMessage): Promise<void> {
   const parentAddress = start.address.slice(0, Math.max(0, start.address.lastIndexOf('.')));
   router.becomeChild(start.address, parent);
+  setProgramFile(start.program);
   setCurrentProcess({ name: start.name, pid: process.pid, daemon: start.daemon, parent });
   const report = (error: unknown): void => {
     parent.pass([parentAddress, start.address, FAILED, takeApart(error)]);
@@ -44,16 +47,14 @@ async function run(start: StartMessage): Promise<void> {
   });
   process.once('exit', () => {
     leave();
-    parent.flush();
+    tellNow();
+    leaveBy(start.exitFd, parent);
   });
   try {
-    const exports = await importFor(start);
+    if (start.cwd !== undefined) process.chdir(start.cwd);
+    const exports = await importModule(start.module);
     await learnKindsIn(start.args);
-    const target = exports[start.target];
-    if (typeof target !== 'function') {
-      throw new TypeError(`${start.module} does not export a function ${inspect(start.target)}`);
-    }
-    await (target as (...args: unknown[]) => unknown)(...start.args.map(decode));
+    await exportOf(exports, start)(...start.args.map(decode));
   } catch (error) {
     report(error);
     process.exitCode = 1;
@@ -64,14 +65,6 @@ async function run(start: StartMessage): Promise<void> {
   await parent.flushed();
   // From here on the process ends by itself, once its event loop has nothing left to do and nobody here awaits others.
   if (process.channel !== undefined) keepWhileAwaiting(process.channel);
-}
-
-async function importFor({ module }: StartMessage): Promise<Record<string, unknown>> {
-  try {
-    return await import(module) as Record<string, unknown>;
-  } catch (error) {
-    throw new Error(`${module} cannot be imported: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /** Not by console.error: the stream would make the descriptor, which all processes share, non-blocking. */

@@ -2,7 +2,7 @@
 import { TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { currentProcess } from './current.ts';
-import { describeDeath, PipeClosed, ProcessDied, WrongUse } from './errors.ts';
+import { describeDeath, endedWell, PipeClosed, ProcessDied, WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
 import { onLeave } from './leaving.ts';
 import { CONNECTION } from './parcel.ts';
@@ -250,7 +250,7 @@ function errorFor(ending: Ending, which: 'this' | 'the other'): Error {
     case 'elsewhere':
       return new WrongUse(`${end} is at home in another process, which received it first`);
     case 'died':
-      if (ending.death.exitCode === 0) return new PipeClosed(`${end} was closed: ${describeDeath(ending.death)}`);
+      if (endedWell(ending.death)) return new PipeClosed(`${end} was closed: ${describeDeath(ending.death)}`);
       return new ProcessDied(ending.death, `${end} is gone with it`);
   }
 }

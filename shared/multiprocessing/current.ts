@@ -1,7 +1,5 @@
 // Facts about this process and this machine. Follows Python's multiprocessing.current_process and cpu_count.
-import { realpathSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Channel } from './channel.ts';
 
 /** What a process knows of itself. */
@@ -29,18 +27,4 @@ export function setCurrentProcess(value: CurrentProcess): void {
 /** The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. */
 export function cpuCount(): number {
   return availableParallelism();
-}
-
-/**
- * Whether the module is the program that was started, and not imported: `if (isMain(import.meta)) await main();`.
- * In a forked child it is never true, as with Python's `if __name__ == '__main__'`.
- */
-export function isMain(meta: { readonly url: string }): boolean {
-  const script = process.argv[1];
-  if (script === undefined) return false;
-  try {
-    return realpathSync(script) === realpathSync(fileURLToPath(meta.url));
-  } catch {
-    return false;
-  }
 }

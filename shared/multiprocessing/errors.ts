@@ -8,13 +8,21 @@ export interface Death {
   readonly pid: number | undefined;
   /** 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is no longer known. */
   readonly exitCode: number;
+  /** It ended without a good-bye, so what it sent last may be missing, whatever its exit code says. */
+  readonly isCut?: boolean;
+}
+
+/** Whether a process ended in good order: with exit code 0, and nothing of what it sent is missing. */
+export function endedWell({ exitCode, isCut }: Death): boolean {
+  return exitCode === 0 && isCut !== true;
 }
 
 /** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
 export function describeDeath(death: Death): string {
   const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
   if (Number.isNaN(death.exitCode)) return `${who} ended long ago`;
-  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}`;
+  const how = death.isCut === true ? ' without a good-bye' : '';
+  if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}${how}`;
   const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
   return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;
 }
@@ -26,8 +34,8 @@ export class ProcessDied extends Error {
   readonly death: Death;
 
   /** @param lost What can no longer happen, as a clause: `nobody is left to put an item`. */
-  constructor(death: Death, lost: string) {
-    super(`${describeDeath(death)}: ${lost}`);
+  constructor(death: Death, lost: string, options?: ErrorOptions) {
+    super(`${describeDeath(death)}: ${lost}`, options);
     this.death = death;
   }
 }
@@ -61,9 +69,9 @@ export class TimedOut extends Error {
   override name = 'TimedOut';
   readonly code = 'ERR_TIMED_OUT';
 
-  /** @param what What did not happen, as a clause: `no value came`. */
-  constructor(what: string, timeoutMs: number | undefined) {
-    super(`${what} within ${Math.max(0, timeoutMs ?? 0)} ms`);
+  /** @param what What did not happen, as a clause: `no value came`. @param where Who is to blame, as another. */
+  constructor(what: string, timeoutMs: number | undefined, where?: string) {
+    super(`${what} within ${Math.max(0, timeoutMs ?? 0)} ms${where === undefined ? '' : `: ${where}`}`);
   }
 }
 
@@ -87,5 +95,5 @@ export class QueueClosed extends Error {
 
 /** The toolkit's own errors by their names: what is thrown in another process comes back as what it was. */
 export const OWN_ERRORS: Readonly<Record<string, { readonly prototype: Error }>> = {
-  ProcessDied, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed, TimedOut,
+  ProcessDied, TimedOut, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,
 };

@@ -2,6 +2,8 @@
 import { currentProcess } from './current.ts';
 import { Fifo } from './fifo.ts';
 import { learnKindsIn } from './kinds.ts';
+import { exportOf, importModule } from './modules.ts';
+import type { Callee, Located } from './modules.ts';
 import { packOwn } from './parcel.ts';
 import { encodedPart, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
@@ -14,17 +16,14 @@ import type { RemoteError } from './remote-error.ts';
  */
 export type ToPoolWorker =
   | {
-    readonly type: 'task'; readonly module: string; readonly target: string;
-    readonly inputs: Item; readonly spread: boolean;
-  }
+    readonly type: 'task'; readonly inputs: Item; readonly spread: boolean;
+  } & Located
   | { readonly type: 'end' };
 
 /** From it: the array of what the calls returned, in order, or what the first call that failed threw. */
 export type FromPoolWorker =
   | { readonly type: 'done'; readonly results: Item }
   | { readonly type: 'failed'; readonly error: RemoteError };
-
-type Callee = (...args: unknown[]) => unknown;
 
 /** What was imported: to import it again would take longer than many a task. */
 const modules = new Map<string, Record<string, unknown>>();
@@ -54,7 +53,7 @@ export async function serveTasks(): Promise<void> {
 
 async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWorker> {
   try {
-    const callee = await find(task.module, task.target);
+    const callee = await find(task);
     await learnKindsIn([encodedPart(task.inputs)]);
     const inputs = unpack(task.inputs) as unknown[];
     const results: unknown[] = [];
@@ -79,13 +78,11 @@ function isThenable(value: unknown): boolean {
   return isObject && value !== null && typeof (value as { then?: unknown }).then === 'function';
 }
 
-async function find(module: string, name: string): Promise<Callee> {
-  let exports = modules.get(module);
+async function find(task: Located): Promise<Callee> {
+  let exports = modules.get(task.module);
   if (exports === undefined) {
-    exports = await import(module) as Record<string, unknown>;
-    modules.set(module, exports);
+    exports = await importModule(task.module);
+    modules.set(task.module, exports);
   }
-  const target = exports[name];
-  if (typeof target !== 'function') throw new TypeError(`${module} does not export a function '${name}'`);
-  return target as Callee;
+  return exportOf(exports, task);
 }

@@ -2,13 +2,15 @@
 //
 // start() forks child.ts, which imports the target's module, calls the target with the arguments, and reports what it
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
-import { fork } from 'node:child_process';
-import type { ChildProcess, StdioOptions } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { isAbsolute } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
+import type { Readable, Writable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { messageOf } from '../errors.ts';
 import { Channel } from './channel.ts';
 import type { Port } from './channel.ts';
@@ -17,45 +19,46 @@ import type { Encoded } from './codec.ts';
 import { currentProcess } from './current.ts';
 import { WrongUse } from './errors.ts';
 import type { Death } from './errors.ts';
-import { keepNoLonger, keepWhileAwaiting, waitBegins, waitEnds } from './keep-alive.ts';
+import { LastWords } from './exit-pipe.ts';
+import { forkChild } from './fork.ts';
+import type { ForkOptions } from './fork.ts';
+import { Joiners } from './joiners.ts';
+import { keepNoLonger, keepWhileAwaiting } from './keep-alive.ts';
 import type { Refable } from './keep-alive.ts';
+import { importingNow, locate, programFile } from './modules.ts';
+import type { Located, Target } from './modules.ts';
 import { rebuildError } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 import * as router from './router.ts';
-import { limitTime } from './time-limit.ts';
+import { checkWait } from './time-limit.ts';
+import type { Wait } from './time-limit.ts';
 
-/** A function that other processes can call: an exported one, by the name under which its module exports it. */
-export interface Target<Args extends unknown[], Result = unknown> {
-  /** The module that exports `target`: `import.meta.url` when it is your own. */
-  readonly module: string | URL;
-  readonly target: (...args: Args) => Result;
-}
+/** `args` are structured clones, and the toolkit's primitives. Where none are needed they may be left out. */
+type Arguments<Args extends readonly unknown[]> =
+  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined }
+    : { readonly args: NoInfer<Readonly<Args>> };
 
-export interface ProcessOptions<Args extends unknown[]> extends Target<Args> {
-  /** Structured clones; the toolkit's primitives may be among them. */
-  readonly args: NoInfer<Args>;
+export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arguments<Args> & ForkOptions & {
   /** `Process-1`, `Process-2` … when not given. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** A daemon is ended when its parent ends; for the others the parent waits. Default: false. */
-  readonly daemon?: boolean;
-}
+  readonly daemon?: boolean | undefined;
+};
 
 /** The first message to a forked child: who it is and what to run. */
-export interface StartMessage {
+export interface StartMessage extends Located {
   readonly address: string;
   readonly name: string;
   readonly daemon: boolean;
-  readonly module: string;
-  readonly target: string;
+  readonly cwd: string | undefined;
+  readonly program: string | undefined;
   readonly args: Encoded[];
+  /** The descriptor by which it sends what it has not got rid of when it exits. */
+  readonly exitFd: number;
 }
 
 /** The name under which a child tells its parent what its target threw, where envelopes name a primitive. */
 export const FAILED = '!';
-
-/** How long after a child's 'exit' its last messages may still be on the way, in milliseconds. */
-const LAST_MESSAGES_MS = 1000;
-const CHILD_ENTRY = new URL(import.meta.url.endsWith('.ts') ? './child.ts' : './child.js', import.meta.url);
 
 let lastNumber = 0;
 const running = new Set<Process>();
@@ -71,13 +74,14 @@ process.once('exit', () => {
   for (const child of running) child.terminate();
 });
 
-export class Process<Args extends unknown[] = never[]> {
+export class Process<Args extends readonly unknown[] = never[]> {
   readonly name: string;
   readonly daemon: boolean;
   #settleEnded: (death: Death) => void = () => {};
   /** Settles with how it ended, once it has. Awaiting this does not keep the program running; awaiting join() does. */
   readonly ended: Promise<Death> = new Promise((resolve) => { this.#settleEnded = resolve; });
-  readonly #start: Omit<StartMessage, 'address' | 'args'>;
+  readonly #start: Omit<StartMessage, 'address' | 'args' | 'exitFd'>;
+  readonly #forkOptions: ForkOptions;
   #args: unknown[];
   #isStarted = false;
   #child: ChildProcess | undefined;
@@ -86,21 +90,24 @@ export class Process<Args extends unknown[] = never[]> {
   #death: Death | undefined;
   #error: Error | undefined;
   #address = '';
-  readonly #joiners: (() => void)[] = [];
+  readonly #joiners = new Joiners();
 
-  /** @throws {WrongUse} The target has no name by which its module could export it; the module is a relative path. */
+  /**
+   * @throws {WrongUse} The target has no name by which its module could export it; the module cannot be the same one in
+   * every process, as a relative path; `args` is no array.
+   */
   constructor(options: ProcessOptions<Args>) {
-    if (typeof options.target !== 'function' || options.target.name === '') {
-      const given = inspect(options.target);
-      throw new WrongUse(`the target of a Process must be an exported function with a name, not ${given}`);
-    }
+    const { name, daemon, cwd, args = [] } = options;
+    if (!Array.isArray(args)) throw new WrongUse(`the args of a Process must be an array, not ${inspect(args)}`);
     const parentName = currentProcess().name;
     const number = ++lastNumber;
-    this.name = options.name ?? (parentName === 'MainProcess' ? `Process-${number}` : `${parentName}:${number}`);
-    this.daemon = options.daemon ?? false;
-    this.#args = [...options.args];
+    this.name = name ?? (parentName === 'MainProcess' ? `Process-${number}` : `${parentName}:${number}`);
+    this.daemon = daemon ?? false;
+    this.#args = [...args];
+    this.#forkOptions = options;
     this.#start = {
-      name: this.name, daemon: this.daemon, module: locate(options.module), target: options.target.name,
+      ...locate(options, 'a Process'), name: this.name, daemon: this.daemon, program: programFile(),
+      cwd: cwd === undefined ? undefined : resolve(cwd instanceof URL ? fileURLToPath(cwd) : cwd),
     };
   }
 
@@ -125,6 +132,19 @@ export class Process<Args extends unknown[] = never[]> {
     return this.#channel;
   }
 
+  /** Its standard input, output and error where `stdio` says 'pipe', else null. */
+  get stdin(): Writable | null {
+    return this.#child?.stdin ?? null;
+  }
+
+  get stdout(): Readable | null {
+    return this.#child?.stdout ?? null;
+  }
+
+  get stderr(): Readable | null {
+    return this.#child?.stderr ?? null;
+  }
+
   /** Whether it was started and has not ended. */
   isAlive(): boolean {
     return this.#isStarted && this.#death === undefined;
@@ -133,24 +153,31 @@ export class Process<Args extends unknown[] = never[]> {
   /**
    * Starts the process. Returns at once: when it runs is the system's affair. If it could not be forked, it has ended
    * with an `error`.
-   * @throws {WrongUse} It was started before. @throws {NotCloneable} An argument cannot be sent.
+   * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
+   * each of its own children would. @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
+    const importing = importingNow();
+    if (importing !== undefined) {
+      throw new WrongUse(`${this.name} cannot be started while ${currentProcess().name} imports ${importing} to call a `
+        + 'function of it: its children would import it too, and start others without end. What only the program '
+        + 'itself is to do goes behind `if (isMain(import.meta)) { … }`');
+    }
     const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
     const args = prepared.map((encodeIt) => encodeIt());
     this.#args = [];
     this.#isStarted = true;
     this.#address = router.newChildAddress();
-    const child = this.#fork();
+    const { child, exitFd } = this.#fork();
     this.#channel = new Channel(child ?? nowhere(), (envelope) => {
       if (envelope[2] === FAILED) this.#error ??= rebuildError(envelope[3] as RemoteError, this.#who());
       else router.arrive(envelope, this.#address);
     });
     router.addChild(this.#address, this.#channel);
     running.add(this);
-    if (child !== undefined) this.#watch(child);
-    this.#channel.post({ ...this.#start, address: this.#address, args } satisfies StartMessage);
+    if (child !== undefined) this.#watch(child, exitFd);
+    this.#channel.post({ ...this.#start, address: this.#address, args, exitFd } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
     for (const { ref } of args.flatMap(ticketsOf)) {
       router.postFor(this.#address, router.ownerOf(ref), ref, router.ATTACH);
@@ -158,28 +185,14 @@ export class Process<Args extends unknown[] = never[]> {
   }
 
   /**
-   * Waits for the process to end: true when it has, false when `timeoutMs` ran out before.
-   * @throws {WrongUse} It was not started.
+   * Waits for the process to end: true when it has, false when the time was up before.
+   * @throws {WrongUse} It was not started. @throws The signal's reason, when that calls the wait off.
    */
-  async join(timeoutMs?: number): Promise<boolean> {
+  async join(wait?: Wait): Promise<boolean> {
     if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be joined before start()`);
+    const limits = checkWait(wait);
     if (this.#death !== undefined) return true;
-    waitBegins();
-    try {
-      return await new Promise<boolean>((resolve) => {
-        const timer = limitTime(timeoutMs, () => {
-          this.#joiners.splice(this.#joiners.indexOf(joined), 1);
-          resolve(false);
-        });
-        const joined = (): void => {
-          clearTimeout(timer);
-          resolve(true);
-        };
-        this.#joiners.push(joined);
-      });
-    } finally {
-      waitEnds();
-    }
+    return await this.#joiners.wait(limits);
   }
 
   /** Asks the process to end (SIGTERM). Nothing happens when it has ended. @throws {WrongUse} It was not started. */
@@ -192,6 +205,11 @@ export class Process<Args extends unknown[] = never[]> {
     this.#signal('SIGKILL');
   }
 
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { name, pid, daemon, exitCode } = this;
+    return `Process ${inspect({ name, pid, daemon, isAlive: this.isAlive(), exitCode }, options)}`;
+  }
+
   #signal(signal: NodeJS.Signals): void {
     if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be ended before start()`);
     this.#child?.kill(signal);
@@ -201,24 +219,28 @@ export class Process<Args extends unknown[] = never[]> {
     return `${this.name} (pid ${this.#child?.pid})`;
   }
 
-  /** undefined, with the reason in `error`, when the system refuses at once; it may also do so by the event 'error'. */
-  #fork(): ChildProcess | undefined {
+  /** No child, with the reason in `error`, when the system refuses at once; it may also do so by the event 'error'. */
+  #fork(): { readonly child?: ChildProcess; readonly exitFd: number } {
     try {
-      // Standard input stays the parent's own: two readers of one terminal would take each other's keys.
-      const stdio: StdioOptions = ['ignore', 'inherit', 'inherit', 'ipc'];
-      this.#child = fork(CHILD_ENTRY, [], { serialization: 'json', stdio });
+      const forked = forkChild(this.#forkOptions);
+      this.#child = forked.child;
+      return forked;
     } catch (error) {
       process.nextTick(() => this.#notForked(error));
+      return { exitFd: -1 };
     }
-    return this.#child;
   }
 
-  #watch(child: ChildProcess): void {
-    child.once('exit', (code, signal) => this.#exited(code ?? -constants.signals[signal ?? 'SIGKILL']));
+  #watch(child: ChildProcess, exitFd: number): void {
     child.on('error', (error) => {
       // With a pid it is a message that came too late for it. Its 'exit' says the rest.
       if (child.pid === undefined) this.#notForked(error);
     });
+    if (child.pid === undefined) return;
+    const exitPipe = child.stdio[exitFd] as Socket;
+    exitPipe.unref();
+    const words = new LastWords(exitPipe, child.pid);
+    child.once('exit', (code, signal) => this.#exited(child, words, code ?? -constants.signals[signal ?? 'SIGKILL']));
     if (!this.daemon) return;
     this.#refable = {
       ref: () => { child.ref(); child.channel?.ref(); },
@@ -232,39 +254,29 @@ export class Process<Args extends unknown[] = never[]> {
     this.#ended(1);
   }
 
-  /**
-   * The process is gone; what it wrote before may still be on the way, up to the end of the channel. That end shows in
-   * `connected` alone: there is no 'disconnect' when a socket was on its way.
-   */
-  #exited(exitCode: number): void {
-    const child = this.#child!;
-    const deadline = performance.now() + LAST_MESSAGES_MS;
-    const look = (): void => {
-      if (child.connected && performance.now() < deadline) setImmediate(look);
-      else this.#ended(exitCode);
-    };
-    look();
+  /** The end of the channel shows in `connected` alone: there is no 'disconnect' when a socket was on its way. */
+  #exited(child: ChildProcess, words: LastWords, code: number): void {
+    words.whenComplete(() => !child.connected, () => {
+      this.#channel!.takeLast(words.messages, () => this.#died(words, code));
+    });
   }
 
-  #ended(exitCode: number): void {
+  #died(words: LastWords, code: number): void {
+    // A signal that has no name: Node says that all was well then.
+    const exitCode = code === 0 && words.signal !== 0 ? -words.signal : code;
+    this.#ended(exitCode, exitCode === 0 && !words.saidGoodBye);
+  }
+
+  #ended(exitCode: number, isCut = false): void {
     if (this.#death !== undefined) return;
-    this.#death = { address: this.#address, name: this.name, pid: this.pid, exitCode };
+    this.#death = { address: this.#address, name: this.name, pid: this.pid, exitCode, ...(isCut ? { isCut } : {}) };
     running.delete(this);
     if (this.#refable !== undefined) keepNoLonger(this.#refable);
     this.#channel!.abandon();
     router.childDied(this.#death);
     this.#settleEnded(this.#death);
-    for (const joined of this.#joiners.splice(0)) joined();
+    this.#joiners.release();
   }
-}
-
-/** The URL of a module for every process: a relative path means another place in each. */
-function locate(module: string | URL): string {
-  const text = String(module);
-  if (/^\.\.?\//.test(text)) {
-    throw new WrongUse(`the module of a Process must be import.meta.url or an absolute path, not '${text}'`);
-  }
-  return isAbsolute(text) ? pathToFileURL(text).href : text;
 }
 
 /** The port of a process that could not be forked. */

@@ -18,6 +18,8 @@ interface Header {
   readonly echopool: typeof VERSION;
   /** Of an item in parts: which one, from 0 on, of how many. */
   readonly part?: readonly [index: number, count: number];
+  /** Its place among all that the sender has sent, from 1 on: it may come twice when that one exits. */
+  n?: number;
 }
 
 /** In bytes, or in characters, which take one each here. */
@@ -121,6 +123,12 @@ export class WireReader {
     this.#parts = [];
     return [fromClone(bytes)];
   }
+}
+
+/** The place of a message among all from its sender; undefined when it is none of ours. */
+export function numberOf(message: unknown): number | undefined {
+  const header: unknown = Array.isArray(message) ? message[0] : undefined;
+  return isHeader(header) && typeof header.n === 'number' ? header.n : undefined;
 }
 
 function isHeader(header: unknown): header is Header {

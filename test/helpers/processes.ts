@@ -10,7 +10,7 @@ import type { Channel, ProcessOptions } from '../../shared/multiprocessing/index
 import { nodeArgs } from './paths.ts';
 
 /** Every test must have ended long before. */
-export const DEADLINE = { timeout: 20_000 };
+export const DEADLINE = { timeout: 60_000 };
 
 /** What the other end of a channel posts, one after the other. */
 export class Mail {
@@ -84,9 +84,9 @@ export function startProgram(t: Cleaner, fixture: string, args: string[], shell?
 
 /** Waits for a state that no event announces. */
 export async function until(state: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 30_000;
   while (!state()) {
-    if (performance.now() > deadline) throw new Error(`waited 10 s in vain until ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`);
     await delay(2);
   }
 }
