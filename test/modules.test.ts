@@ -74,6 +74,24 @@ describe('a program without a guard', { concurrency: 2 }, () => {
   });
 });
 
+test('a program without a guard that starts a process once it was imported makes a short line of them', DEADLINE, async () => {
+  const program = save('noguard-later.mjs', `
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { writeSync } from 'node:fs';
+    export function work() {}
+    async function main() {
+      await sleep(1);
+      writeSync(1, 'started ');
+      const child = new Process({ module: import.meta.url, target: work });
+      child.start();
+      await child.join();
+    }
+    main().catch((error) => writeSync(1, error.message));`);
+  const { out } = await node([program]);
+  assert.match(out, /^(started ){9}Process-\S+ cannot be started: 8 processes that were started for work of file:.* descend from one another already/);
+  assert.match(out, /behind `if \(isMain\(import\.meta\)\) \{ … \}`$/);
+});
+
 describe('isMain', { concurrency: 2 }, () => {
   const source = 'console.log(isMain(import.meta), activeChildren().length);';
   const started: Record<string, () => string[]> = {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Pool, cpuCount } from '../shared/multiprocessing/index.ts';
 import {
-  dieAt, leave, lengthOf, noteOrDie, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
+  dieAt, leave, lengthOf, noteOrDie, postsItsOwn, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
 } from './fixtures/pool-work.ts';
 import { moduleUrl, nodeArgs } from './helpers/paths.ts';
 import { DEADLINE } from './helpers/processes.ts';
@@ -24,6 +24,12 @@ async function withPool(size: number, use: (pool: Pool) => Promise<void>): Promi
     await pool.join();
   }
 }
+
+test('what a task posts to its parent is not taken for an answer', DEADLINE, async (t) => {
+  const pool = new Pool(2);
+  t.after(() => pool.terminate());
+  assert.deepEqual(await pool.map({ module, target: postsItsOwn }, [1, 2, 3, 4, 5, 6, 7, 8, 9]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+});
 
 test('map gives the results in the order of the items, from several processes', limit, async () => {
   await withPool(2, async (pool) => {

@@ -10,7 +10,7 @@ import type { StartMessage } from './process.ts';
 import { keepWhileAwaiting } from './keep-alive.ts';
 import { learnKindsIn } from './kinds.ts';
 import { leave } from './leaving.ts';
-import { exportOf, importModule, setProgramFile } from './modules.ts';
+import { exportOf, importModule, setLineage, setProgramFile } from './modules.ts';
 import { takeApart } from './remote-error.ts';
 import * as router from './router.ts';
 import { tellNow } from './turn.ts';
@@ -36,6 +36,7 @@ async function run(start: StartMessage): Promise<void> {
   const parentAddress = start.address.slice(0, Math.max(0, start.address.lastIndexOf('.')));
   router.becomeChild(start.address, parent);
   setProgramFile(start.program);
+  setLineage(start.lineage);
   setCurrentProcess({ name: start.name, pid: process.pid, daemon: start.daemon, parent });
   const report = (error: unknown): void => {
     parent.pass([parentAddress, start.address, FAILED, takeApart(error)]);

@@ -28,6 +28,15 @@ export interface Located {
 /** The module of a program that has no file: given on the command line, or on standard input. */
 const NO_FILE = /(?:^|\/)\[(?:eval\d*|stdin)\]$/;
 
+/** What to do about a program that would start others without end. */
+export const GUARD = 'What only the program itself is to do goes behind `if (isMain(import.meta)) { … }`';
+/**
+ * So many processes may descend from one another that were all started for the same function. A module that starts one
+ * only after it was imported (a test, a main function that awaits something first) cannot be told from its own function.
+ */
+const MOST_DESCENDANTS = 8;
+
+let lineage: readonly string[] = [];
 let program: { readonly file: string | undefined } | undefined;
 let importing: string | undefined;
 
@@ -40,6 +49,21 @@ export function programFile(): string | undefined {
 /** For child.ts: packages are found from where the root finds them. */
 export function setProgramFile(file: string | undefined): void {
   program = { file };
+}
+
+/** For child.ts: what this process and those above it were started for. */
+export function setLineage(value: readonly string[]): void {
+  lineage = value;
+}
+
+/** What a new child of this process and those above it are started for. @throws {WrongUse} Too many of them for the same. */
+export function lineageOf({ module, target }: Located, name: string): readonly string[] {
+  const purpose = `${module}#${target}`;
+  if (lineage.filter((other) => other === purpose).length >= MOST_DESCENDANTS) {
+    throw new WrongUse(`${name} cannot be started: ${MOST_DESCENDANTS} processes that were started for ${target} of ${module} `
+      + `descend from one another already, and would go on so without end. ${GUARD}`);
+  }
+  return [...lineage, purpose];
 }
 
 /** What is being imported for a target right now, if anything is. */

@@ -20,6 +20,7 @@ export interface Task {
   readonly job: Job;
   /** Which one of the job's. */
   readonly part: number;
+  readonly id: number;
   readonly message: ToPoolWorker;
 }
 

@@ -16,14 +16,22 @@ import type { RemoteError } from './remote-error.ts';
  */
 export type ToPoolWorker =
   | {
-    readonly type: 'task'; readonly inputs: Item; readonly spread: boolean;
+    readonly type: 'task'; readonly id: number; readonly inputs: Item; readonly spread: boolean;
   } & Located
   | { readonly type: 'end' };
 
-/** From it: the array of what the calls returned, in order, or what the first call that failed threw. */
+/** From it, with the task's id: the array of what the calls returned, in order, or what the first call that failed threw. */
 export type FromPoolWorker =
-  | { readonly type: 'done'; readonly results: Item }
-  | { readonly type: 'failed'; readonly error: RemoteError };
+  | { readonly type: 'done'; readonly id: number; readonly results: Item }
+  | { readonly type: 'failed'; readonly id: number; readonly error: RemoteError };
+
+/** What came from a worker; undefined when it is none of ours: a task may post messages of its own. */
+export function readAnswer(message: unknown): FromPoolWorker | undefined {
+  if (typeof message !== 'object' || message === null) return undefined;
+  const { type, id, error } = message as Record<string, unknown>;
+  const isAnswer = (type === 'done' && 'results' in message) || (type === 'failed' && typeof error === 'object' && error !== null);
+  return isAnswer && typeof id === 'number' ? message as FromPoolWorker : undefined;
+}
 
 /** What was imported: to import it again would take longer than many a task. */
 const modules = new Map<string, Record<string, unknown>>();
@@ -59,9 +67,9 @@ async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWo
     const results: unknown[] = [];
     if (task.spread) results.push(await callee(...inputs));
     else await callEach(callee, inputs, results);
-    return { type: 'done', results: packOwn(results, `what ${task.target} returned`) };
+    return { type: 'done', id: task.id, results: packOwn(results, `what ${task.target} returned`) };
   } catch (error) {
-    return { type: 'failed', error: takeApart(error) };
+    return { type: 'failed', id: task.id, error: takeApart(error) };
   }
 }
 

@@ -17,8 +17,8 @@ import type { Target } from './modules.ts';
 import { packOwn } from './parcel.ts';
 import { taskDone, WaitingTasks } from './pool-tasks.ts';
 import type { Job, Task } from './pool-tasks.ts';
-import { serveTasks } from './pool-worker.ts';
-import type { FromPoolWorker, ToPoolWorker } from './pool-worker.ts';
+import { readAnswer, serveTasks } from './pool-worker.ts';
+import type { ToPoolWorker } from './pool-worker.ts';
 import { Process } from './process.ts';
 import { unpack } from './queue-item.ts';
 import { rebuildError } from './remote-error.ts';
@@ -69,6 +69,7 @@ const MOST_FAILED_STARTS = 3;
 const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
 
 let lastPool = 0;
+let lastTask = 0;
 
 export class Pool {
   readonly #name = `Pool-${++lastPool}`;
@@ -170,8 +171,8 @@ export class Pool {
     const located = locate(target, 'a task of a Pool');
     const limits: TaskOptions = checkWait(options);
     const what = isMap ? `an item of ${located.target}` : `an argument of ${located.target}`;
-    const messages = parts.map((inputs): ToPoolWorker => (
-      { type: 'task', ...located, inputs: packOwn(inputs, what), spread: !isMap }));
+    const messages = parts.map((inputs) => (
+      { type: 'task' as const, id: ++lastTask, ...located, inputs: packOwn(inputs, what), spread: !isMap }));
     if (messages.length === 0) return [];
     waitBegins();
     let endWatch = (): void => {};
@@ -186,7 +187,7 @@ export class Pool {
           this.#drop(job, limits.kill);
           reject(reason);
         });
-        for (const [part, message] of messages.entries()) this.#waiting.push({ job, part, message });
+        for (const [part, message] of messages.entries()) this.#waiting.push({ job, part, id: message.id, message });
         this.#dispatch();
       });
     } finally {
@@ -234,20 +235,25 @@ export class Pool {
     const worker: PoolWorker = { process, tasks: [], begunAt: 0, isQuick: false, proven: false };
     process.start();
     this.#workers.add(worker);
-    process.channel.listen((message) => this.#answered(worker, message as FromPoolWorker));
+    process.channel.listen((message) => this.#answered(worker, message));
     void process.ended.then((death) => this.#ended(worker, death));
   }
 
-  #answered(worker: PoolWorker, answer: FromPoolWorker): void {
-    const task = worker.tasks.shift();
+  #answered(worker: PoolWorker, message: unknown): void {
+    const answer = readAnswer(message);
+    const [task] = worker.tasks;
+    if (task === undefined || answer?.id !== task.id) return;
+    worker.tasks.shift();
     const now = performance.now();
     worker.isQuick = now - worker.begunAt < QUICK_MS;
     worker.begunAt = now;
     worker.proven = true;
     this.#failedStarts = 0;
-    if (task !== undefined) {
+    try {
       if (answer.type === 'done') taskDone(task, unpack(answer.results) as unknown[]);
       else task.job.reject(rebuildError(answer.error, describe(worker.process)));
+    } catch (error) {
+      task.job.reject(error);
     }
     this.#dispatch();
   }

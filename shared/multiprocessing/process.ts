@@ -25,7 +25,7 @@ import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from './keep-alive.ts';
 import type { Refable } from './keep-alive.ts';
-import { importingNow, locate, programFile } from './modules.ts';
+import { GUARD, importingNow, lineageOf, locate, programFile } from './modules.ts';
 import type { Located, Target } from './modules.ts';
 import { rebuildError } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
@@ -52,6 +52,8 @@ export interface StartMessage extends Located {
   readonly daemon: boolean;
   readonly cwd: string | undefined;
   readonly program: string | undefined;
+  /** What its parent, that one's parent … were started for, and itself. */
+  readonly lineage: readonly string[];
   readonly args: Encoded[];
   /** The descriptor by which it sends what it has not got rid of when it exits. */
   readonly exitFd: number;
@@ -80,7 +82,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
   #settleEnded: (death: Death) => void = () => {};
   /** Settles with how it ended, once it has. Awaiting this does not keep the program running; awaiting join() does. */
   readonly ended: Promise<Death> = new Promise((resolve) => { this.#settleEnded = resolve; });
-  readonly #start: Omit<StartMessage, 'address' | 'args' | 'exitFd'>;
+  readonly #start: Omit<StartMessage, 'address' | 'args' | 'exitFd' | 'lineage'>;
   readonly #forkOptions: ForkOptions;
   #args: unknown[];
   #isStarted = false;
@@ -154,16 +156,16 @@ export class Process<Args extends readonly unknown[] = never[]> {
    * Starts the process. Returns at once: when it runs is the system's affair. If it could not be forked, it has ended
    * with an `error`.
    * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
-   * each of its own children would. @throws {NotCloneable} An argument cannot be sent.
+   * each of its own children would; or it descends from too many that were started for the same. @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
     const importing = importingNow();
     if (importing !== undefined) {
       throw new WrongUse(`${this.name} cannot be started while ${currentProcess().name} imports ${importing} to call a `
-        + 'function of it: its children would import it too, and start others without end. What only the program '
-        + 'itself is to do goes behind `if (isMain(import.meta)) { … }`');
+        + `function of it: its children would import it too, and start others without end. ${GUARD}`);
     }
+    const lineage = lineageOf(this.#start, this.name);
     const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
     const args = prepared.map((encodeIt) => encodeIt());
     this.#args = [];
@@ -177,7 +179,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     router.addChild(this.#address, this.#channel);
     running.add(this);
     if (child !== undefined) this.#watch(child, exitFd);
-    this.#channel.post({ ...this.#start, address: this.#address, args, exitFd } satisfies StartMessage);
+    this.#channel.post({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
     for (const { ref } of args.flatMap(ticketsOf)) {
       router.postFor(this.#address, router.ownerOf(ref), ref, router.ATTACH);
