@@ -1,9 +1,10 @@
 // What the server is told to do: flags and environment variables in, one checked Config out. Called by server/main.ts.
-// One table, `settings`, drives the flags, their variables, defaults and checks, and the help text.
-
+// What can be told is the table in settings.ts.
 import { parseArgs } from 'node:util';
 import type { ParseArgsConfig } from 'node:util';
 import { UsageError } from '../shared/errors.ts';
+import { flags, settingOf, settings, switches } from './settings.ts';
+import type { Setting, Values } from './settings.ts';
 
 /** Everything the server can be told. Times are whole milliseconds. */
 export interface Config {
@@ -32,124 +33,26 @@ export interface Config {
   readonly notes: readonly string[];
 }
 
+/** Where a value came from, as an error names it: `--host`, `ECHOPOOL_HOST`. A default counts as its flag. */
+export type Origins = { readonly [K in 'host' | 'port' | 'workers']: string };
+
 /** What a command line asks for. */
-export type Invocation = { kind: 'run'; config: Config } | { kind: 'help' } | { kind: 'version' };
+export type Invocation = { kind: 'run'; config: Config; origins: Origins } | { kind: 'help' } | { kind: 'version' };
 
-/** The settings as the user gave them: `auto` is not yet a number. */
-type Values = Omit<Config, 'workers' | 'notes'> & { readonly workers: number | 'auto' };
+type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A kind of value: how it is read, how the help shows it, and how an error says what is allowed. */
-interface Kind<T> {
-  readonly hint: string;
-  readonly allowed: string;
-  /** The value, or `undefined` when `text` is none of this kind. */
-  parse(text: string): T | undefined;
+/** A value as it was given, and where. */
+interface Given {
+  readonly origin: string;
+  readonly text: string;
 }
 
-interface Setting<T> extends Kind<T> {
-  readonly flag: string;
-  /** Read like a given value; without it the setting is `undefined` unless given. */
-  readonly fallback?: string;
-  readonly help: string;
-}
-
-/** Above any number of connections a machine can hold, and exact as a JavaScript number. */
-const MOST = 1_000_000_000;
-/** Below 2^31 ms, from which on Node's timers fire at once, with room for what is added to a grace. */
-const MOST_SECONDS = 1_000_000;
+/** Longer values are cut in errors and notes. */
 const LONGEST_ECHO = 60;
-
-function wholeNumber(least: number, most: number): Kind<number> {
-  return {
-    hint: 'N',
-    allowed: `a whole number from ${least} to ${most}`,
-    parse(text) {
-      const value = /^\d+$/.test(text) ? Number(text) : NaN;
-      return value >= least && value <= most ? value : undefined;
-    },
-  };
-}
-
-const seconds: Kind<number> = {
-  hint: 'SECONDS',
-  allowed: `a number of seconds from 0 to ${MOST_SECONDS}, decimals allowed`,
-  parse(text) {
-    const value = /^(?:\d+(?:\.\d+)?|\.\d+)$/.test(text) ? Number(text) : NaN;
-    if (!(value >= 0 && value <= MOST_SECONDS)) return undefined;
-    // 0 has a meaning of its own ("none"), so a very short time must not become it.
-    return value === 0 ? 0 : Math.max(1, Math.round(value * 1000));
-  },
-};
-
-function oneOf<T extends string>(...words: T[]): Kind<T> {
-  return {
-    hint: words.join('|'),
-    allowed: `${words.slice(0, -1).join(', ')} or ${words.at(-1)}`,
-    parse: (text) => words.find((word) => word === text),
-  };
-}
-
-const hostName: Kind<string> = {
-  hint: 'HOST',
-  allowed: 'a host name or an IP address, without a port',
-  parse(text) {
-    const host = /^\[([^[\]]*:[^[\]]*)\]$/.exec(text)?.[1] ?? text;
-    // An IPv6 address has two colons or more: one colon means that somebody added a port.
-    return /^[^\s\p{C}[\]-][^\s\p{C}[\]]*$/u.test(host) && host.split(':').length !== 2 ? host : undefined;
-  },
-};
-
-const workerCount: Kind<number | 'auto'> = {
-  hint: 'auto|N',
-  allowed: `auto or ${wholeNumber(1, MOST).allowed}`,
-  parse: (text) => (text === 'auto' ? text : wholeNumber(1, MOST).parse(text)),
-};
-
-const settings: { readonly [K in keyof Values]: Setting<NonNullable<Values[K]>> } = {
-  host: { ...hostName, flag: 'host', fallback: '127.0.0.1', help: 'where to listen' },
-  port: { ...wholeNumber(0, 65_535), flag: 'port', fallback: '8080', help: 'where to listen; 0: any free port' },
-  workers: {
-    ...workerCount, flag: 'workers', fallback: 'auto',
-    help: 'worker processes; auto: one for each usable CPU, and never more',
-  },
-  connectionsPerWorker: {
-    ...wholeNumber(1, MOST), flag: 'connections-per-worker',
-    help: 'clients a worker serves at a time; all full: others wait',
-  },
-  waiting: {
-    ...wholeNumber(0, MOST), flag: 'waiting', fallback: '1024',
-    help: 'length of the line when all are full; the next is closed',
-  },
-  idleTimeoutMs: {
-    ...seconds, flag: 'idle-timeout', fallback: '0', help: 'silence after which a client is closed; 0: none',
-  },
-  graceMs: { ...seconds, flag: 'grace', fallback: '5', help: 'time that clients have to finish when the server stops' },
-  workerTimeoutMs: {
-    ...seconds, flag: 'worker-timeout', fallback: '10', help: 'silence after which a worker is replaced; 0: never',
-  },
-  onCrash: {
-    ...oneOf('reset', 'adopt'), flag: 'on-crash', fallback: 'reset',
-    help: "a crashed worker's clients: cut off, or served by another worker",
-  },
-  connectionsPerAddress: {
-    ...wholeNumber(0, MOST), flag: 'connections-per-address', fallback: '0',
-    help: 'clients from one IP address at a time; 0: no limit',
-  },
-  maxConnectionsPerWorker: {
-    ...wholeNumber(0, MOST), flag: 'max-connections-per-worker', fallback: '0',
-    help: 'clients after which a worker is replaced; 0: never',
-  },
-  log: { ...oneOf('messages', 'connections', 'none'), flag: 'log', fallback: 'messages', help: 'what to log' },
-  logFormat: { ...oneOf('pretty', 'json'), flag: 'log-format', fallback: 'pretty', help: 'how to log it' },
-};
-
-const switches = [
-  { flag: 'help', short: 'h', help: 'print this text' },
-  { flag: 'version', short: 'v', help: 'print the version' },
-] as const;
-
-const settingOf = new Map<string, Setting<unknown>>(Object.values(settings).map((setting) => [setting.flag, setting]));
-const flags = [...settingOf.keys(), ...switches.map(({ flag }) => flag)];
+/** Platforms say by it where to listen. No other name without ECHOPOOL_ is read: HOST and LOG belong to everybody. */
+const PLATFORM_PORT = 'PORT';
+/** What Kubernetes gives to every container as ECHOPOOL_PORT, for a Service of the name `echopool`. */
+const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
 
 const options: NonNullable<ParseArgsConfig['options']> = Object.fromEntries([
   ...[...settingOf.keys()].map((flag) => [flag, { type: 'string' }] as const),
@@ -161,29 +64,36 @@ const options: NonNullable<ParseArgsConfig['options']> = Object.fromEntries([
  * A flag beats its variable, the last of a repeated flag beats the others, and an empty variable counts as not set.
  * @param argv the arguments after the program's name
  * @param env such as `process.env`
- * @param cpus how many workers there may be: `os.availableParallelism()`
+ * @param cpus how many workers there may be: `cpuCount()`
  * @throws UsageError with one line that names the flag or the variable, the value and what is allowed
  */
-export function parseConfig(argv: string[], env: Record<string, string | undefined>, cpus: number): Invocation {
-  const asked = readArguments(argv);
+export function parseConfig(argv: string[], env: Environment, cpus: number): Invocation {
+  const asked = readArguments(argv, env);
   if (typeof asked === 'string') return { kind: asked };
 
-  const notes: string[] = [];
+  const notes = [...keptByNpm(env, asked)].map((flag) => hintAtNpm(env, flag));
+  const given = new Map<string, Given>();
+  for (const flag of settingOf.keys()) {
+    const found = findGiven(flag, asked, env, notes);
+    if (found !== undefined) given.set(flag, found);
+  }
   const values: { -readonly [K in keyof Values]?: Values[K] } = {};
   const fill = <K extends keyof Values>(key: K): void => {
-    values[key] = readSetting<NonNullable<Values[K]>>(settings[key], asked, env) as Values[K];
+    const setting = settings[key];
+    values[key] = readSetting<NonNullable<Values[K]>>(setting, given.get(setting.flag)) as Values[K];
   };
   for (const key of Object.keys(settings)) fill(key as keyof Values);
   // Every key of `settings`, and so every key of Values, has just been filled in.
   const { workers: wanted, ...others } = values as Values;
 
+  const originOf = (flag: string): string => given.get(flag)?.origin ?? `--${flag}`;
+  const origins = { host: originOf('host'), port: originOf('port'), workers: originOf('workers') };
   const usable = Math.max(1, cpus);
   const workers = wanted === 'auto' ? usable : Math.min(wanted, usable);
   if (wanted !== 'auto' && wanted > usable) {
-    const name = asked.has(settings.workers.flag) ? '--workers' : variableOf(settings.workers.flag);
-    notes.push(`${name} ${wanted} is lowered to ${usable}, the number of usable CPUs`);
+    notes.push(`${origins.workers} ${wanted} is lowered to ${usable}, the number of usable CPUs`);
   }
-  return { kind: 'run', config: { ...others, workers, notes } };
+  return { kind: 'run', config: { ...others, workers, notes }, origins };
 }
 
 /** The text for `--help`: every flag with its variable and default, the signals, and examples; 80 columns at most. */
@@ -198,7 +108,9 @@ export function helpText(): string {
 Usage: echopool-server [flags]            from a checkout: npm start -- [flags]
 
 Flags, each with its environment variable and, in brackets, its default. A flag
-beats its variable; an empty variable counts as not set.
+beats its variable; an empty variable counts as not set. PORT is read as well,
+after ECHOPOOL_PORT; a value there like tcp://10.0.0.1:8080, which Kubernetes
+sets, is passed over.
 ${lines.join('\n')}
 ${short.join('\n')}
 
@@ -215,12 +127,12 @@ Examples
   npm start -- --port 9000 --workers 2
   printf 'hello' | nc -N 127.0.0.1 9000        prints HELLO
   nc 127.0.0.1 9000                            type lines, end with Ctrl-D
-  CONNECTIONS_PER_WORKER=1 npm start           a pool: one client a worker
+  ECHOPOOL_CONNECTIONS_PER_WORKER=1 npm start  a pool: one client a worker
 `;
 }
 
 /** The values given as flags, by flag; or which of the switches was given. */
-function readArguments(argv: string[]): Map<string, string> | 'help' | 'version' {
+function readArguments(argv: string[], env: Environment): Map<string, string> | 'help' | 'version' {
   // Not strict: the tokens tell what was wrong more exactly than parseArgs' own errors, and in one line.
   const { tokens } = parseArgs({ args: argv, options, strict: false, allowPositionals: true, tokens: true });
   // Whoever asks for help gets it, whatever else is wrong.
@@ -232,7 +144,9 @@ function readArguments(argv: string[]): Map<string, string> | 'help' | 'version'
   for (const token of tokens) {
     if (token.kind === 'option-terminator') continue;
     if (token.kind === 'positional') {
-      throw new UsageError(`unexpected argument ${quote(token.value)}: there are only flags (--help lists them)`);
+      const [kept] = keptByNpm(env, given);
+      const hint = kept === undefined ? '' : `; ${hintAtNpm(env, kept)}`;
+      throw new UsageError(`unexpected argument ${quote(token.value)}: there are only flags (--help lists them)${hint}`);
     }
     const { name, value, inlineValue, index } = token;
     const setting = settingOf.get(name);
@@ -252,22 +166,50 @@ function readArguments(argv: string[]): Map<string, string> | 'help' | 'version'
   return given;
 }
 
-function readSetting<T>(
-  setting: Setting<T>, given: Map<string, string>, env: Record<string, string | undefined>,
-): T | undefined {
-  const { flag, allowed, fallback } = setting;
-  const variable = variableOf(flag);
-  const fromFlag = given.get(flag);
-  const text = fromFlag ?? (env[variable] || fallback);
+/** What was given for a flag, there or in the environment. What is passed over in silence would puzzle: so it is noted. */
+function findGiven(flag: string, asked: ReadonlyMap<string, string>, env: Environment, notes: string[]): Given | undefined {
+  const text = asked.get(flag);
+  if (text !== undefined) return { origin: `--${flag}`, text };
+  const isPort = flag === settings.port.flag;
+  for (const name of isPort ? [variableOf(flag), PLATFORM_PORT] : [variableOf(flag)]) {
+    const value = env[name];
+    if (value === undefined || value === '') continue;
+    if (!isPort || !SERVICE_ADDRESS.test(value)) return { origin: name, text: value };
+    notes.push(`environment variable ${name} ${quote(value)} is passed over: Kubernetes sets such values for a Service`);
+  }
+  return undefined;
+}
+
+function readSetting<T>({ allowed, fallback, parse }: Setting<T>, given: Given | undefined): T | undefined {
+  const text = given?.text ?? fallback;
   if (text === undefined) return undefined;
-  const value = setting.parse(text);
+  const value = parse(text);
   if (value !== undefined) return value;
-  const name = fromFlag === undefined ? `environment variable ${variable}` : `--${flag}`;
-  throw new UsageError(`${name} must be ${allowed}, not ${quote(text)}`);
+  const origin = given?.origin ?? '';
+  throw new UsageError(`${origin.startsWith('--') ? '' : 'environment variable '}${origin} must be ${allowed}, not ${quote(text)}`);
 }
 
 function variableOf(flag: string): string {
-  return flag.toUpperCase().replaceAll('-', '_');
+  return `ECHOPOOL_${flag.toUpperCase().replaceAll('-', '_')}`;
+}
+
+/** Flags that npm has kept for itself: `npm start --port=9000` starts the server without them. */
+function* keptByNpm(env: Environment, given: ReadonlyMap<string, string>): Generator<string> {
+  if (env['npm_lifecycle_event'] === undefined) return;
+  for (const flag of settingOf.keys()) if (!given.has(flag) && env[npmName(flag)]) yield flag;
+}
+
+function hintAtNpm(env: Environment, flag: string): string {
+  const event = env['npm_lifecycle_event'];
+  const value = env[npmName(flag)];
+  // Without a `=` npm takes the flag for a switch, and passes on what follows.
+  const kept = value === 'true' ? `--${flag}` : `--${flag}=${value}`;
+  const command = event === 'start' ? 'npm start' : `npm run ${event}`;
+  return `npm has kept ${quote(kept)} for itself: what is the server's stands after two dashes, as in ${command} -- --${flag} …`;
+}
+
+function npmName(flag: string): string {
+  return `npm_config_${flag.replaceAll('-', '_')}`;
 }
 
 /** In quotes, short, and with nothing in it that a terminal would obey or that would begin a new line. */

@@ -62,7 +62,7 @@ const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [
   ['log-format', 'logFormat', ['json', 'json'], ['pretty', 'pretty']],
 ];
 
-const variableOf = (flag: string): string => flag.toUpperCase().replaceAll('-', '_');
+const variableOf = (flag: string): string => `ECHOPOOL_${flag.toUpperCase().replaceAll('-', '_')}`;
 
 describe('what is given', () => {
   test('nothing given gives the defaults', () => {
@@ -97,8 +97,44 @@ describe('what is given', () => {
     });
   }
 
-  test('other variables of the environment do not matter', () => {
-    assert.deepEqual(configOf([], { PATH: '/bin', PORTS: 'x', port: 'x', HOSTNAME: 'x' }), defaults);
+  test('other variables of the environment do not matter: HOST and LOG belong to everybody', () => {
+    assert.deepEqual(configOf([], { PATH: '/bin', PORTS: 'x', port: 'x', HOSTNAME: 'x', npm_config_port: '9000' }), defaults);
+    const bare = everySetting.map(([flag]) => flag.toUpperCase().replaceAll('-', '_')).filter((name) => name !== 'PORT');
+    assert.deepEqual(configOf([], Object.fromEntries(bare.map((name) => [name, 'x86_64-conda-linux-gnu']))), defaults);
+  });
+
+  test('PORT is read as platforms set it, after the flag and ECHOPOOL_PORT', () => {
+    assert.equal(configOf([], { PORT: '1' }).port, 1);
+    assert.equal(configOf([], { PORT: '1', ECHOPOOL_PORT: '2' }).port, 2);
+    assert.equal(configOf([], { PORT: '1', ECHOPOOL_PORT: '' }).port, 1);
+    assert.equal(configOf(['--port', '3'], { PORT: 'x', ECHOPOOL_PORT: 'x' }).port, 3);
+  });
+
+  test('what Kubernetes says of a Service is passed over, with a note', () => {
+    const note = (name: string): string => (
+      `environment variable ${name} "tcp://10.0.0.1:8080" is passed over: Kubernetes sets such values for a Service`);
+    const value = 'tcp://10.0.0.1:8080';
+    assert.deepEqual(configOf([], { ECHOPOOL_PORT: value }), { ...defaults, notes: [note('ECHOPOOL_PORT')] });
+    assert.deepEqual(configOf([], { PORT: value }), { ...defaults, notes: [note('PORT')] });
+    assert.deepEqual(configOf([], { ECHOPOOL_PORT: value, PORT: '9' }), { ...defaults, port: 9, notes: [note('ECHOPOOL_PORT')] });
+    assert.deepEqual(configOf(['--port', '9'], { ECHOPOOL_PORT: value, PORT: value }), { ...defaults, port: 9 });
+    assert.match(refusal([], { ECHOPOOL_WAITING: value }), /^environment variable ECHOPOOL_WAITING must be .*, not "tcp:/);
+  });
+
+  test('flags that npm has kept for itself are told of, and how to write them', () => {
+    const npm = { npm_lifecycle_event: 'start', npm_config_port: '9000', npm_config_idle_timeout: 'true' };
+    assert.deepEqual(configOf([], npm).notes, [
+      'npm has kept "--port=9000" for itself: what is the server\'s stands after two dashes, as in npm start -- --port …',
+      'npm has kept "--idle-timeout" for itself: what is the server\'s stands after two dashes, as in npm start -- --idle-timeout …',
+    ]);
+    assert.equal(configOf([], npm).port, 8080);
+    assert.deepEqual(configOf(['--port', '1', '--idle-timeout', '1'], npm).notes, []);
+    // `npm start --port 9000`: the value comes through as an argument.
+    assert.equal(
+      refusal(['9000'], { npm_lifecycle_event: 'serve', npm_config_port: 'true' }),
+      'unexpected argument "9000": there are only flags (--help lists them); npm has kept "--port" for itself: ' +
+      'what is the server\'s stands after two dashes, as in npm run serve -- --port …',
+    );
   });
 
   test('auto workers are as many as there are CPUs, and one when that is unknown', () => {
@@ -110,9 +146,9 @@ describe('what is given', () => {
     const byFlag = configOf(['--workers', '64'], {}, 2);
     assert.equal(byFlag.workers, 2);
     assert.deepEqual(byFlag.notes, ['--workers 64 is lowered to 2, the number of usable CPUs']);
-    const byVariable = configOf([], { WORKERS: '3' }, 1);
+    const byVariable = configOf([], { ECHOPOOL_WORKERS: '3' }, 1);
     assert.equal(byVariable.workers, 1);
-    assert.deepEqual(byVariable.notes, ['WORKERS 3 is lowered to 1, the number of usable CPUs']);
+    assert.deepEqual(byVariable.notes, ['ECHOPOOL_WORKERS 3 is lowered to 1, the number of usable CPUs']);
     assert.deepEqual(configOf(['--workers', '2'], {}, 2).notes, []);
   });
 
@@ -146,7 +182,7 @@ describe('what is refused', () => {
   test('the line names the environment variable when the value came from there', () => {
     const message = 'environment variable PORT must be a whole number from 0 to 65535, not "abc"';
     assert.equal(refusal([], { PORT: 'abc' }), message);
-    assert.match(refusal([], { ON_CRASH: 'x' }), /^environment variable ON_CRASH must be reset or adopt, not "x"$/);
+    assert.match(refusal([], { ECHOPOOL_ON_CRASH: 'x' }), /^environment variable ECHOPOOL_ON_CRASH must be reset or adopt, not "x"$/);
   });
 
   const counts = [
@@ -229,13 +265,13 @@ describe('what is refused', () => {
     assert.equal(refusal([`--port=${nasty}`]), `--port must be a whole number from 0 to 65535, not "${escaped}"`);
     assert.ok(refusal([nasty]).includes(escaped));
     assert.ok(refusal([`--${nasty}`]).includes(escaped));
-    assert.ok(refusal([], { LOG: nasty }).includes(escaped));
+    assert.ok(refusal([], { ECHOPOOL_LOG: nasty }).includes(escaped));
     assert.ok(refusal([`--help=${nasty}`]).includes(escaped));
 
     const long = 'x'.repeat(100_000);
     const shown = `"${'x'.repeat(57)}..."`;
     assert.ok(refusal([`--port=${long}`]).endsWith(shown));
-    assert.ok(refusal([], { LOG: long }).endsWith(shown));
+    assert.ok(refusal([], { ECHOPOOL_LOG: long }).endsWith(shown));
     assert.ok(refusal([long]).includes(shown));
     assert.ok(refusal([`--${long}`]).includes('xxx..."'));
     // The cut goes through the middle of a character of two units: what is left of it is escaped.

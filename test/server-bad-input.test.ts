@@ -44,13 +44,13 @@ describe('a server that cannot be as asked says why in one line on standard erro
       refusal(['--prot', '80'], 2),
       refusal(['--log', 'loud\u001b[31m'], 2),
       refusal([], 2, { env: { PORT: 'http' } }),
-      refusal(['--port', '0'], 2, { env: { WORKERS: '0' } }),
+      refusal(['--port', '0'], 2, { env: { ECHOPOOL_WORKERS: '0' } }),
     ]), [
       '--port must be a whole number from 0 to 65535, not "65536"',
       'unknown flag "--prot": did you mean --port? (--help lists all)',
       '--log must be messages, connections or none, not "loud\\u001b[31m"',
       'environment variable PORT must be a whole number from 0 to 65535, not "http"',
-      'environment variable WORKERS must be auto or a whole number from 1 to 1000000000, not "0"',
+      'environment variable ECHOPOOL_WORKERS must be auto or a whole number from 1 to 1000000000, not "0"',
     ]);
   });
 
@@ -59,6 +59,10 @@ describe('a server that cannot be as asked says why in one line on standard erro
     assert.equal(
       await refusal(['--port', `${port}`], 1),
       `cannot listen on 127.0.0.1:${port}: another program does already; choose another --port, or 0 for any free one`,
+    );
+    assert.equal(
+      await refusal([], 1, { env: { PORT: `${port}` } }),
+      `cannot listen on 127.0.0.1:${port}: another program does already; choose another PORT, or 0 for any free one`,
     );
     await using client = await connectClient(server.port);
     assert.equal(await client.ask('hi'), 'HI');
@@ -70,6 +74,10 @@ describe('a server that cannot be as asked says why in one line on standard erro
     ]);
     assert.equal(address, 'cannot listen on 192.0.2.1:0: --host "192.0.2.1" is no address of this machine');
     assert.equal(name, 'cannot listen on nowhere.invalid:0: --host "nowhere.invalid" is no address of this machine');
+    assert.equal(
+      await refusal(['--port', '0'], 1, { env: { ECHOPOOL_HOST: '192.0.2.1' } }),
+      'cannot listen on 192.0.2.1:0: ECHOPOOL_HOST "192.0.2.1" is no address of this machine',
+    );
   });
 
   test('a port that needs special rights: exit code 1', async (t) => {

@@ -128,10 +128,20 @@ describe('the echo', { concurrency: true }, () => {
 
 describe('the start', { concurrency: true }, () => {
   test('lowers --workers to the number of usable CPUs, and says so; settings may come from variables', async () => {
-    await using server = await startTestServer(['--workers', '99'], { env: { WORKERS: '1', HOST: '127.0.0.2' } });
+    await using server = await startTestServer(['--workers', '99'], { env: { ECHOPOOL_WORKERS: '1', ECHOPOOL_HOST: '127.0.0.2' } });
     assert.match(server.stdout, new RegExp(`--workers 99 is lowered to ${CPUS}, the number of usable CPUs`));
     assert.match(server.stdout, /listening on 127\.0\.0\.2:\d+ /);
     assert.equal(server.workers().length, CPUS);
+  });
+
+  test('listens for both families at once, and shows an IPv4 address as such', { skip: noIPv6 }, async () => {
+    await using server = await startTestServer(['--host', '::', '--workers', '1', '--connections-per-address', '1']);
+    await using client = await connectClient(server.port, { host: '127.0.0.1' });
+    assert.equal(await client.ask('hi'), 'HI');
+    await server.printed(/worker 1 +127\.0\.0\.1:\d+  connected/);
+    const second = await connectClient(server.port, { host: '127.0.0.1' });
+    await second.fate;
+    await server.printed(/1 connection refused: more than 1 from one address .*, the last from 127\.0\.0\.1\n/);
   });
 
   test('listens on IPv6', { skip: noIPv6 }, async () => {
@@ -144,7 +154,7 @@ describe('the start', { concurrency: true }, () => {
 
   test('serves through tsx, as `npm start` runs it, and reloads', async (t) => {
     const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
-    assert.equal(scripts['start'], 'node --import tsx server/main.ts');
+    assert.equal(scripts['start'], 'exec node --import tsx server/main.ts');
     // What tsx keeps for the next time must not stay behind.
     const folder = mkdtempSync(join(tmpdir(), 'server-tsx-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -239,7 +249,7 @@ describe('the choice of a worker', { concurrency: true }, () => {
 });
 
 test('--idle-timeout ends the connection of a silent client, and another one is served', async () => {
-  await using server = await startTestServer(['--idle-timeout', '0.3'], { env: { WORKERS: '1' } });
+  await using server = await startTestServer(['--idle-timeout', '0.3'], { env: { ECHOPOOL_WORKERS: '1' } });
   assert.match(server.stdout, / with 1 worker /);
   await using silent = await connectClient(server.port);
   assert.equal(await silent.ask('once'), 'ONCE');

@@ -5,11 +5,8 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeArgs, ROOT } from './paths.ts';
 
-/** What would configure the server if our environment had it, and what the test runner tells its children. */
-const OWN_VARIABLES = new Set([
-  'HOST', 'PORT', 'WORKERS', 'CONNECTIONS_PER_WORKER', 'WAITING', 'IDLE_TIMEOUT', 'GRACE', 'WORKER_TIMEOUT', 'ON_CRASH',
-  'CONNECTIONS_PER_ADDRESS', 'MAX_CONNECTIONS_PER_WORKER', 'LOG', 'LOG_FORMAT', 'NO_COLOR', 'NODE_TEST_CONTEXT',
-]);
+/** What of our environment would configure the server, or tell it that npm or the test runner has started it. */
+const OWN_VARIABLES = /^(?:ECHOPOOL_.*|PORT|NO_COLOR|NODE_TEST_CONTEXT|npm_.*)$/;
 
 /** How long anything awaited may take, in milliseconds: much more than it takes. */
 export const DEADLINE_MS = 60_000;
@@ -175,7 +172,7 @@ export async function runServer(flags: string[], options: StartOptions = {}): Pr
 }
 
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.has(name)));
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name)));
 }
 
 /** The ids of the living processes that this one has forked with Process; under tsx it has others too. */
