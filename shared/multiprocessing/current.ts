@@ -1,5 +1,6 @@
 // Facts about this process and this machine. Follows Python's multiprocessing.current_process and cpu_count.
 import { availableParallelism } from 'node:os';
+import { cpuQuota } from './cgroup.ts';
 import type { Channel } from './channel.ts';
 
 /** What a process knows of itself. */
@@ -24,7 +25,10 @@ export function setCurrentProcess(value: CurrentProcess): void {
   current = value;
 }
 
-/** The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. */
+/**
+ * The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. A container's limit
+ * of CPU time counts, rounded up: Node itself does not look at it before version 24 or so (libuv/libuv#4146).
+ */
 export function cpuCount(): number {
-  return availableParallelism();
+  return Math.max(1, Math.min(availableParallelism(), Math.ceil(cpuQuota() ?? Infinity)));
 }
