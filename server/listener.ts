@@ -32,8 +32,12 @@ export async function listen(host: string, port: number, events: ListenerEvents)
     pauseOnConnect: true, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
   }, (socket) => {
     const { remoteAddress, remotePort } = socket;
-    if (remoteAddress === undefined) socket.destroy(); // Reset before it was accepted: nobody is left to be served.
-    else events.connection(socket, remoteAddress, format(remoteAddress, remotePort!));
+    if (remoteAddress === undefined) {
+      socket.destroy(); // Reset before it was accepted: nobody is left to be served.
+    } else {
+      const host = plain(remoteAddress);
+      events.connection(socket, host, format(host, remotePort!));
+    }
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -45,7 +49,12 @@ export async function listen(host: string, port: number, events: ListenerEvents)
   server.on('error', (error) => events.failed(error));
   const { address, port: actualPort } = server.address() as AddressInfo;
   // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
-  return { address: format(address, actualPort), close: () => { server.close(); } };
+  return { address: format(plain(address), actualPort), close: () => { server.close(); } };
+}
+
+/** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */
+function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
 function format(address: string, port: number): string {

@@ -2,22 +2,21 @@
 // The server's command line: flags, signals and the exit code. `npm start`, or `echopool-server` once built.
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { messageOf, UsageError } from '../shared/errors.ts';
+import { codeOf, messageOf, UsageError } from '../shared/errors.ts';
+import { counted } from '../shared/log-format.ts';
 import { Log, useColor } from '../shared/log.ts';
 import { cpuCount } from '../shared/multiprocessing/current.ts';
 import { Lock } from '../shared/multiprocessing/lock.ts';
+import { activeChildren } from '../shared/multiprocessing/process.ts';
 import { Terminal } from '../shared/terminal.ts';
+import type { Belonging } from './belonging.ts';
 import { helpText, parseConfig } from './config.ts';
-import type { Config, Invocation } from './config.ts';
+import type { Config, Invocation, Origins } from './config.ts';
 import { startServer } from './server.ts';
+import { obeySignals, obeySignalsNoMore } from './signals.ts';
 
 /** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
-const LAST_WORDS_MS = 500;
-/**
- * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start`
- * comes from the terminal and from npm, which passes it on.
- */
-const SAME_WISH_MS = 100;
+const LAST_WORDS_MS = 300;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
@@ -27,9 +26,12 @@ const terminalLock = new Lock();
 let droppedLine = (count: number): string => `${count} lines dropped`;
 const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
 
-process.exitCode = await main();
+/** Whether the host's address is still being looked for. */
+let isResolving = (): boolean => false;
+
+const exitCode = await main();
 await terminal.close(LAST_WORDS_MS);
-process.exit();
+leave(exitCode);
 
 async function main(): Promise<number> {
   let invocation: Invocation;
@@ -48,63 +50,72 @@ async function main(): Promise<number> {
       terminal.print(version());
       return 0;
     case 'run':
-      return await serve(invocation.config);
+      return await serve(invocation.config, invocation.origins);
   }
 }
 
-async function serve(config: Config): Promise<number> {
+async function serve(config: Config, origins: Origins): Promise<number> {
   const color = useColor(process.env, isatty(1));
   const log = new Log({
     print: (block) => terminal.print(block), format: config.logFormat, level: config.log, color, who: 'master',
   });
   droppedLine = (count) => log.droppedLine(count);
   for (const note of config.notes) log.warn('config', note);
-  let stops = 0;
-  let lastStop = -Infinity;
-  let started = false;
-  const stopping = new AbortController();
-  const starting = startServer(config, { log, color, terminalLock, cpus: cpuCount(), stop: stopping.signal });
-  const onStop = (): void => {
-    const sameWish = performance.now() - lastStop < SAME_WISH_MS;
-    lastStop = performance.now();
-    if (sameWish) return;
-    stops++;
-    if (stops === 1) stopping.abort();
-    else if (started) void starting.then((server) => server.stopNow(), () => {});
-    else process.exit(EXIT_INTERRUPTED);
-  };
-  process.on('SIGINT', onStop);
-  process.on('SIGTERM', onStop);
-  process.on('SIGHUP', () => void starting.then((server) => server.reload(), () => {}));
-  process.on('SIGTTIN', () => void starting.then((server) => server.resize(1), () => {}));
-  process.on('SIGTTOU', () => void starting.then((server) => server.resize(-1), () => {}));
+  const stop = new AbortController();
+  const stopNow = new AbortController();
+  const starting = startServer(config, {
+    log, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,
+  });
+  let belonging: Belonging | undefined;
+  obeySignals({
+    stop: () => stop.abort(),
+    stopNow: () => stopNow.abort(),
+    hangUp: () => {
+      if (belonging?.isHangUp() === true) belonging.look();
+      else void starting.then((server) => server.reload(), () => {});
+    },
+    resize: (by) => void starting.then((server) => server.resize(by), () => {}),
+  });
+  void import('./belonging.ts').then(({ Belonging }) => {
+    belonging = new Belonging(process.env, (why) => {
+      log.warn('orphaned', why);
+      stop.abort();
+    });
+  }).catch((error: unknown) => log.warn('orphaned', `what it belongs to is not watched: ${messageOf(error)}`));
   try {
     const server = await starting;
-    started = true;
-    const workers = config.workers === 1 ? '1 worker' : `${config.workers} workers`;
-    if (stops === 0) log.info('listening', `listening on ${server.address} with ${workers} (pid ${process.pid})`);
+    isResolving = () => server.isResolving;
+    const { host, port, address } = server;
+    const workers = counted(config.workers, 'worker');
+    if (!stop.signal.aborted) {
+      log.info('listening', `listening on ${address} with ${workers} (pid ${process.pid})`, {
+        host, port, pid: process.pid, workers: config.workers,
+      });
+    }
     const reason = await server.ended;
     if (reason === undefined) return 0;
-    if (stops > 1) return EXIT_INTERRUPTED;
+    if (stopNow.signal.aborted) return EXIT_INTERRUPTED;
     complain(reason);
   } catch (error) {
-    complain(whyNotStarted(error, config));
+    if (stopNow.signal.aborted) return EXIT_INTERRUPTED;
+    complain(whyNotStarted(error, config, origins));
+  } finally {
+    belonging?.end();
   }
   return EXIT_FAILED;
 }
 
-function whyNotStarted(error: unknown, { host, port }: Config): string {
+function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins): string {
   const where = `${host}:${port}`;
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  switch (code) {
+  switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return `cannot listen on ${where}: another program does already; choose another --port, or 0 for any free one`;
+      return `cannot listen on ${where}: another program does already; choose another ${origins.port}, or 0 for any free one`;
     case 'EACCES':
-      return `cannot listen on ${where}: that needs special rights; choose a --port from 1024 to 65535`;
+      return `cannot listen on ${where}: that needs special rights; choose a ${origins.port} from 1024 to 65535`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
-      return `cannot listen on ${where}: --host ${JSON.stringify(host)} is no address of this machine`;
+      return `cannot listen on ${where}: ${origins.host} ${JSON.stringify(host)} is no address of this machine`;
     default:
       return messageOf(error);
   }
@@ -117,10 +128,24 @@ function version(): string {
 
 /** One line on standard error. */
 function complain(message: string): void {
+  // Whoever does not read it, or a terminal that stops its background, must not make this process deaf.
+  obeySignalsNoMore();
   // Not through process.stderr: that would make a descriptor that others share non-blocking.
   try {
     writeSync(2, `echopool-server: ${message}\n`);
   } catch {
     // There is nowhere left to say it; the exit code does.
   }
+}
+
+/** Ends the process, its children first. Whatever hangs, it ends. */
+function leave(exitCode: number): void {
+  for (const child of activeChildren()) child.kill();
+  // process.exit() waits for threads that are in a system call: a write to whoever does not read, a question of DNS.
+  if (terminal.pending === 0 && !isResolving()) process.exit(exitCode);
+  const signal = exitCode === EXIT_INTERRUPTED ? 'SIGINT' : 'SIGTERM';
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  // The first process of a container does not end by a signal of its own.
+  if (process.pid === 1) process.abort();
 }

@@ -5,6 +5,7 @@
 // worker that dies before it took it, and move from one worker to another.
 import type { Socket } from 'node:net';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
+import { counted } from '../shared/log-format.ts';
 import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
 import { afterRunning } from '../shared/running-time.ts';
@@ -25,12 +26,14 @@ import { WorkerPool } from './worker-pool.ts';
 
 /** What a running server answers to. */
 export interface Server {
-  /** `127.0.0.1:8080`: where it listens. */
+  /** `127.0.0.1:8080`, `[::1]:8080`: where it listens. */
   readonly address: string;
+  readonly host: string;
+  readonly port: number;
+  /** Whether it still asks the system for its host's address, which cannot be called off. */
+  readonly isResolving: boolean;
   /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
   readonly ended: Promise<string | undefined>;
-  /** Ends at once, whatever is under way. */
-  stopNow(): void;
   /** Replaces every worker, one at a time; connections move to the others. */
   reload(): void;
   /** One worker more (+1) or less (-1). */
@@ -48,6 +51,8 @@ export interface Surroundings {
   readonly cpus: number;
   /** When it aborts, the server stops, even while it is still starting. */
   readonly stop: AbortSignal;
+  /** When it aborts, the server ends at once, whatever is under way. */
+  readonly stopNow: AbortSignal;
 }
 
 const NOTHING = new Uint8Array();
@@ -67,6 +72,7 @@ const FEW_AT_THE_DOOR = 4;
 export async function startServer(config: Config, surroundings: Surroundings): Promise<Server> {
   const server = new EchoServer(config, surroundings);
   surroundings.stop.addEventListener('abort', () => server.stop());
+  surroundings.stopNow.addEventListener('abort', () => server.stopNow());
   await server.start();
   return server;
 }
@@ -84,6 +90,7 @@ class EchoServer implements Server {
   readonly #connections: Connections;
   readonly #takenBy = new Map<number, number>();
   #listener: Listener | undefined;
+  #isResolving = false;
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
   /** While stopping: nobody comes in any more; and the workers know it. */
@@ -96,9 +103,9 @@ class EchoServer implements Server {
     this.#config = config;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
-    this.#refusals = new Tally('refused', (text) => log.warn('refused', text));
-    this.#bounces = new Tally('offered to another worker', (text) => log.warn('bounced', text));
-    this.#gone = new Tally('gone', (text) => log.info('gone', text));
+    this.#refusals = new Tally('refused', (text, fields) => log.warn('refused', text, fields));
+    this.#bounces = new Tally('offered to another worker', (text, fields) => log.warn('bounced', text, fields));
+    this.#gone = new Tally('gone', (text, fields) => log.info('gone', text, fields));
     this.#connections = new Connections(freeDescriptors(cpus), config.connectionsPerAddress);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
@@ -123,8 +130,8 @@ class EchoServer implements Server {
       resized: (size) => this.#dispatcher.setPoolSize(size),
       whole: () => this.#whole(),
       failed: (reason) => this.#fail(reason),
-      note: (event, text) => log.info(event, text),
-      trouble: (event, text) => log.warn(event, text),
+      note: (event, text, fields) => log.info(event, text, fields),
+      trouble: (event, text, fields) => log.warn(event, text, fields),
     });
   }
 
@@ -132,17 +139,37 @@ class EchoServer implements Server {
     return this.#listener?.address ?? '';
   }
 
+  get isResolving(): boolean {
+    return this.#isResolving;
+  }
+
+  get host(): string {
+    return this.address.slice(0, this.address.lastIndexOf(':')).replace(/^\[(.*)\]$/, '$1');
+  }
+
+  get port(): number {
+    return Number(this.address.slice(this.address.lastIndexOf(':') + 1));
+  }
+
   async start(): Promise<void> {
-    // First of all the address: when it is taken there is no reason to fork anything.
-    this.#listener = await listen(this.#config.host, this.#config.port, {
-      connection: (socket, host, peer) => this.#accept(socket, host, peer),
-      failed: (error) => this.#refusals.count(`accept failed: ${error.message}`),
-    });
-    if (this.#stopping) return this.#listener.close();
+    // First of all the address: when it is taken there is no reason to fork anything. Nobody waits for a name to be found
+    // when the server has ended meanwhile.
+    await Promise.race([this.#listen(), this.ended]);
+    if (this.#stopping) return;
     const whole = new Promise<void>((resolve) => { this.#whole = resolve; });
     this.#pool.start();
     const failure = await Promise.race([whole, this.ended]);
     if (failure !== undefined) throw new Error(failure);
+  }
+
+  async #listen(): Promise<void> {
+    this.#isResolving = true;
+    const listener = await listen(this.#config.host, this.#config.port, {
+      connection: (socket, host, peer) => this.#accept(socket, host, peer),
+      failed: (error) => this.#refusals.count(`accept failed: ${error.message}`),
+    }).finally(() => { this.#isResolving = false; });
+    if (this.#stopping) listener.close();
+    else this.#listener = listener;
   }
 
   /** Stops accepting, answers what was received, ends every connection with a FIN; within the grace. */
@@ -152,12 +179,13 @@ class EchoServer implements Server {
     this.#closeTheDoor();
     const { graceMs } = this.#config;
     const { size } = this.#connections;
-    this.#log.info('stopping', `stopping: ${size} ${size === 1 ? 'connection' : 'connections'} to end, ${graceMs} ms at most`);
+    this.#log.info('stopping', `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`, { connections: size, graceMs });
     const stopGrace = afterRunning(graceMs, () => {
       const left = this.#connections.size;
       this.#dispatcher.stop();
       this.#pool.killAll();
-      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${left} ${left === 1 ? 'connection is' : 'connections are'} cut off`);
+      const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
+      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}`, { graceMs, connections: left });
     });
     void this.#pool.drain().then(() => {
       stopGrace();
@@ -202,12 +230,13 @@ class EchoServer implements Server {
   }
 
   reload(): void {
+    if (this.#stopping) return;
     this.#log.info('reload', 'reload: every worker is replaced, one at a time');
     this.#pool.reload();
   }
 
   resize(by: 1 | -1): void {
-    this.#pool.resize(by);
+    if (!this.#stopping) this.#pool.resize(by);
   }
 
   #accept(socket: Socket, host: string, peer: string): void {
@@ -262,13 +291,13 @@ class EchoServer implements Server {
           this.#dispatcher.closed(command.worker, id);
           break;
         }
-        if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`);
+        if (command.adopted) this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(command.worker)}; replies may be lost`, { peer });
         this.#pool.offer(command.worker, { type: 'connection', id, peer, moved: connection.moved }, socket);
         break;
       case 'cutOff':
         this.#connections.remove(connection);
         resetConnection(socket);
-        this.#log.warn('cutOff', `${peer} is cut off: its worker died`);
+        this.#log.warn('cutOff', `${peer} is cut off: its worker died`, { peer });
         break;
       case 'refuse':
         this.#connections.remove(connection);
@@ -348,7 +377,8 @@ class EchoServer implements Server {
     const { messages, bytesIn, bytesOut } = this.#traffic;
     const refused = this.#refusals.total;
     this.#log.info('summary',
-      `served ${served} connections, ${messages} messages, ${bytesIn} bytes in, ${bytesOut} bytes out; ` +
+      `served ${counted(served, 'connection')}, ${counted(messages, 'message')}, ` +
+      `${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out; ` +
       `${refused} refused, ${cutOff} cut off`, { served, messages, bytesIn, bytesOut, refused, cutOff });
   }
 }

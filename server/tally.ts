@@ -4,16 +4,16 @@ const PERIOD_MS = 1000;
 
 export class Tally {
   readonly #what: string;
-  readonly #tell: (text: string) => void;
+  readonly #tell: (text: string, fields: object) => void;
   readonly #totals = new Map<string, number>();
   #untold = new Map<string, { count: number; from: string | undefined }>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
    * @param what What happened to them, as in `3 connections refused: the line is full`.
-   * @param tell Gets such a text, with whom that befell last, if the reason lies there.
+   * @param tell Gets such a text, with whom that befell last, if the reason lies there, and the same as fields.
    */
-  constructor(what: string, tell: (text: string) => void) {
+  constructor(what: string, tell: (text: string, fields: object) => void) {
     this.#what = what;
     this.#tell = tell;
   }
@@ -37,7 +37,7 @@ export class Tally {
   flush(): void {
     for (const [reason, { count, from }] of this.#untold) {
       const last = from === undefined ? '' : `, the last from ${from}`;
-      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} ${this.#what}: ${reason}${last}`);
+      this.#tell(`${count} ${count === 1 ? 'connection' : 'connections'} ${this.#what}: ${reason}${last}`, { count, reason, from });
     }
     this.#untold = new Map();
   }

@@ -42,10 +42,11 @@ export interface WorkerPoolEvents {
   resized(size: number): void;
   /** All wanted workers are ready. */
   whole(): void;
-  /** No worker can be started and none is left. */
+  /** No worker can be started, and none ever was. */
   failed(reason: string): void;
-  note(event: string, text: string): void;
-  trouble(event: string, text: string): void;
+  /** For the log: what happened, in a word, in a sentence, and the figures in it. */
+  note(event: string, text: string, fields?: object): void;
+  trouble(event: string, text: string, fields?: object): void;
 }
 
 interface Worker {
@@ -129,11 +130,12 @@ export class WorkerPool {
     const resized = this.#plan.resize(by);
     const { size } = this.#plan;
     if (!resized) {
-      this.#events.trouble('resize', `${count(size)}, as before: there may be 1 to ${this.#options.most}`);
+      const { most } = this.#options;
+      this.#events.trouble('resize', `${count(size)}, as before: there may be 1 to ${most}`, { workers: size, most });
       return;
     }
     this.#events.resized(size);
-    this.#events.note('resize', `the pool is to have ${count(size)}`);
+    this.#events.note('resize', `the pool is to have ${count(size)}`, { workers: size });
     this.#reconcile();
   }
 
@@ -231,7 +233,7 @@ export class WorkerPool {
     const message = readFromWorker(unread);
     this.#heartbeat?.heard(worker.id);
     if (message === undefined) {
-      this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`);
+      this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`, { worker: worker.slot });
     } else if (message.type === 'ready') {
       this.#ready(worker);
     } else if (message.type !== 'pong') {
@@ -253,14 +255,16 @@ export class WorkerPool {
     worker.readyAt = performance.now();
     this.#delay.started();
     this.#heartbeat?.add(worker.id);
-    this.#events.note('worker', `${worker.process.name} is ready (pid ${worker.process.pid})`);
+    const { slot, process: { name, pid } } = worker;
+    this.#events.note('worker', `${name} is ready (pid ${pid})`, { worker: slot, pid });
     this.#events.ready(worker.id);
     this.#reconcile();
   }
 
   #retire(worker: Worker, why: string): void {
     this.#plan.retiring(worker.id);
-    this.#events.note('retire', `${worker.process.name} gives its connections back and ends (${why})`);
+    const { slot, process: { name, pid } } = worker;
+    this.#events.note('retire', `${name} gives its connections back and ends (${why})`, { worker: slot, pid, why });
     this.#events.retiring(worker.id);
     const { graceMs } = this.#options;
     this.#post(worker, { type: 'retire', graceMs });
@@ -269,8 +273,8 @@ export class WorkerPool {
     void worker.process.ended.then(stopLimit);
   }
 
-  #giveUp({ process }: Worker, why: string): void {
-    this.#events.trouble('hung', `${process.name} ${why} and is ended`);
+  #giveUp({ slot, process }: Worker, why: string): void {
+    this.#events.trouble('hung', `${process.name} ${why} and is ended`, { worker: slot, pid: process.pid });
     process.kill();
   }
 
@@ -284,7 +288,8 @@ export class WorkerPool {
     if (!this.#stopping && (state !== 'retiring' || death.exitCode !== 0)) {
       const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
-      this.#events.trouble('worker', reason);
+      const { slot, process: { pid } } = worker;
+      this.#events.trouble('worker', reason, { worker: slot, pid, exitCode: death.exitCode, error: error?.message });
       if (state === 'starting') this.#couldNotStart(reason);
       else if (state === 'ready') this.#delay.died(performance.now() - worker.readyAt);
     }
@@ -296,12 +301,15 @@ export class WorkerPool {
   #couldNotStart(reason: string): void {
     this.#delay.failed();
     const { ready } = this.#plan;
-    if (ready > 0) {
-      this.#events.trouble('start', `a worker could not start; ${count(ready)} still serving, and it is tried again`);
-    } else if (this.#workers.size === 0 && this.#delay.hopeless) {
+    // A server that ran has clients, who wait with their connections open, and what is wrong may be put right.
+    if (!this.#wasWhole && this.#workers.size === 0 && this.#delay.hopeless) {
       this.#stopping = true;
       this.#events.failed(reason);
+      return;
     }
+    const waitMs = this.#delay.next();
+    const serving = ready === 0 ? 'none is serving, clients wait for it' : `${count(ready)} still serving`;
+    this.#events.trouble('start', `a worker could not start; ${serving}, and it is tried again in ${waitMs} ms`, { workers: ready, waitMs });
   }
 
   #makeHeartbeat(): Heartbeat {

@@ -12,6 +12,8 @@ import type { Stop } from '../shared/running-time.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { SessionHost } from './echo-session.ts';
+import { jobOf } from './job.ts';
+import { forgetLostTerminal } from './lost-terminal.ts';
 import { readToWorker } from './messages.ts';
 import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
 
@@ -32,7 +34,10 @@ const LAST_WORDS_MS = 500;
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
   // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): when to
   // stop is the master's word.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  // Where there is a terminal, it says by these when its background is to stop (job-control.ts).
+  if (jobOf(process.pid)?.hasTerminal !== true) for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  forgetLostTerminal();
   const log: Log = new Log({
     print: (block) => terminal.print(block),
     format: options.logFormat, level: options.log, color: options.color, who: options.slot,

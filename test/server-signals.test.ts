@@ -1,7 +1,9 @@
 // What the server does when it is told to stop, and when it is not asked.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { codeOf } from '../shared/errors.ts';
+import { standStill } from './helpers/faults-proc.ts';
 import { DEADLINE_MS, startTestServer, TestServer } from './helpers/server.ts';
 import { untilGone } from './helpers/processes.ts';
 import { connectClient, fillUp, fillUpReply } from './helpers/test-client.ts';
@@ -10,7 +12,7 @@ import type { TestClient } from './helpers/test-client.ts';
 /** In a process group of its own, as a shell with job control and systemd would start it. */
 const OWN_GROUP = { command: ['setsid', process.execPath] };
 const SUMMARY = new RegExp(
-  'served (\\d+) connections, (\\d+) messages, (\\d+) bytes in, (\\d+) bytes out; (\\d+) refused, (\\d+) cut off\n$',
+  'served (\\d+) connections?, (\\d+) messages?, (\\d+) bytes? in, (\\d+) bytes? out; (\\d+) refused, (\\d+) cut off\n$',
 );
 
 /** A client that reads nothing of a long reply: a stop has to wait for it, up to the grace. */
@@ -108,14 +110,15 @@ describe('a stop', { concurrency: true }, () => {
     await rude[Symbol.asyncDispose]();
   });
 
-  test('lets nobody in, lets a slow client finish, and takes two signals of one Ctrl-C for one', async () => {
+  test('lets nobody in, lets a slow client finish, and takes signals that come together for one', async () => {
     await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);
     const { stuck, sent } = await connectStuck(server);
-    // As under `npm start`: one from the terminal, one passed on by npm.
+    // One to each process, and one to the group: so timeout(1) does it. They are here together, whatever the machine's mood.
+    await standStill(server.process.pid!);
     server.signal('SIGINT');
-    server.signal('SIGINT');
+    server.signal('SIGTERM');
+    server.signal('SIGCONT');
     await server.printed(/stopping: /);
-    server.signal('SIGINT');
     // Those who stand before the door when it closes are still let in.
     while (await refused(server.port) === undefined);
     assert.equal(await refused(server.port), 'ECONNREFUSED');
@@ -143,6 +146,30 @@ describe('a stop', { concurrency: true }, () => {
     await untilGone(...workers);
     await stuck[Symbol.asyncDispose]();
   });
+
+  for (const kind of ['SOCK_DGRAM', 'SOCK_SEQPACKET']) {
+    test(`is over at once after a second signal, even when nobody reads its standard output, a ${kind}`, {
+      skip: spawnSync('python3', ['-c', '']).status === 0 ? false : 'needs python3',
+    }, async () => {
+      // The other end of the socket is left open in the server itself; nobody reads it.
+      const program = [
+        'import os, socket, sys',
+        `ends = socket.socketpair(socket.AF_UNIX, socket.${kind})`,
+        'os.set_inheritable(ends[0].fileno(), True)',
+        'os.dup2(ends[1].fileno(), 1)',
+        'try:',
+        '    while True: ends[1].send(bytes(1000), socket.MSG_DONTWAIT)',
+        'except BlockingIOError: pass',
+        'os.execv(sys.argv[1], sys.argv[1:])',
+      ].join('\n');
+      await using server = new TestServer(['--port', '0', '--workers', '1'], { command: ['python3', '-c', program, process.execPath] });
+      const [worker] = await server.when(() => (server.workers().length > 0 ? server.workers() : undefined), 'worker');
+      const again = setInterval(() => server.signal('SIGTERM'), 200);
+      const { code, signal } = await server.exit().finally(() => clearInterval(again));
+      assert.ok(signal === null ? code === 0 || code === 130 : ['SIGINT', 'SIGTERM'].includes(signal), `${code} ${signal}`);
+      await untilGone(worker!);
+    });
+  }
 
   test('is over after --grace, with clients that do not read cut off and counted', async () => {
     await using server = await startTestServer(['--grace', '0.3', '--workers', '1', '--log', 'connections']);
@@ -173,6 +200,48 @@ describe('a stop', { concurrency: true }, () => {
     }
     assert.equal(server.stderr, '');
     await untilGone(...workers);
+  });
+});
+
+test('what it is told while it stops is not done, and not said to be', async () => {
+  await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'none']);
+  const { stuck } = await connectStuck(server);
+  server.signal('SIGTERM');
+  await server.printed(/stopping: \d connections? to end/);
+  for (const signal of ['SIGHUP', 'SIGTTIN', 'SIGTTOU'] as const) server.signal(signal);
+  stuck.socket.resume();
+  await stuck.readToEnd();
+  assert.deepEqual(await server.exit(), { code: 0, signal: null });
+  assert.doesNotMatch(server.stdout, /reload|is to have|as before/);
+});
+
+test('what is one is told in the singular', async () => {
+  await using server = await startTestServer(['--workers', '1', '--log', 'connections']);
+  await using client = await connectClient(server.port);
+  assert.equal(await client.ask('a'), 'A');
+  assert.equal(await server.stop(), 0);
+  assert.match(server.stdout, /served 1 connection, 1 message, 1 byte in, 1 byte out; 0 refused, 0 cut off\n$/);
+});
+
+test('in JSON, events carry their figures as fields', async () => {
+  await using server = await startTestServer(['--workers', '1', '--log', 'none', '--log-format', 'json', '--grace', '7']);
+  server.signal('SIGHUP');
+  await server.printed(/"event":"reloaded"/);
+  assert.equal(await server.stop(), 0);
+  const events = server.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
+  const fieldsOf = (event: string): Record<string, unknown> => {
+    const { time, level, message, ...fields } = events.find((other) => other['event'] === event) ?? {};
+    return fields;
+  };
+  const { pid } = server.process;
+  assert.deepEqual(fieldsOf('listening'), { event: 'listening', host: '127.0.0.1', port: server.port, pid, workers: 1 });
+  assert.deepEqual(fieldsOf('stopping'), { event: 'stopping', connections: 0, graceMs: 7000 });
+  const { pid: worker } = fieldsOf('worker');
+  assert.equal(typeof worker, 'number');
+  assert.deepEqual(fieldsOf('worker'), { event: 'worker', worker: 1, pid: worker });
+  assert.deepEqual(fieldsOf('retire'), { event: 'retire', worker: 1, pid: worker, why: 'reload' });
+  assert.deepEqual(fieldsOf('summary'), {
+    event: 'summary', served: 0, messages: 0, bytesIn: 0, bytesOut: 0, refused: 0, cutOff: 0,
   });
 });
 

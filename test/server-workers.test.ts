@@ -161,6 +161,42 @@ describe('a worker that is the only one', () => {
   });
 });
 
+test('while a successor of the only worker cannot start, it is tried again and again, and clients wait for it', async (t) => {
+  const { file, env, times, remove } = failingWorkers();
+  t.after(remove);
+  await using server = await startTestServer(['--workers', '1', '--log', 'connections'], { env });
+  await using client = await connectClient(server.port);
+  assert.equal(await client.ask('hi'), 'HI');
+  writeFileSync(file, '');
+  server.signal('SIGHUP');
+  // More failures than would end a server that never ran.
+  await server.when(() => times().length >= 5 || undefined, 'fifth try');
+  await server.printed(/a worker could not start; none is serving, clients wait for it, and it is tried again in 800 ms/);
+  const newcomer = await connectClient(server.port);
+  newcomer.end('patience');
+  client.send('are you there?');
+  rmSync(file);
+  assert.equal(await client.readText('ARE YOU THERE?'), 'ARE YOU THERE?');
+  assert.equal((await newcomer.readToEnd()).toString(), 'PATIENCE');
+  await server.printed(/the reload is done/);
+  assert.equal(await server.stop(), 0);
+});
+
+test('SIGHUPs to the whole group, which end workers that are just starting, cost nobody a connection', async () => {
+  await using server = await startTestServer(['--workers', '1', '--log', 'none'], { command: ['setsid', process.execPath] });
+  await using client = await connectClient(server.port);
+  assert.equal(await client.ask('hi'), 'HI');
+  let failures = 0;
+  while (failures < 4) {
+    process.kill(-server.process.pid!, 'SIGHUP');
+    const before = server.workers();
+    await server.when(() => server.workers().some((pid) => !before.includes(pid)) || undefined, 'next worker');
+    failures = server.stdout.split('could not start').length - 1;
+  }
+  assert.equal(await client.ask('still here?'), 'STILL HERE?');
+  assert.equal(await server.stop(), 0);
+});
+
 test('a worker that is still starting ends when the master is killed', async () => {
   await using server = new TestServer(['--port', '0', '--workers', '2']);
   const workers = await server.when(() => (server.workers().length > 0 ? server.workers() : undefined), 'worker');

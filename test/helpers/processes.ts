@@ -83,10 +83,10 @@ export function startProgram(t: Cleaner, fixture: string, args: string[], shell?
 }
 
 /** Waits for a state that no event announces. */
-export async function until(state: () => boolean, what: string): Promise<void> {
-  const deadline = performance.now() + 30_000;
+export async function until(state: () => boolean, what: string, limitMs = 30_000): Promise<void> {
+  const deadline = performance.now() + limitMs;
   while (!state()) {
-    if (performance.now() > deadline) throw new Error(`waited 30 s in vain until ${what}`);
+    if (performance.now() > deadline) throw new Error(`waited ${limitMs / 1000} s in vain until ${what}`);
     await delay(2);
   }
 }
