@@ -116,12 +116,14 @@ ${short.join('\n')}
 
 Signals
   SIGINT, SIGTERM   stop: no new clients, --grace for the others
-  SIGINT again      stop at once
+  one of them again stop at once
   SIGHUP            replace all workers, one after the other; clients stay
   SIGTTIN, SIGTTOU  one worker more, one worker less (SIGTTIN never exceeds the
                     number of usable CPUs)
+It stops, too, when its terminal is closed (not under nohup) or its npm is gone.
 
-Exit codes: 0 stopped as asked, 1 could not listen or go on, 2 wrong flags
+Exit codes: 0 stopped as asked, 1 could not listen or go on, 2 wrong flags,
+130 stopped at once
 
 Examples
   npm start -- --port 9000 --workers 2
