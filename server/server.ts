@@ -8,7 +8,6 @@ import type { Lock } from '../shared/multiprocessing/lock.ts';
 import { counted } from '../shared/log-format.ts';
 import type { Log } from '../shared/log.ts';
 import { resetConnection } from '../shared/reset.ts';
-import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
 import type { Connection, Newcomer } from './connections.ts';
@@ -21,6 +20,7 @@ import { listen } from './listener.ts';
 import type { Listener } from './listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
 import type { Traffic, WorkerReport } from './messages.ts';
+import { Shutdown } from './shutdown.ts';
 import { Tally } from './tally.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -57,8 +57,6 @@ export interface Surroundings {
 
 const NOTHING = new Uint8Array();
 function ignore(): void {}
-/** How long clients that keep coming are let in while the server stops, in milliseconds. */
-const LAST_ARRIVALS_MS = 100;
 const LEFT = 'left while waiting';
 /** How many may stand at the door: as many as there are descriptors for, and a few even if there are none to spare. */
 const MOST_AT_THE_DOOR = 256;
@@ -88,14 +86,12 @@ class EchoServer implements Server {
   readonly #gone: Tally;
   readonly #door = new Door<Newcomer>((standing) => this.#letGo(standing), (newcomer) => this.#letIn(newcomer));
   readonly #connections: Connections;
+  readonly #shutdown: Shutdown;
   readonly #takenBy = new Map<number, number>();
   #listener: Listener | undefined;
   #isResolving = false;
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
-  /** While stopping: nobody comes in any more; and the workers know it. */
-  #doorClosed = false;
-  #leaving = false;
   #end: (reason: string | undefined) => void = () => {};
   #whole: () => void = () => {};
 
@@ -125,13 +121,20 @@ class EchoServer implements Server {
       died: (worker) => {
         this.#takenBy.delete(worker);
         this.#dispatcher.workerDied(worker);
-        this.#leaveIfNobodyWaits();
+        this.#shutdown.leaveIfNobodyWaits();
       },
       resized: (size) => this.#dispatcher.setPoolSize(size),
       whole: () => this.#whole(),
       failed: (reason) => this.#fail(reason),
       note: (event, text, fields) => log.info(event, text, fields),
       trouble: (event, text, fields) => log.warn(event, text, fields),
+    });
+    this.#shutdown = new Shutdown({
+      log, connections: this.#connections, dispatcher: this.#dispatcher, pool: this.#pool,
+      closeTheDoor: () => {
+        this.#door.settle();
+        this.#listener?.close();
+      },
     });
   }
 
@@ -176,57 +179,14 @@ class EchoServer implements Server {
   stop(): void {
     if (this.#stopping) return;
     this.#stopping = true;
-    this.#closeTheDoor();
-    const { graceMs } = this.#config;
-    const { size } = this.#connections;
-    this.#log.info('stopping', `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`, { connections: size, graceMs });
-    const stopGrace = afterRunning(graceMs, () => {
-      const left = this.#connections.size;
-      this.#dispatcher.stop();
-      this.#pool.killAll();
-      const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
-      this.#log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}`, { graceMs, connections: left });
-    });
-    void this.#pool.drain().then(() => {
-      stopGrace();
-      this.#dispatcher.stop();
+    void this.#shutdown.run(this.#config.graceMs).then(() => {
       this.#summarize();
       this.#end(undefined);
     });
   }
 
-  /** Stops accepting when nobody stands before the door any more: the kernel would reset whom it has accepted for us. */
-  #closeTheDoor(): void {
-    let letsIn = true;
-    const stopLimit = afterRunning(LAST_ARRIVALS_MS, () => { letsIn = false; });
-    const look = (lastId: number, quietTurns: number): void => {
-      if (this.#connections.lastId !== lastId && letsIn) {
-        setImmediate(look, this.#connections.lastId, 0);
-      } else if (quietTurns < 2) {
-        setImmediate(look, this.#connections.lastId, quietTurns + 1);
-      } else {
-        stopLimit();
-        this.#door.settle();
-        this.#listener?.close();
-        this.#doorClosed = true;
-        this.#leaveIfNobodyWaits();
-      }
-    };
-    look(this.#connections.lastId, 0);
-  }
-
-  /** While stopping: those that wait are offered still, to be answered and ended by the workers that have room. */
-  #leaveIfNobodyWaits(): void {
-    if (!this.#doorClosed || this.#leaving || this.#dispatcher.waiting > 0 || this.#pool.isRetiring) return;
-    this.#leaving = true;
-    this.#pool.leave();
-  }
-
   stopNow(): void {
-    this.#stopping = true;
-    this.#listener?.close();
-    this.#pool.killAll();
-    this.#end('stopped at once');
+    this.#fail('stopped at once');
   }
 
   reload(): void {
@@ -329,7 +289,7 @@ class EchoServer implements Server {
     }
     this.#dispatcher[type](worker, id);
     this.#door.letIn((newcomer) => this.#hasRoom(newcomer));
-    this.#leaveIfNobodyWaits();
+    this.#shutdown.leaveIfNobodyWaits();
   }
 
   #noteTaken(connection: Connection, worker: number): void {

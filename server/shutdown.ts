@@ -1,0 +1,78 @@
+// A stop in order: nobody is let in any more, what was received is answered, every connection gets a FIN, and the workers
+// leave; all of it within the grace. Used by server.ts.
+import { counted } from '../shared/log-format.ts';
+import type { Log } from '../shared/log.ts';
+import { afterRunning } from '../shared/running-time.ts';
+import type { Connections } from './connections.ts';
+import type { Dispatcher } from './dispatcher.ts';
+import type { WorkerPool } from './worker-pool.ts';
+
+/** How long clients that keep coming are let in while the server stops, in milliseconds. */
+const LAST_ARRIVALS_MS = 100;
+
+/** What has to do with a stop. */
+export interface Stopping {
+  readonly log: Log;
+  readonly connections: Connections;
+  readonly dispatcher: Dispatcher;
+  readonly pool: WorkerPool;
+  /** Accepts no more. */
+  closeTheDoor(): void;
+}
+
+export class Shutdown {
+  readonly #parts: Stopping;
+  /** Nobody comes in any more; and the workers know it. */
+  #doorClosed = false;
+  #leaving = false;
+
+  constructor(parts: Stopping) {
+    this.#parts = parts;
+  }
+
+  /** Settles when all workers are gone, and all connections with them. */
+  async run(graceMs: number): Promise<void> {
+    const { log, connections, dispatcher, pool } = this.#parts;
+    this.#lastArrivals();
+    const { size } = connections;
+    log.info('stopping', `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`, { connections: size, graceMs });
+    const stopGrace = afterRunning(graceMs, () => {
+      const left = connections.size;
+      dispatcher.stop();
+      pool.killAll();
+      const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
+      log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}`, { graceMs, connections: left });
+    });
+    await pool.drain();
+    stopGrace();
+    dispatcher.stop();
+  }
+
+  /** Those that wait are offered still, to be answered and ended by the workers that have room. */
+  leaveIfNobodyWaits(): void {
+    const { dispatcher, pool } = this.#parts;
+    if (!this.#doorClosed || this.#leaving || dispatcher.waiting > 0 || pool.isRetiring) return;
+    this.#leaving = true;
+    pool.leave();
+  }
+
+  /** Closes the door when nobody stands before it any more: the kernel would reset whom it has accepted for us. */
+  #lastArrivals(): void {
+    const { connections } = this.#parts;
+    let letsIn = true;
+    const stopLimit = afterRunning(LAST_ARRIVALS_MS, () => { letsIn = false; });
+    const look = (lastId: number, quietTurns: number): void => {
+      if (connections.lastId !== lastId && letsIn) {
+        setImmediate(look, connections.lastId, 0);
+      } else if (quietTurns < 2) {
+        setImmediate(look, connections.lastId, quietTurns + 1);
+      } else {
+        stopLimit();
+        this.#parts.closeTheDoor();
+        this.#doorClosed = true;
+        this.leaveIfNobodyWaits();
+      }
+    };
+    look(connections.lastId, 0);
+  }
+}
