@@ -25,13 +25,13 @@ export class Belonging {
   readonly #timer: NodeJS.Timeout;
 
   /**
-   * @param env `npm_lifecycle_event` in it says that npm, or one like it, has started this process.
+   * @param isNpms npm has started this process.
    * @param lost Called once, when something that it belongs to is gone.
    */
-  constructor(env: NodeJS.ProcessEnv, lost: (why: string) => void) {
+  constructor(isNpms: boolean, lost: (why: string) => void) {
     this.#lost = lost;
     forgetLostTerminal();
-    this.#starters = env['npm_lifecycle_event'] === undefined ? [] : startersOf(this.#start);
+    this.#starters = isNpms ? startersOf(this.#start) : [];
     this.#timer = setInterval(() => this.look(), LOOK_MS).unref();
     this.look();
   }
@@ -67,11 +67,12 @@ export class Belonging {
 }
 
 /**
- * npm, and the shell between if there is one. Nobody, for a process that is the first of a session: it was sent away. NO_PID,
- * when they are gone already: whoever takes in orphans belongs to another session.
+ * npm, and the shell between if there is one. Nobody, for a process that is the first of a session: it was sent away; nor for
+ * one whose parent is outside of its container. NO_PID, when they are gone already: whoever takes in orphans belongs to
+ * another session.
  */
 function startersOf(job: Job | undefined): number[] {
-  if (job === undefined || job.session === process.pid) return [];
+  if (job === undefined || job.session === process.pid || job.parent === 0) return [];
   const parent = jobOf(job.parent);
   if (parent === undefined || parent.session !== job.session) return [NO_PID];
   return SHELLS.has(parent.name) ? [job.parent, parent.parent] : [job.parent];

@@ -26,6 +26,16 @@ export function jobOf(pid: number): Job | undefined {
   };
 }
 
+/**
+ * Whether it was npm, or one like it, that ran this program: by the script that it ran. That npm has started some ancestor, such
+ * as a test, is not enough.
+ * @param env Such as `process.env`. @param program The path of the program: `process.argv[1]`.
+ */
+export function isRunByNpm(env: Readonly<Record<string, string | undefined>>, program = ''): boolean {
+  const words = env['npm_lifecycle_script']?.split(/\s+/) ?? [];
+  return words.some((word) => word !== '' && `/${program}`.endsWith(`/${word.replace(/^\.?\//, '')}`));
+}
+
 function read(path: string): string {
   try {
     return readFileSync(path, 'latin1');

@@ -12,6 +12,7 @@ import { Terminal } from '../shared/terminal.ts';
 import type { Belonging } from './belonging.ts';
 import { helpText, parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
+import { isRunByNpm } from './job.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals.ts';
 
@@ -77,7 +78,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     resize: (by) => void starting.then((server) => server.resize(by), () => {}),
   });
   void import('./belonging.ts').then(({ Belonging }) => {
-    belonging = new Belonging(process.env, (why) => {
+    belonging = new Belonging(isRunByNpm(process.env, process.argv[1]), (why) => {
       log.warn('orphaned', why);
       stop.abort();
     });

@@ -3,6 +3,7 @@ import { isatty } from 'node:tty';
 import { afterRunning } from '../shared/running-time.ts';
 import { continueChildren, isFromTerminal, stopWithJob } from './job-control.ts';
 import type { JobSignal } from './job-control.ts';
+import { isRunByNpm } from './job.ts';
 
 /** What a signal can ask for. */
 export interface Wishes {
@@ -26,7 +27,7 @@ const SAME_WISH_MS = 100;
 /** Installs the handlers. */
 export function obeySignals(wishes: Wishes): void {
   // npm is in the same group as the server; a Ctrl-C reaches both.
-  const echoes = process.env['npm_lifecycle_event'] !== undefined && [0, 1, 2].some((fd) => isatty(fd));
+  const echoes = isRunByNpm(process.env, process.argv[1]) && [0, 1, 2].some((fd) => isatty(fd));
   const stops = new StopWishes(wishes, echoes, (done) => { afterRunning(SAME_WISH_MS, done); });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stops.came(signal));
   process.on('SIGHUP', () => wishes.hangUp());

@@ -1,6 +1,7 @@
 // Which signals are one wish to stop, and which are two. What the server then does is in server-signals.test.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isRunByNpm } from '../server/job.ts';
 import { StopWishes } from '../server/signals.ts';
 
 /** What the signals ask for, one after the other; `later` lets a while pass. */
@@ -37,4 +38,15 @@ test('what npm passes on of a Ctrl-C is no second wish, however late it comes', 
 
 test('after the job was stopped and continued, another signal is another wish', () => {
   assert.deepEqual(askedBy(false, 'SIGTERM', 'go on', 'SIGTERM'), ['stop', 'stop now']);
+});
+
+test('whether npm has run this program is told by the script that it ran', () => {
+  const by = (script: string | undefined, program: string): boolean => isRunByNpm({ npm_lifecycle_script: script }, program);
+  assert.ok(by('exec node --import tsx server/main.ts', '/home/echopool/server/main.ts'));
+  assert.ok(by('node ./server/main.ts --port 1', '/home/echopool/server/main.ts'));
+  assert.ok(by('echopool-server --port 1', '/home/app/node_modules/.bin/echopool-server'));
+  assert.ok(!by('exec node --test build/test/server.test.js', '/home/echopool/build/server/main.js'));
+  assert.ok(!by('node build/test/bench/main.js', '/home/echopool/build/server/main.js'));
+  assert.ok(!by(undefined, '/home/echopool/server/main.ts'));
+  assert.ok(!by('', ''));
 });
