@@ -65,7 +65,7 @@ const START_LIMIT_MS = 30_000;
 const RETIRE_LIMIT_MS = 2000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
 const DOUBT_MS = 200;
-/** A worker that could not take a connection is tried again after so long, in milliseconds: its limit may have been raised. */
+/** A worker that could not take a connection is tried again after so long, in ms: its limit may have been raised. */
 const RELIEF_MS = 1000;
 
 export class WorkerPool {

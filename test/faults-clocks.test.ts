@@ -1,4 +1,4 @@
-// A server that stands still for longer than its time limits: it is not taken for the silence of clients, nor for their time.
+// A server that stands still for longer than its limits: that is neither the silence of its clients nor their time.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,8 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
 
 describe('a standstill', { concurrency: true }, () => {
   test('longer than --idle-timeout ends nobody who sends meanwhile', async () => {
-    await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--idle-timeout', '5'], OWN_GROUP);
+    const flags = ['--workers', '2', '--log', 'connections', '--idle-timeout', '5'];
+    await using server = await startTestServer(flags, OWN_GROUP);
     const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
     for (const client of clients) assert.equal(await client.ask('before'), 'BEFORE');
     await suspend(server, 6000, () => {
