@@ -117,8 +117,8 @@ test('what follows urgent data is answered before a drain ends the connection', 
   assert.equal((await lines.next()).value, 'connected');
   const { session, closed } = serve(await next());
   session.start();
-  // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes, nothing
-  // is read before the drain begins; and a read ends at the mark.
+  // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes,
+  // nothing is read before the drain begins; and a read ends at the mark.
   await new Promise(setImmediate);
   await stat(folder);
   client.stdin.write('\n');
