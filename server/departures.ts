@@ -1,5 +1,5 @@
-// Finds the clients that have left while they waited. The master holds their sockets paused and may not read from them, so
-// nobody tells it: it looks before it refuses others for want of a place (door.ts). Used by server.ts.
+// Finds the clients that have left while they waited. The master holds their sockets paused and may not read from them,
+// so nobody tells it: it looks before it refuses others for want of a place (door.ts). Used by server.ts.
 import type { Socket } from 'node:net';
 import type { Moved } from './messages.ts';
 import { CLOSE_WAIT, endOf, FIN_WAIT1, FIN_WAIT2, readTcpTable } from './tcp-table.ts';
@@ -16,9 +16,9 @@ const NOTHING = new Uint8Array();
 /**
  * Those that have left, for certain. Costs a look at each TCP connection of the machine.
  *
- * A client that has sent its FIN and has nothing to be answered counts as gone: all that it may still wait for is our FIN.
- * One that has sent something before is answered, as it may have half-closed; unless it is on this machine, where the table
- * tells that no process has its end any more.
+ * A client that has sent its FIN and has nothing to be answered counts as gone: all that it may still wait for is our
+ * FIN. One that has sent something before is answered, as it may have half-closed; unless it is on this machine, where
+ * the table tells that no process has its end any more.
  */
 export function departed<Client extends Waiting>(waiting: readonly Client[]): Client[] {
   const table = readTcpTable(new Set(waiting.map(({ socket }) => socket.localPort ?? -1)));

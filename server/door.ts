@@ -1,6 +1,7 @@
-// Where newcomers stand for whom there is no room, until it has been looked who of those that wait has left. Used by server.ts.
+// Where newcomers stand for whom there is no room, until it has been looked who of those that wait has left. Used by
+// server.ts.
 //
-// A look costs something, and a flood of newcomers must not cost one each. So the next one comes a while after the last; until
+// A look costs something, and a flood of newcomers must not cost one each. So the next comes a while after the last; until
 // then they stand here. They may have to wait for their refusal, but none is refused while a place is free.
 
 /** Between two looks there is so many times as long as one takes: at most a tenth of the time goes to looking. */

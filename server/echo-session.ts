@@ -26,8 +26,8 @@ export interface SessionHost {
 type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
 
 /**
- * The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer, or has come to
- * the urgent mark, of which there is one at a time (MSG_OOB). So two of them have read all that was there before the first.
+ * The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer, or has come
+ * to the urgent mark (MSG_OOB), of which there is one at a time. So two of them have read all that was there before.
  */
 const FULL_READ = 64 * 1024;
 const SHORT_READS = 2;
@@ -61,8 +61,8 @@ export class EchoSession {
   /**
    * @param socket As it came from the master: paused. From here on the session's.
    * @param moved What comes along from an earlier worker.
-   * @param idleTimeoutMs Closes the connection when for so long nothing was read from it, and nothing taken of our replies;
-   * 0: never.
+   * @param idleTimeoutMs Closes the connection when for so long nothing was read from it and nothing taken of our
+   * replies; 0: never.
    */
   constructor(
     host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number,

@@ -1,5 +1,5 @@
-// Notices workers whose event loop stands still. Fed and asked by worker-pool.ts. It knows no clock: a beat counts when the
-// master runs, and after it has read what came (running-time.ts), so that a standstill of all is nobody's silence.
+// Notices workers whose event loop stands still. Fed and asked by worker-pool.ts. It knows no clock: a beat counts when
+// the master runs, and after it has read what came (running-time.ts), so that a standstill of all is nobody's silence.
 
 export interface HeartbeatEvents {
   ping(worker: number): void;

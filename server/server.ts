@@ -276,7 +276,9 @@ class EchoServer implements Server {
           this.#noteTaken(connection, worker);
           break;
         case 'unusable':
-          this.#bounces.count(`${this.#pool.nameOf(worker)} could not take the socket, it may have no descriptor left (ulimit -n)`);
+          this.#bounces.count(
+            `${this.#pool.nameOf(worker)} could not take the socket, it may have no descriptor left (ulimit -n)`,
+          );
           break;
         case 'givenBack':
           connection.moved = message.moved;

@@ -1,4 +1,4 @@
-// Counts what befalls many connections, such as being refused, and tells of it at most once a second. Used by server.ts.
+// Counts what befalls many connections, as being refused, and tells of it at most once a second. Used by server.ts.
 
 const PERIOD_MS = 1000;
 

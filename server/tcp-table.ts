@@ -1,5 +1,5 @@
-// The system's table of TCP connections, read where it is the only one to know: what has become of a socket that nobody may
-// read from. Linux alone has it. Used by departures.ts.
+// The system's table of TCP connections, read where it is the only one to know: what has become of a socket that nobody
+// may read from. Linux alone has it. Used by departures.ts.
 import { readFileSync } from 'node:fs';
 import { isIP, isIPv6, SocketAddress } from 'node:net';
 import type { Socket } from 'node:net';
@@ -18,7 +18,7 @@ export const FIN_WAIT1 = 4;
 export const FIN_WAIT2 = 5;
 export const CLOSE_WAIT = 8;
 
-/** The name of the end that this process has of a connection, or of the other end. Undefined: it is no TCP connection. */
+/** The name of our end of a connection, or of the other end. Undefined: it is no TCP connection. */
 export function endOf(socket: Socket, which: 'ours' | 'theirs'): string | undefined {
   const { localAddress, localPort, remoteAddress, remotePort } = socket;
   if (localAddress === undefined || remoteAddress === undefined || isIP(localAddress) === 0) return undefined;
@@ -27,8 +27,8 @@ export function endOf(socket: Socket, which: 'ours' | 'theirs'): string | undefi
 }
 
 /**
- * All ends of connections from and to these ports, by the names that {@link endOf} gives; undefined where there is no such
- * table. The system reads it out in parts: while others come and go, one that is there may be missing.
+ * All ends of connections from and to these ports, by the names that {@link endOf} gives; undefined where there is no
+ * such table. The system reads it out in parts: while others come and go, one that is there may be missing.
  */
 export function readTcpTable(ports: ReadonlySet<number>): Map<string, TcpEnd> | undefined {
   const ends = new Map<string, TcpEnd>();

@@ -7,7 +7,7 @@ import { describeDeath } from '../shared/multiprocessing/errors.ts';
 import type { Death } from '../shared/multiprocessing/errors.ts';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
 import { Process } from '../shared/multiprocessing/process.ts';
-import { afterRunning, onBeats } from '../shared/running-time.ts';
+import { afterRunning, afterSilence, onBeats } from '../shared/running-time.ts';
 import type { Stop } from '../shared/running-time.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { readFromWorker } from './messages.ts';
@@ -54,6 +54,8 @@ interface Worker {
   readonly slot: number;
   readonly process: Process<[WorkerOptions, Lock]>;
   readyAt: number;
+  /** How often anything came from it. */
+  heard: number;
   /** The connection that it was offered and has not answered for, and what will ask about it. */
   offered: number | undefined;
   doubt: NodeJS.Timeout | undefined;
@@ -62,11 +64,11 @@ interface Worker {
 const WORKER_ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker-entry.ts' : './worker-entry.js', import.meta.url);
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
 const START_LIMIT_MS = 30_000;
-/** How long after --grace a retiring worker may take to end, in milliseconds. */
+/** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if that is longer. */
 const RETIRE_LIMIT_MS = 2000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
 const DOUBT_MS = 200;
-/** A worker that could not take a connection is tried again after so long, in milliseconds: its limit may have been raised. */
+/** A worker that could not take a connection is tried again after so long, in ms: its limit may have been raised. */
 const RELIEF_MS = 1000;
 
 export class WorkerPool {
@@ -210,7 +212,7 @@ export class WorkerPool {
       module: WORKER_ENTRY, target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, readyAt: 0, offered: undefined, doubt: undefined };
+    const worker: Worker = { id, slot, process, readyAt: 0, heard: 0, offered: undefined, doubt: undefined };
     this.#workers.set(id, worker);
     this.#plan.started(id);
     process.start();
@@ -231,6 +233,7 @@ export class WorkerPool {
 
   #hear(worker: Worker, unread: unknown): void {
     const message = readFromWorker(unread);
+    worker.heard++;
     this.#heartbeat?.heard(worker.id);
     if (message === undefined) {
       this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`, { worker: worker.slot });
@@ -268,8 +271,11 @@ export class WorkerPool {
     this.#events.retiring(worker.id);
     const { graceMs } = this.#options;
     this.#post(worker, { type: 'retire', graceMs });
-    const limitMs = graceMs + RETIRE_LIMIT_MS;
-    const stopLimit = afterRunning(limitMs, () => this.#giveUp(worker, `has not ended within ${limitMs} ms`));
+    // While it answers it is about to end: it has a grace of its own, which does not run on while it stands still.
+    const limitMs = Math.max(graceMs + RETIRE_LIMIT_MS, this.#options.workerTimeoutMs);
+    const stopLimit = afterSilence(limitMs, () => worker.heard, () => {
+      this.#giveUp(worker, `has not ended, and has said nothing for ${limitMs} ms`);
+    });
     void worker.process.ended.then(stopLimit);
   }
 

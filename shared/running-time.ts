@@ -1,10 +1,10 @@
-// Time limits that count only the time in which this process ran. Used wherever the server gives somebody up: the idle, the
-// hung, the slow to leave.
+// Time limits that count only the time in which this process ran. Used wherever the server gives somebody up: the idle,
+// the hung, the slow to leave.
 //
-// A process stands still now and then: SIGSTOP, a laptop's lid, a virtual machine that is not let run, a long computation.
-// When it goes on, all of its timers are due, and Node runs them before it reads what came meanwhile. So a clock here goes
-// in beats: a beat that comes much too late shows a standstill, of which two beats are counted at most; and each is told of
-// only after a poll phase, so that what had arrived by then is read before anybody is judged.
+// A process stands still now and then: SIGSTOP, a laptop's lid, a virtual machine that is not let run, a long
+// computation. When it goes on, all of its timers are due, and Node runs them before it reads what came meanwhile. So a
+// clock here goes in beats: a beat that comes much too late shows a standstill, of which two beats are counted at most;
+// and each is told of only after a poll phase, so that what had arrived by then is read before anybody is judged.
 
 /** Ends what was begun. Once it has ended by itself, or was ended before, this does nothing. */
 export type Stop = () => void;
@@ -74,8 +74,8 @@ function clockOf(beatMs: number): Clock {
 }
 
 /**
- * Calls `beat` about every `beatMs` milliseconds, each time after what had arrived is read; once after a standstill, however
- * long. Keeps no process running.
+ * Calls `beat` about every `beatMs` milliseconds, each time after what had arrived is read; once after a standstill,
+ * however long. Keeps no process running.
  */
 export function onBeats(beatMs: number, beat: () => void): Stop {
   return clockOf(beatMs).listen(beat);

@@ -17,7 +17,8 @@ const ONE_PLACE = ['--workers', '1', '--connections-per-worker', '1', '--log', '
 
 /** How many the log says have gone so far. */
 function gone(server: TestServer): number {
-  return [...server.stdout.matchAll(/(\d+) connections? gone: left while waiting/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const told = [...server.stdout.matchAll(/(\d+) connections? gone: left while waiting/g)];
+  return told.reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
 const ways: ((client: TestClient) => void)[] = [
@@ -40,7 +41,8 @@ describe('those that wait and leave', { concurrency: 2 }, () => {
       await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--host', listens]);
       await using first = await connectClient(server.port, { host });
       assert.equal(await first.ask('first'), 'FIRST');
-      const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, () => connectClient(server.port, { host })));
+      const connect = (): Promise<TestClient> => connectClient(server.port, { host });
+      const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, connect));
       let line = await tenMore();
       for (const leave of ways) {
         for (const client of line) leave(client);

@@ -57,7 +57,8 @@ async function accepting(t: TestContext): Promise<Accepting> {
 function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
-    const host = { message: () => {}, closed: (_: unknown, reason: CloseReason) => resolve(reason), givenBack: assert.fail };
+    const told = (_: unknown, reason: CloseReason): void => resolve(reason);
+    const host = { message: () => {}, closed: told, givenBack: assert.fail };
     session = new EchoSession(host, 1, 'peer', socket, null, idleTimeoutMs);
   });
   return { session, closed };
@@ -116,8 +117,8 @@ test('what follows urgent data is answered before a drain ends the connection', 
   assert.equal((await lines.next()).value, 'connected');
   const { session, closed } = serve(await next());
   session.start();
-  // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes, nothing is
-  // read before the drain begins; and a read ends at the mark.
+  // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes,
+  // nothing is read before the drain begins; and a read ends at the mark.
   await new Promise(setImmediate);
   await stat(folder);
   client.stdin.write('\n');

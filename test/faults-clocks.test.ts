@@ -1,4 +1,4 @@
-// A server that stands still for longer than its time limits: it is not taken for the silence of clients, nor for their time.
+// A server that stands still for longer than its limits: that is neither the silence of its clients nor their time.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,7 +21,8 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
 
 describe('a standstill', { concurrency: true }, () => {
   test('longer than --idle-timeout ends nobody who sends meanwhile', async () => {
-    await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--idle-timeout', '5'], OWN_GROUP);
+    const flags = ['--workers', '2', '--log', 'connections', '--idle-timeout', '5'];
+    await using server = await startTestServer(flags, OWN_GROUP);
     const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
     for (const client of clients) assert.equal(await client.ask('before'), 'BEFORE');
     await suspend(server, 6000, () => {
@@ -55,18 +56,30 @@ describe('a standstill', { concurrency: true }, () => {
     assert.doesNotMatch(server.stdout, /the grace of|[1-9] cut off/);
   });
 
-  test('longer than --grace, in a reload, cuts off nobody who reads', async () => {
-    await using server = await startTestServer(['--workers', '1', '--log', 'connections', '--grace', '5'], OWN_GROUP);
-    const { stuck, sent } = await connectStuck(server);
-    server.signal('SIGHUP');
-    await server.printed(/gives its connections back/);
-    await suspend(server, 8000);
-    stuck.socket.resume();
-    await server.printed(/the reload is done/);
-    assert.ok((await stuck.read(sent)).equals(fillUpReply(sent)));
-    assert.equal(await stuck.ask('after'), 'AFTER');
-    await stuck[Symbol.asyncDispose]();
-    assert.equal(await server.stop(), 0);
-    assert.doesNotMatch(server.stdout, /not quiet in time|has not ended|[1-9] cut off/);
-  });
+  const whose: [string, (server: TestServer) => Promise<void>][] = [
+    ['of all', (server) => suspend(server, 8000)],
+    ['of the worker alone', async (server) => {
+      const worker = server.pidOf(1);
+      await standStill(worker);
+      await sleep(8000); // The fault itself.
+      process.kill(worker, 'SIGCONT');
+    }],
+  ];
+  for (const [who, standsStill] of whose) {
+    test(`${who}, longer than --grace, in a reload, cuts off nobody who reads`, async () => {
+      const flags = ['--workers', '1', '--log', 'connections', '--grace', '5', '--worker-timeout', '60'];
+      await using server = await startTestServer(flags, OWN_GROUP);
+      const { stuck, sent } = await connectStuck(server);
+      server.signal('SIGHUP');
+      await server.printed(/gives its connections back/);
+      await standsStill(server);
+      stuck.socket.resume();
+      await server.printed(/the reload is done/);
+      assert.ok((await stuck.read(sent)).equals(fillUpReply(sent)));
+      assert.equal(await stuck.ask('after'), 'AFTER');
+      await stuck[Symbol.asyncDispose]();
+      assert.equal(await server.stop(), 0);
+      assert.doesNotMatch(server.stdout, /not quiet in time|has not ended|[1-9] cut off/);
+    });
+  }
 });

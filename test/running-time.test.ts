@@ -1,4 +1,4 @@
-// Time limits of the server: a process that stands still loses nothing by it. It does so here by blocking its event loop.
+// Time limits of the server: a process that stands still loses nothing by it. Here it does by blocking its event loop.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';

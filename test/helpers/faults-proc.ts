@@ -76,9 +76,18 @@ export interface UntilOptions {
 }
 
 /** Stops a process (SIGSTOP), and settles when it stands still. */
-export async function standStill(pid: number): Promise<void> {
-  process.kill(pid, 'SIGSTOP');
-  await until(() => statOf(pid)?.state === 'T', `process ${pid} to stand still`);
+export function standStill(pid: number): Promise<void> {
+  return standAllStill(pid, [pid]);
+}
+
+/** The same with several. @param whom What kill(2) takes: a process, or a group as a negative number. */
+export async function standAllStill(whom: number, pids: readonly number[]): Promise<void> {
+  const stopped = (): boolean => pids.every((pid) => statOf(pid)?.state === 'T');
+  await until(() => {
+    // Again and again: whatever stops and resumes the tests themselves may have let them go on.
+    if (!stopped()) process.kill(whom, 'SIGSTOP');
+    return stopped();
+  }, `processes ${pids.join(', ')} to stand still`);
 }
 
 /** The TCP sockets that the process has open. */

@@ -1,7 +1,7 @@
 // A server under fault: its workers as the system and its log show them, and faults that several tests and the soak inject.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientPortsOf, standStill, statOf, until } from './faults-proc.ts';
+import { clientPortsOf, standAllStill, standStill, until } from './faults-proc.ts';
 import type { Load } from './faults-load.ts';
 import { isRunning } from './processes.ts';
 import type { TestServer } from './server.ts';
@@ -57,9 +57,7 @@ export async function untilWhole(server: TestServer, workers: number, without: r
  */
 export async function suspend(server: TestServer, ms: number, meanwhile: () => void = () => {}): Promise<void> {
   const master = server.process.pid!;
-  const all = [master, ...server.workers()];
-  process.kill(-master, 'SIGSTOP');
-  await until(() => all.every((pid) => statOf(pid)?.state === 'T'), 'all to stand still');
+  await standAllStill(-master, [master, ...server.workers()]);
   meanwhile();
   await sleep(ms); // The fault itself.
   process.kill(-master, 'SIGCONT');

@@ -240,7 +240,7 @@ export const faults: readonly Fault[] = [
   { name: "the log's reader stops for 5 s", mustHold: '0 errors, every line whole or counted', run: unreadLog },
   { name: 'SIGKILL a worker while the terminal is stuck', mustHold: `its clients cut off, ${others}, others print`, run: killPrinter },
   {
-    name: 'no descriptors left in a worker', mustHold: `newcomers refused, ${others}`,
+    name: 'no descriptors left in a worker', mustHold: `newcomers served by the other one, ${others}`,
     run: (stage) => withoutDescriptors(stage, stage.random.oneOf(readyWorkers(stage.server))),
   },
   {
