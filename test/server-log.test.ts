@@ -67,7 +67,7 @@ describe('the log', { concurrency: true }, () => {
     const told = events.filter((event) => event['worker'] === 1).map(({ time: _, level: __, ...facts }) => facts);
     assert.deepEqual(told, [
       { event: 'connected', worker: 1, peer },
-      { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\\n\\u{2028}' },
+      { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\n\u2028' },
       { event: 'closed', worker: 1, peer, reason: 'client ended', messages: 1, bytesIn: 14, bytesOut: 14 },
     ]);
     const { time: _, level: __, message, ...summary } = events.at(-1)!;
