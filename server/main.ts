@@ -5,14 +5,16 @@ import { isatty } from 'node:tty';
 import { messageOf, UsageError } from '../shared/errors.ts';
 import { Log, useColor } from '../shared/log.ts';
 import { cpuCount } from '../shared/multiprocessing/current.ts';
+import { tryToSay } from '../shared/last-words.ts';
 import { Lock } from '../shared/multiprocessing/lock.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { helpText, parseConfig } from './config.ts';
 import type { Config, Invocation } from './config.ts';
 import { startServer } from './server.ts';
 
-/** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
+/** How long the last lines may take to reach a terminal that does not read, in milliseconds; then what is told of them. */
 const LAST_WORDS_MS = 500;
+const LAST_COMPLAINT_MS = 250;
 /**
  * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start`
  * comes from the terminal and from npm, which passes it on.
@@ -29,6 +31,7 @@ const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => drop
 
 process.exitCode = await main();
 await terminal.close(LAST_WORDS_MS);
+if (terminal.untold > 0) await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_COMPLAINT_MS);
 process.exit();
 
 async function main(): Promise<number> {
@@ -63,7 +66,8 @@ async function serve(config: Config): Promise<number> {
   let lastStop = -Infinity;
   let started = false;
   const stopping = new AbortController();
-  const starting = startServer(config, { log, color, terminalLock, cpus: cpuCount(), stop: stopping.signal });
+  const print = (text: string, lines: number): void => void terminal.print(text, lines);
+  const starting = startServer(config, { log, print, color, terminalLock, cpus: cpuCount(), stop: stopping.signal });
   const onStop = (): void => {
     const sameWish = performance.now() - lastStop < SAME_WISH_MS;
     lastStop = performance.now();
@@ -108,6 +112,10 @@ function whyNotStarted(error: unknown, { host, port }: Config): string {
     default:
       return messageOf(error);
   }
+}
+
+function linesLost({ untold, trouble }: Terminal): string {
+  return `${untold === 1 ? '1 line' : `${untold} lines`} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
 }
 
 function version(): string {

@@ -40,7 +40,14 @@ export type ToWorker =
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
-export type FromWorker = WorkerReport | { readonly type: 'ready' } | { readonly type: 'pong' };
+export type FromWorker = WorkerReport | { readonly type: 'ready' } | { readonly type: 'pong' } | Lines;
+
+/** Lines of the log that the worker does not print itself, and how many are lost with them if they are. In order. */
+export interface Lines {
+  readonly type: 'lines';
+  readonly text: string;
+  readonly lines: number;
+}
 
 /** What a worker says of a connection. */
 export type WorkerReport =
@@ -81,6 +88,8 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
     case 'ready':
     case 'pong':
       return message as FromWorker;
+    case 'lines':
+      return isCount(message['lines']) && typeof message['text'] === 'string' ? message as FromWorker : undefined;
     case 'accepted':
     case 'unusable':
       return isCount(message['id']) ? message as FromWorker : undefined;

@@ -34,6 +34,8 @@ export interface WorkerPoolEvents {
   message(worker: number, message: WorkerReport): void;
   /** It could not take a connection a while ago: it may be tried again. */
   relieved(worker: number): void;
+  /** Lines of the log that a worker leaves to the master, and how many are lost with them if they are. */
+  print(text: string, lines: number): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
   retiring(worker: number): void;
@@ -234,6 +236,8 @@ export class WorkerPool {
       this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`);
     } else if (message.type === 'ready') {
       this.#ready(worker);
+    } else if (message.type === 'lines') {
+      this.#events.print(message.text, message.lines);
     } else if (message.type !== 'pong') {
       if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
         clearTimeout(worker.doubt);

@@ -25,7 +25,7 @@ export interface WorkerOptions {
   readonly color: boolean;
 }
 
-/** How long the last log lines may take to get out before the worker ends, in milliseconds. */
+/** How long the last log lines may take to be given to the system, which sends them to the master, in milliseconds. */
 const LAST_WORDS_MS = 500;
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
@@ -37,8 +37,15 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
     print: (block) => terminal.print(block),
     format: options.logFormat, level: options.log, color: options.color, who: options.slot,
   });
-  const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => log.droppedLine(count) });
-  await new Worker(options, log).ended;
+  const master = currentProcess().parent!;
+  const terminal = new Terminal({
+    lock: terminalLock, droppedLine: (count) => log.droppedLine(count),
+    handTo: (blocks) => {
+      for (const block of blocks) master.post({ type: 'lines', ...block } satisfies FromWorker);
+      return master.flushed();
+    },
+  });
+  await new Worker(options, log, () => terminal.handOver()).ended;
   await terminal.close(LAST_WORDS_MS);
 }
 
@@ -46,6 +53,8 @@ class Worker implements SessionHost {
   readonly ended: Promise<void>;
   readonly #options: WorkerOptions;
   readonly #log: Log;
+  /** It has to leave, so that the master prints from now on: whatever ends it, no line is lost. */
+  readonly #leaves: () => void;
   readonly #sessions = new Map<number, EchoSession>();
   /** Those that came in this turn of the event loop and are not read from yet. */
   #arrived: EchoSession[] = [];
@@ -57,9 +66,10 @@ class Worker implements SessionHost {
   #awaitsMore = false;
   #end: () => void = () => {};
 
-  constructor(options: WorkerOptions, log: Log) {
+  constructor(options: WorkerOptions, log: Log, leaves: () => void) {
     this.#options = options;
     this.#log = log;
+    this.#leaves = leaves;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#master.listen((message, socket) => this.#hear(message, socket));
     this.#tell({ type: 'ready' });
@@ -149,6 +159,7 @@ class Worker implements SessionHost {
   #retire(graceMs: number): void {
     if (this.#leaving !== undefined) return;
     this.#leaving = 'retire';
+    this.#leaves();
     this.#stopGrace = afterRunning(graceMs, () => {
       for (const session of this.#sessions.values()) session.giveUp();
     });
@@ -158,6 +169,7 @@ class Worker implements SessionHost {
 
   #drain(graceMs: number): void {
     this.#leaving = 'drain';
+    this.#leaves();
     this.#graceMs = graceMs;
     this.#awaitsMore = true;
     this.#stopGrace();

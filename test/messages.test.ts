@@ -31,6 +31,7 @@ const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type:
     { type: 'closed', id: 1, reason: 'error ECONNRESET', traffic },
   ],
   pong: [{ type: 'pong' }],
+  lines: [{ type: 'lines', text: 'one\ntwo\n', lines: 2 }, { type: 'lines', text: '', lines: 0 }],
 };
 const directions: readonly [string, (message: unknown) => unknown, object[]][] = [
   ['readToWorker', readToWorker, Object.values(toWorker).flat()],
@@ -87,6 +88,7 @@ function withPart(value: object, [key, ...rest]: readonly string[], part: unknow
 function isRightThere(message: { type?: unknown }, path: readonly string[], other: unknown): boolean {
   switch (path.at(-1)) {
     case 'peer':
+    case 'text':
     case 'reason':
       return typeof other === 'string';
     case 'moved':
