@@ -12,9 +12,12 @@ import { helpText, parseConfig } from './config.ts';
 import type { Config, Invocation } from './config.ts';
 import { startServer } from './server.ts';
 
-/** How long the last lines may take to reach a terminal that does not read, in milliseconds; then what is told of them. */
-const LAST_WORDS_MS = 500;
-const LAST_COMPLAINT_MS = 250;
+/**
+ * How long the last lines may take to reach a terminal that does not read, in milliseconds; and with it, what is told of them
+ * on standard error then. Together less than the second that an end may take.
+ */
+const LAST_LINES_MS = 450;
+const LAST_WORDS_MS = 850;
 /**
  * Signals to stop that come so shortly one after the other are one wish, in milliseconds: a Ctrl-C under `npm start`
  * comes from the terminal and from npm, which passes it on.
@@ -30,8 +33,11 @@ let droppedLine = (count: number): string => `${count} lines dropped`;
 const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
 
 process.exitCode = await main();
-await terminal.close(LAST_WORDS_MS);
-if (terminal.untold > 0) await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_COMPLAINT_MS);
+const ending = performance.now();
+await terminal.close(LAST_LINES_MS);
+if (terminal.untold > 0) {
+  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, ending + LAST_WORDS_MS - performance.now());
+}
 process.exit();
 
 async function main(): Promise<number> {

@@ -267,7 +267,8 @@ export class Terminal {
       this.#finished();
     } catch (error) {
       this.#lose(batch, from);
-      throw error;
+      this.#trouble = error;
+      this.#end('gone');
     }
   }
 
@@ -321,6 +322,7 @@ export class Terminal {
 
   #failed(error: unknown): void {
     this.#trouble = error;
+    if (!this.#isPrinting) return; // Others do by now, and may be able to.
     if (PASSING.has(codeOf(error))) {
       this.#nextHold = performance.now() + TRY_AGAIN_MS;
       this.#settle(false);

@@ -1,0 +1,106 @@
+// No line of the log is lost without a word, whatever its reader does while workers come and go: what is printed and what is
+// told to be dropped are together what a reader without fault would have got.
+import assert from 'node:assert/strict';
+import { before, describe, test } from 'node:test';
+import { until } from './helpers/faults-proc.ts';
+import { startStuckServer, stuckMissing } from './helpers/stuck.ts';
+import type { OutputKind, StuckEnd, StuckServer } from './helpers/stuck.ts';
+import { connectClient } from './helpers/test-client.ts';
+import type { TestClient } from './helpers/test-client.ts';
+
+type Reader = 'reads slowly' | 'does not read' | 'goes away';
+type Clients = readonly [TestClient, TestClient];
+interface Event {
+  /** Lets it happen, and waits until it is over. @returns The client that the server serves still. */
+  run(server: StuckServer, clients: Clients): Promise<TestClient>;
+}
+
+/** Each client has a worker of its own: when both are answered, both workers are ready. */
+const FLAGS = ['--workers', '2', '--connections-per-worker', '1', '--log-format', 'json', '--grace', '5'];
+const MESSAGES = 20;
+
+async function talk(clients: readonly TestClient[], messages: number): Promise<void> {
+  await Promise.all(clients.map(async (client) => {
+    for (let i = 0; i < messages; i++) assert.equal(await client.ask(`message ${i}`), `MESSAGE ${i}`);
+  }));
+}
+
+async function leave(client: TestClient): Promise<void> {
+  client.end();
+  assert.equal((await client.readToEnd()).length, 0);
+}
+
+const EVENTS: Readonly<Record<string, Event>> = {
+  'workers are replaced, leave and stop': {
+    async run(server, [one, another]) {
+      const old = server.workers();
+      process.kill(server.pid, 'SIGHUP');
+      await until(() => server.workers().length === 2 && !server.workers().some((pid) => old.includes(pid)), 'new workers');
+      await talk([one, another], MESSAGES);
+      await leave(another);
+      process.kill(server.pid, 'SIGTTOU');
+      await until(() => server.workers().length === 1, 'a worker to leave');
+      return one;
+    },
+  },
+};
+
+async function runThrough(kind: OutputKind, reader: Reader | undefined, event: Event): Promise<StuckEnd> {
+  await using server = await startStuckServer(kind, FLAGS);
+  const clients: Clients = [await connectClient(server.port), await connectClient(server.port)];
+  await talk(clients, MESSAGES);
+  if (reader === 'goes away') server.tell('close');
+  const left = await event.run(server, clients);
+  if (reader === 'reads slowly') server.tell('read');
+  await talk([left], MESSAGES);
+  await leave(left);
+  process.kill(server.pid, 'SIGTERM');
+  return await server.ended;
+}
+
+/** What a log has, by kind, and how many lines it says to be missing. */
+function countLines(output: string): { printed: Map<string, number>; total: number; dropped: number } {
+  const printed = new Map<string, number>();
+  let total = 0;
+  let dropped = 0;
+  assert.ok(output === '' || output.endsWith('\n'), `the last line is not whole: ${output.slice(-300)}`);
+  for (const line of output.split('\n').slice(0, -1)) {
+    const { event, lines } = JSON.parse(line) as { event: string; lines?: number };
+    if (event === 'dropped') dropped += lines!;
+    else total++;
+    printed.set(event, (printed.get(event) ?? 0) + 1);
+  }
+  return { printed, total, dropped };
+}
+
+for (const [what, event] of Object.entries(EVENTS)) {
+  describe(`while ${what}, each line of the log is printed or told to be dropped,`, { concurrency: 2, skip: stuckMissing() }, () => {
+    let whole: ReturnType<typeof countLines>;
+    before(async () => {
+      const { exitCode, output, errors } = await runThrough('file', undefined, event);
+      whole = countLines(output);
+      assert.deepEqual([exitCode, whole.dropped, errors], [0, 0, '']);
+    });
+
+    for (const kind of ['pipe', 'socket', 'terminal'] as const) {
+      for (const reader of ['reads slowly', 'does not read', 'goes away'] as const) {
+        if (kind === 'terminal' && reader === 'goes away') continue; // Then the server stops: server-signals.
+        test(`if the reader of a ${kind} ${reader}`, async () => {
+          const { exitCode, output, errors } = await runThrough(kind, reader, event);
+          const { printed, total, dropped } = countLines(output);
+          const told = Number(/^echopool-server: (\d+) lines? could not be printed: .+\n$/.exec(errors)?.[1] ?? 0);
+          assert.equal(errors === '', told === 0, errors);
+          assert.equal(total + dropped + told, whole.total, `${told} told at the end, ${dropped} before, ${total} printed: ${output}`);
+          if (reader === 'reads slowly') assert.deepEqual(printed, whole.printed);
+          assert.equal(exitCode, 0);
+        });
+      }
+    }
+
+    test('on a full disk', async () => {
+      const { exitCode, output, errors } = await runThrough('full', undefined, event);
+      assert.equal(errors, `echopool-server: ${whole.total} lines could not be printed: ENOSPC\n`);
+      assert.deepEqual([exitCode, output], [0, '']);
+    });
+  });
+}
