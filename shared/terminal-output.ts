@@ -11,7 +11,14 @@
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf } from './errors.ts';
-import { RelayOutput } from './terminal-relay.ts';
+import { RELAY_LOST, RelayOutput } from './terminal-relay.ts';
+
+/** What was to be written is lost, and what comes later may not be. */
+const PASSING: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', RELAY_LOST]);
+
+export function isPassing(error: unknown): boolean {
+  return PASSING.has(codeOf(error));
+}
 
 /** How many bytes were written, and what stopped the rest. */
 export interface Outcome {

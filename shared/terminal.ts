@@ -5,21 +5,16 @@
 // leaves hands what it could not print yet to one that stays. Whoever has printed half a line keeps the lock until the other
 // half is out, or until it ends: the next holder learns of that from the lock.
 import { codeOf } from './errors.ts';
+import { Flushes } from './terminal-flushes.ts';
 import { linesIn, LineQueue } from './terminal-lines.ts';
 import type { Batch, Block } from './terminal-lines.ts';
-import { openOutput } from './terminal-output.ts';
+import { isPassing, openOutput } from './terminal-output.ts';
 import type { Output } from './terminal-output.ts';
-import { RELAY_LOST } from './terminal-relay.ts';
+import { Turn } from './terminal-turn.ts';
+import type { TerminalLock } from './terminal-turn.ts';
 
 export type { Block } from './terminal-lines.ts';
-
-/** What the terminal needs of a lock; the toolkit's `Lock` has it. */
-export interface TerminalLock {
-  acquire(timeoutMs?: number): Promise<boolean>;
-  release(): Promise<void>;
-  /** Set while held if the holder before has died: the line that it was printing may be half done. */
-  readonly abandonedBy?: unknown;
-}
+export type { TerminalLock } from './terminal-turn.ts';
 
 export interface TerminalOptions {
   /** The descriptor to write to. Default: 1, the standard output. */
@@ -47,21 +42,11 @@ const DEFAULT_LIMIT = 4 * 1024 * 1024;
 const PACE_MS = 40;
 /** How long to wait before a full disk is tried again, in milliseconds. */
 const TRY_AGAIN_MS = 1000;
-/** The lock is asked for again after this long, in milliseconds: to wait for it keeps the process alive. */
-const ASK_AGAIN_MS = 500;
-/** What was to be written is lost, and what comes later may not be. */
-const PASSING: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', RELAY_LOST]);
 const FRESH_LINE = Buffer.from('\n');
 
-interface Waiter {
-  /** The number of the batch with which all that it waits for is written. */
-  readonly batch: number;
-  readonly settle: (written: boolean) => void;
-}
-
 export class Terminal {
-  readonly #lock: TerminalLock;
   readonly #output: Output;
+  readonly #turn: Turn;
   readonly #lines: LineQueue;
   readonly #droppedLine: (count: number) => string;
   readonly #handTo: ((blocks: Block[]) => Promise<void>) | undefined;
@@ -77,14 +62,11 @@ export class Terminal {
   /** When the lock may be taken next, on the clock of performance.now(). */
   #nextHold = 0;
   #endPause: (() => void) | undefined;
-  #endAsking: (() => void) | undefined;
-  /** While half a line is out and the lock is kept for the other half. */
-  #mending: Promise<false> | undefined;
-  readonly #waiters = new Set<Waiter>();
+  readonly #flushes = new Flushes();
 
   constructor({ fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine, handTo }: TerminalOptions) {
-    this.#lock = lock;
     this.#output = openOutput(fd);
+    this.#turn = new Turn(lock, this.#output);
     this.#lines = new LineQueue(limit);
     this.#droppedLine = droppedLine;
     this.#handTo = handTo;
@@ -137,17 +119,9 @@ export class Terminal {
     if (!this.#isOpen) return Promise.resolve(false);
     if (!this.#lines.hasWork && !this.#lines.isUnderway) return Promise.resolve(true);
     const batch = this.#lines.hasMissed ? this.#batches + 1 : this.#lines.hasWork ? this.#batches : this.#batches - 1;
-    return new Promise((resolve) => {
-      const settle = (written: boolean): void => {
-        clearTimeout(timer);
-        this.#waiters.delete(waiter);
-        resolve(written);
-      };
-      const waiter: Waiter = { batch, settle };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs, false);
-      this.#waiters.add(waiter);
-      this.#endPause?.();
-    });
+    const flushed = this.#flushes.wait(batch, timeoutMs);
+    this.#endPause?.();
+    return flushed;
   }
 
   /** From now on others print what comes, and what has piled up here. Does nothing without {@link TerminalOptions.handTo}. */
@@ -156,7 +130,7 @@ export class Terminal {
     this.#state = 'handing';
     this.#output.stop();
     this.#endPause?.();
-    this.#endAsking?.();
+    this.#turn.stop();
     if (this.#lines.hasWork) this.#running ??= this.#run();
   }
 
@@ -170,9 +144,10 @@ export class Terminal {
     this.handOver();
     const written = await this.flush(timeoutMs);
     const writing = this.#lines.isUnderway ? this.#running : undefined;
+    this.#handRest();
     this.#end('closed');
     await writing; // At once: a write that waits for its reader can be given up.
-    await this.#mending;
+    await this.#turn.end();
     return written;
   }
 
@@ -201,28 +176,15 @@ export class Terminal {
   /** @throws What the lock throws when the process in which it lives is dead. */
   async #printUnderLock(): Promise<void> {
     await this.#pause(this.#nextHold - performance.now());
-    if (!await this.#acquire()) return;
+    if (!this.#isPrinting || !await this.#turn.take()) return;
     this.#nextHold = performance.now() + PACE_MS;
     const keepsLock = this.#isPrinting && await this.#printBatch();
-    if (!keepsLock) await this.#lock.release();
-  }
-
-  async #acquire(): Promise<boolean> {
-    while (this.#isPrinting) {
-      const asked = this.#mending ?? this.#lock.acquire(ASK_AGAIN_MS);
-      const left = new Promise<undefined>((resolve) => { this.#endAsking = () => resolve(undefined); });
-      const got = await Promise.race([asked, left]);
-      this.#endAsking = undefined;
-      if (got === true) return true;
-      // It may come all the same, and is not wanted any more.
-      if (got === undefined) asked.then((late) => late ? this.#lock.release() : undefined).catch(() => {});
-    }
-    return false;
+    if (!keepsLock) await this.#turn.release();
   }
 
   /** Waits, but not while somebody waits for the result. */
   async #pause(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0 || this.#waiters.size > 0) return;
+    if (milliseconds <= 0 || this.#flushes.areAwaited) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       if (milliseconds > PACE_MS) timer.unref(); // A full disk keeps no process alive.
@@ -236,11 +198,11 @@ export class Terminal {
 
   /** @returns Whether the lock is kept, because half a line is out. */
   async #printBatch(): Promise<boolean> {
-    if (this.#lock.abandonedBy !== undefined) {
+    if (this.#turn.isAfterDeath) {
       const { written, error } = await this.#output.writeAll(FRESH_LINE);
       if (written === 0) {
         if (error !== undefined) this.#failed(error);
-        return this.#mend(FRESH_LINE);
+        return this.#keepUnlessOver(FRESH_LINE, error);
       }
       if (!this.#isPrinting) return false;
     }
@@ -251,13 +213,22 @@ export class Terminal {
       return false;
     }
     const lineEnd = batch.lineEnd(written);
+    const isTorn = lineEnd > written;
     if (error === undefined && this.#handTo !== undefined) {
+      if (isTorn) this.#turn.keepFor(batch.bytes.subarray(written, lineEnd), () => this.#handLost(1));
       await this.#hand(batch, lineEnd);
-      return lineEnd > written && this.#mend(batch.bytes.subarray(written, lineEnd), 1);
+      return isTorn;
     }
     this.#lose(batch, written);
     if (error !== undefined) this.#failed(error);
-    return lineEnd > written && this.#mend(FRESH_LINE);
+    return isTorn && this.#keepUnlessOver(FRESH_LINE, error);
+  }
+
+  /** @returns Whether the lock is kept for the rest of a line: there may be somebody who reads it. */
+  #keepUnlessOver(rest: Uint8Array, error: unknown): boolean {
+    const isOver = error !== undefined && !isPassing(error);
+    if (!isOver) this.#turn.keepFor(rest);
+    return !isOver;
   }
 
   /** Gives what follows from a line's start on to another process. */
@@ -272,35 +243,14 @@ export class Terminal {
     }
   }
 
-  /**
-   * Half a line is out: the lock is kept until `rest` follows it, or until this process ends, of which its next holder learns.
-   * @param lines How many are lost if it does not.
-   */
-  #mend(rest: Uint8Array, lines = 0): true {
-    this.#mending = this.#writeRest(rest).then(async (isWhole): Promise<false> => {
-      if (isWhole) {
-        this.#mending = undefined;
-        await this.#lock.release().catch(() => {});
-      } else if (lines > 0) {
-        this.#dropped += lines;
-        await this.#handTo?.([{ text: this.#droppedLine(lines), lines }]);
-      }
-      return false;
-    });
-    return true;
+  /** The last lines, on their way to another process when this one closes: it need not wait until they are. */
+  #handRest(): void {
+    while (this.#state === 'handing' && this.#lines.hasWork) this.#handTo!(this.#take().blocksAfter(0)).catch(() => {});
   }
 
-  /** @returns Whether there is nothing to be done any more: it is out, or there is nobody left to read it. */
-  async #writeRest(rest: Uint8Array): Promise<boolean> {
-    let at = 0;
-    while (at < rest.length && this.#state !== 'closed') {
-      const { written, error } = await this.#output.writeAll(rest.subarray(at));
-      at += written;
-      if (error === undefined) continue;
-      if (!PASSING.has(codeOf(error))) return true;
-      await new Promise<void>((resolve) => setTimeout(resolve, TRY_AGAIN_MS).unref());
-    }
-    return at === rest.length;
+  #handLost(lines: number): void {
+    this.#dropped += lines;
+    this.#handTo!([{ text: `${this.#droppedLine(lines)}\n`, lines }]).catch(() => {});
   }
 
   #take(): Batch {
@@ -310,7 +260,7 @@ export class Terminal {
 
   #finished(): void {
     this.#lines.done();
-    this.#settle(true, this.#batches - 1);
+    this.#flushes.settle(true, this.#batches - 1);
   }
 
   #lose(batch: Batch, written: number): void {
@@ -323,16 +273,12 @@ export class Terminal {
   #failed(error: unknown): void {
     this.#trouble = error;
     if (!this.#isPrinting) return; // Others do by now, and may be able to.
-    if (PASSING.has(codeOf(error))) {
+    if (isPassing(error)) {
       this.#nextHold = performance.now() + TRY_AGAIN_MS;
-      this.#settle(false);
+      this.#flushes.settle(false);
     } else {
       this.#end('gone');
     }
-  }
-
-  #settle(written: boolean, upTo = Infinity): void {
-    for (const waiter of [...this.#waiters]) if (waiter.batch <= upTo) waiter.settle(written);
   }
 
   #end(state: 'gone' | 'closed'): void {
@@ -341,8 +287,8 @@ export class Terminal {
     this.#dropped += this.#lines.clear();
     this.#output.end();
     this.#endPause?.();
-    this.#endAsking?.();
-    this.#settle(false);
+    void this.#turn.end();
+    this.#flushes.settle(false);
   }
 }
 
