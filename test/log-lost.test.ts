@@ -43,7 +43,8 @@ const comeAndGo: Event = async (server, [one, another]) => {
 const crash: Event = async (server, [one, another]) => {
   const [victim] = server.workers();
   process.kill(victim!, 'SIGKILL');
-  const [cutOff, left] = await Promise.race([one.fate.then(() => [one, another]), another.fate.then(() => [another, one])]) as Clients;
+  const cutOff = await Promise.race([one, another].map((client) => client.fate.then(() => client)));
+  const left = cutOff === one ? another : one;
   await cutOff[Symbol.asyncDispose]();
   // Only the successor has room for it.
   const next = await connectClient(server.port);
