@@ -40,7 +40,13 @@ export type ToWorker =
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
-export type FromWorker = WorkerReport | { readonly type: 'ready' } | { readonly type: 'pong' } | Lines;
+export type FromWorker = WorkerReport | { readonly type: 'ready' } | Pong | Lines;
+
+/** Its event loop turns; and how many lines of the log would be lost now if it died. */
+export interface Pong {
+  readonly type: 'pong';
+  readonly unprinted: number;
+}
 
 /** Lines of the log that the worker does not print itself, and how many are lost with them if they are. In order. */
 export interface Lines {
@@ -86,8 +92,9 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
   if (!isRecord(message)) return undefined;
   switch (message['type']) {
     case 'ready':
-    case 'pong':
       return message as FromWorker;
+    case 'pong':
+      return isCount(message['unprinted']) ? message as FromWorker : undefined;
     case 'lines':
       return isCount(message['lines']) && typeof message['text'] === 'string' ? message as FromWorker : undefined;
     case 'accepted':

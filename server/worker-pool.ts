@@ -55,6 +55,8 @@ interface Worker {
   readonly slot: number;
   readonly process: Process<[WorkerOptions, Lock]>;
   readyAt: number;
+  /** How many lines of the log it had not printed when it answered last. */
+  unprinted: number;
   /** The connection that it was offered and has not answered for, and what will ask about it. */
   offered: number | undefined;
   doubt: NodeJS.Timeout | undefined;
@@ -210,7 +212,7 @@ export class WorkerPool {
       module: WORKER_ENTRY, target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, readyAt: 0, offered: undefined, doubt: undefined };
+    const worker: Worker = { id, slot, process, readyAt: 0, unprinted: 0, offered: undefined, doubt: undefined };
     this.#workers.set(id, worker);
     this.#plan.started(id);
     process.start();
@@ -238,7 +240,9 @@ export class WorkerPool {
       this.#ready(worker);
     } else if (message.type === 'lines') {
       this.#events.print(message.text, message.lines);
-    } else if (message.type !== 'pong') {
+    } else if (message.type === 'pong') {
+      worker.unprinted = message.unprinted;
+    } else {
       if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
         clearTimeout(worker.doubt);
         worker.offered = undefined;
@@ -288,7 +292,8 @@ export class WorkerPool {
     if (!this.#stopping && (state !== 'retiring' || death.exitCode !== 0)) {
       const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
-      this.#events.trouble('worker', reason);
+      const { unprinted } = worker;
+      this.#events.trouble('worker', unprinted === 0 ? reason : `${reason}; some ${unprinted} lines of its log are lost`);
       if (state === 'starting') this.#couldNotStart(reason);
       else if (state === 'ready') this.#delay.died(performance.now() - worker.readyAt);
     }

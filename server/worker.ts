@@ -45,7 +45,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
       return master.flushed();
     },
   });
-  await new Worker(options, log, () => terminal.handOver()).ended;
+  await new Worker(options, log, terminal).ended;
   await terminal.close(LAST_WORDS_MS);
 }
 
@@ -53,8 +53,7 @@ class Worker implements SessionHost {
   readonly ended: Promise<void>;
   readonly #options: WorkerOptions;
   readonly #log: Log;
-  /** It has to leave, so that the master prints from now on: whatever ends it, no line is lost. */
-  readonly #leaves: () => void;
+  readonly #terminal: Terminal;
   readonly #sessions = new Map<number, EchoSession>();
   /** Those that came in this turn of the event loop and are not read from yet. */
   #arrived: EchoSession[] = [];
@@ -66,10 +65,10 @@ class Worker implements SessionHost {
   #awaitsMore = false;
   #end: () => void = () => {};
 
-  constructor(options: WorkerOptions, log: Log, leaves: () => void) {
+  constructor(options: WorkerOptions, log: Log, terminal: Terminal) {
     this.#options = options;
     this.#log = log;
-    this.#leaves = leaves;
+    this.#terminal = terminal;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#master.listen((message, socket) => this.#hear(message, socket));
     this.#tell({ type: 'ready' });
@@ -86,7 +85,7 @@ class Worker implements SessionHost {
         this.#serve(message, socket);
         break;
       case 'ping':
-        this.#tell({ type: 'pong' });
+        this.#tell({ type: 'pong', unprinted: this.#terminal.unprinted });
         break;
       case 'retire':
         this.#retire(message.graceMs);
@@ -159,7 +158,8 @@ class Worker implements SessionHost {
   #retire(graceMs: number): void {
     if (this.#leaving !== undefined) return;
     this.#leaving = 'retire';
-    this.#leaves();
+    // From now on the master prints: whatever ends this process then, no line is lost.
+    this.#terminal.handOver();
     this.#stopGrace = afterRunning(graceMs, () => {
       for (const session of this.#sessions.values()) session.giveUp();
     });
@@ -169,7 +169,7 @@ class Worker implements SessionHost {
 
   #drain(graceMs: number): void {
     this.#leaving = 'drain';
-    this.#leaves();
+    this.#terminal.handOver();
     this.#graceMs = graceMs;
     this.#awaitsMore = true;
     this.#stopGrace();

@@ -92,8 +92,8 @@ export class LineQueue {
   #bytes = NOTHING;
   #length = 0;
   #marks: Mark[] = [];
-  /** Bytes of the batch that is being written. */
-  #underway = 0;
+  /** The batch that is being written. */
+  #underway: Batch | undefined;
   /** Lines that were dropped before the first of the queue and have not been told of yet. */
   #untold = 0;
   /** Lines that were dropped after the last of the queue. While there are any, the queue takes no more. */
@@ -106,12 +106,17 @@ export class LineQueue {
 
   /** How many bytes were taken and are not written yet. */
   get pending(): number {
-    return this.#length + this.#underway;
+    return this.#length + (this.#underway?.bytes.length ?? 0);
   }
 
   /** How many lines were dropped, and nobody was told. */
   get untold(): number {
     return this.#untold + this.#missed;
+  }
+
+  /** How many lines nobody would hear of if all of this was gone. */
+  get unprinted(): number {
+    return this.untold + this.#lines() + (this.#underway?.linesAfter(0) ?? 0);
   }
 
   /** Whether the last thing that happened to the queue is that lines were dropped: they are told of in the batch after the next. */
@@ -121,7 +126,7 @@ export class LineQueue {
 
   /** Whether a batch was taken and is not dealt with. */
   get isUnderway(): boolean {
-    return this.#underway > 0;
+    return this.#underway !== undefined;
   }
 
   get hasWork(): boolean {
@@ -168,22 +173,26 @@ export class LineQueue {
     this.#empty();
     this.#untold = this.#missed;
     this.#missed = 0;
-    this.#underway = batch.bytes.length;
+    this.#underway = batch;
     return batch;
   }
 
   /** Nothing of the batch that was taken is kept any more. */
   done(): void {
-    this.#underway = 0;
+    this.#underway = undefined;
   }
 
   /** Drops everything. @returns How many lines that were, those not counted that had been dropped before. */
   clear(): number {
-    const lines = new Batch(this.#bytes.subarray(0, this.#length), this.#marks).linesAfter(0);
+    const lines = this.#lines();
     this.#empty();
     this.#untold += this.#missed + lines;
     this.#missed = 0;
     return lines;
+  }
+
+  #lines(): number {
+    return new Batch(this.#bytes.subarray(0, this.#length), this.#marks).linesAfter(0);
   }
 
   #hasRoomFor(block: string): boolean {
@@ -203,6 +212,10 @@ export class LineQueue {
 export function linesIn(block: string): number {
   const bytes = Buffer.from(block);
   return countNewlines(bytes, 0, bytes.length) + (endsLine(block) ? 0 : 1);
+}
+
+export function defaultDroppedLine(count: number): string {
+  return `${count} ${count === 1 ? 'line' : 'lines'} dropped`;
 }
 
 function endsLine(block: string): boolean {

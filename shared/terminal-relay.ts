@@ -57,6 +57,8 @@ export class RelayOutput implements Output {
 
   #start(): ChildProcess {
     const relay = fork(ENTRY, [], {
+      // Flags of ours that are not for it, such as --inspect, stay here; a source needs what loads it.
+      execArgv: ENTRY.pathname.endsWith('.ts') ? process.execArgv : [],
       // Nobody's signals reach it: what the terminal sends to the whole group is not meant for it.
       detached: true, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#fd],
     });

@@ -6,7 +6,7 @@
 // half is out, or until it ends: the next holder learns of that from the lock.
 import { codeOf } from './errors.ts';
 import { Flushes } from './terminal-flushes.ts';
-import { linesIn, LineQueue } from './terminal-lines.ts';
+import { defaultDroppedLine, linesIn, LineQueue } from './terminal-lines.ts';
 import type { Batch, Block } from './terminal-lines.ts';
 import { isPassing, openOutput } from './terminal-output.ts';
 import type { Output } from './terminal-output.ts';
@@ -64,7 +64,8 @@ export class Terminal {
   #endPause: (() => void) | undefined;
   readonly #flushes = new Flushes();
 
-  constructor({ fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine, handTo }: TerminalOptions) {
+  constructor(options: TerminalOptions) {
+    const { fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine, handTo } = options;
     this.#output = openOutput(fd);
     this.#turn = new Turn(lock, this.#output);
     this.#lines = new LineQueue(limit);
@@ -86,6 +87,11 @@ export class Terminal {
   /** How many of these nobody has been told of. */
   get untold(): number {
     return this.#lines.untold;
+  }
+
+  /** How many lines would be lost, and nobody told, if this process died now. */
+  get unprinted(): number {
+    return this.#lines.unprinted;
   }
 
   /** The system's code of the last error in writing: `EPIPE`, `ENOSPC` … */
@@ -290,8 +296,4 @@ export class Terminal {
     void this.#turn.end();
     this.#flushes.settle(false);
   }
-}
-
-function defaultDroppedLine(count: number): string {
-  return `${count} ${count === 1 ? 'line' : 'lines'} dropped`;
 }

@@ -30,7 +30,7 @@ const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type:
     { type: 'closed', id: 1, reason: 'client ended', traffic },
     { type: 'closed', id: 1, reason: 'error ECONNRESET', traffic },
   ],
-  pong: [{ type: 'pong' }],
+  pong: [{ type: 'pong', unprinted: 0 }, { type: 'pong', unprinted: 12 }],
   lines: [{ type: 'lines', text: 'one\ntwo\n', lines: 2 }, { type: 'lines', text: '', lines: 0 }],
 };
 const directions: readonly [string, (message: unknown) => unknown, object[]][] = [

@@ -45,6 +45,7 @@ test('after any calls, every line is in a batch, in the queue, or counted', () =
       } else if (queue.hasWork) {
         const batch = queue.take(droppedLine);
         const all = batch.linesAfter(0);
+        assert.equal(queue.unprinted, produced - out);
         assert.equal(sum(batch.blocksAfter(0)), all);
         const from = batch.lineEnd(random(batch.bytes.length + 1));
         const lost = batch.linesAfter(from);
