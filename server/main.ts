@@ -5,7 +5,6 @@ import { isatty } from 'node:tty';
 import { messageOf, UsageError } from '../shared/errors.ts';
 import { Log, useColor } from '../shared/log.ts';
 import { cpuCount } from '../shared/multiprocessing/current.ts';
-import { tryToSay } from '../shared/last-words.ts';
 import { Lock } from '../shared/multiprocessing/lock.ts';
 import { Terminal } from '../shared/terminal.ts';
 import { helpText, parseConfig } from './config.ts';
@@ -36,6 +35,7 @@ process.exitCode = await main();
 const ending = performance.now();
 await terminal.close(LAST_LINES_MS);
 if (terminal.untold > 0) {
+  const { tryToSay } = await import('../shared/last-words.ts');
   await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, ending + LAST_WORDS_MS - performance.now());
 }
 process.exit();

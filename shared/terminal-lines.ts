@@ -119,7 +119,7 @@ export class LineQueue {
     return this.untold + this.#lines() + (this.#underway?.linesAfter(0) ?? 0);
   }
 
-  /** Whether the last thing that happened to the queue is that lines were dropped: they are told of in the batch after the next. */
+  /** Whether lines were dropped since the last was taken: they are told of in the batch after the next. */
   get hasMissed(): boolean {
     return this.#missed > 0;
   }

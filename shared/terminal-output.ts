@@ -52,9 +52,8 @@ export function openOutput(fd: number): Output {
   try {
     const kind = fstatSync(fd);
     if (kind.isFIFO() || isatty(fd)) {
-      return new DescriptorOutput(openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY), {
-        isOwn: true, inPieces: true,
-      });
+      const own = openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+      return new DescriptorOutput(own, { isOwn: true, inPieces: true });
     }
     if (kind.isSocket()) return new RelayOutput(fd);
   } catch (error) {

@@ -14,7 +14,8 @@ export const RELAY_FD = 4;
 /** The code of the error when the relay has ended by itself, or could not be started. A new one may do better. */
 export const RELAY_LOST = 'ERR_ECHOPOOL_RELAY';
 
-const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './terminal-relay-entry.ts' : './terminal-relay-entry.js', import.meta.url);
+const SOURCE = import.meta.url.endsWith('.ts');
+const ENTRY = new URL(SOURCE ? './terminal-relay-entry.ts' : './terminal-relay-entry.js', import.meta.url);
 
 export class RelayOutput implements Output {
   readonly isRelayed = true;
@@ -58,20 +59,20 @@ export class RelayOutput implements Output {
   #start(): ChildProcess {
     const relay = fork(ENTRY, [], {
       // Flags of ours that are not for it, such as --inspect, stay here; a source needs what loads it.
-      execArgv: ENTRY.pathname.endsWith('.ts') ? process.execArgv : [],
+      execArgv: SOURCE ? process.execArgv : [],
       // Nobody's signals reach it: what the terminal sends to the whole group is not meant for it.
       detached: true, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#fd],
     });
     let stopped = false;
     relay.on('message', (message: FromRelay) => {
       this.#written = message.written;
-      if (message.type === 'done') this.#settle?.(message.error === null ? undefined : Object.assign(new Error(message.error), { code: message.error }));
+      if (message.type === 'done') this.#settle?.(message.error === null ? undefined : withCode(message.error, message.error));
     });
     const gone = (reason: string): void => {
       if (stopped) return;
       stopped = true;
       if (this.#relay === relay) this.#relay = undefined;
-      this.#settle?.(relay.killed ? undefined : Object.assign(new Error(reason), { code: RELAY_LOST }));
+      this.#settle?.(relay.killed ? undefined : withCode(reason, RELAY_LOST));
     };
     // All that it has said comes before the end of its channel.
     relay.on('disconnect', () => gone('the process that writes to the terminal has ended'));
@@ -80,4 +81,8 @@ export class RelayOutput implements Output {
     });
     return relay;
   }
+}
+
+function withCode(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
 }

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { constants, readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { until } from './helpers/faults-proc.ts';
+import { processesOf, until } from './helpers/faults-proc.ts';
+import { isRunning } from './helpers/processes.ts';
 import { startStuckServer, stuckMissing } from './helpers/stuck.ts';
 import type { OutputKind, StuckEnd, StuckServer } from './helpers/stuck.ts';
 import { connectClient } from './helpers/test-client.ts';
@@ -99,7 +100,7 @@ async function withoutFault(event: Event): Promise<ReturnType<typeof countLines>
   return whole;
 }
 
-describe('while workers are replaced, leave and stop, each line is printed or told to be dropped', { skip: stuckMissing() }, () => {
+describe('while workers are replaced, leave and stop, each line is printed or counted', { skip: stuckMissing() }, () => {
   let whole: ReturnType<typeof countLines>;
   before(async () => {
     whole = await withoutFault(comeAndGo);
@@ -144,4 +145,38 @@ describe('when a worker is killed, at most its own lines are missing', { skip: s
       assert.equal(exitCode, 0);
     });
   }
+});
+
+describe('the process that writes to a socket', { skip: stuckMissing() }, () => {
+  const relayOf = (pid: number): number | undefined => processesOf(pid).find((each) => (
+    readFileSync(`/proc/${each}/cmdline`, 'latin1').includes('terminal-relay')));
+
+  test('may be killed: what it had is counted, and another one goes on', async () => {
+    await using server = await startStuckServer('socket', FLAGS);
+    server.tell('read');
+    const clients: Clients = [await connectClient(server.port), await connectClient(server.port)];
+    await talk(clients, MESSAGES);
+    const first = relayOf(server.pid)!;
+    process.kill(first, 'SIGKILL');
+    await until(() => relayOf(server.pid) !== first, 'it to be gone');
+    await talk(clients, MESSAGES);
+    for (const client of clients) await leave(client);
+    process.kill(server.pid, 'SIGTERM');
+    const { exitCode, output, errors } = await server.ended;
+    const { total, dropped } = countLines(output);
+    // The server listens, two workers are ready, it stops, and says what it did.
+    assert.equal(total + dropped + toldAtEnd(errors), 2 * (2 + 2 * MESSAGES) + 5, output);
+    assert.equal(exitCode, 0);
+  });
+
+  test('ends with the server, even while nobody reads', async () => {
+    await using server = await startStuckServer('socket', FLAGS);
+    await using client = await connectClient(server.port);
+    await talk([client], 1);
+    await until(() => relayOf(server.pid) !== undefined, 'it to be there');
+    const relay = relayOf(server.pid)!;
+    process.kill(server.pid, 'SIGKILL');
+    await server.ended;
+    await until(() => !isRunning(relay), 'it to be gone');
+  });
 });

@@ -35,7 +35,8 @@ async function stuck(t: TestContext, lines: readonly string[], limit?: number): 
 
 const textOf = (blocks: readonly Block[]): string => blocks.map(({ text }) => text).join('');
 const linesOf = (blocks: readonly Block[]): number => blocks.reduce((sum, { lines }) => sum + lines, 0);
-const numbered = (count: number, length: number): string[] => Array.from({ length: count }, (_, i) => `${i} `.padEnd(length, 'x'));
+const numbered = (count: number, length: number): string[] => (
+  Array.from({ length: count }, (_, i) => `${i} `.padEnd(length, 'x')));
 
 test('what is not printed is handed over at once, and the lock is let go', async (t) => {
   const lines = numbered(500, 999);
@@ -61,7 +62,7 @@ test('lines that were dropped are told of in what is handed over, and count', as
   assert.equal(terminal.untold, 0);
 });
 
-test('when the reader has gone, the count of what was lost is handed over, and what comes then is printed elsewhere', async (t) => {
+test('when the reader has gone, the count of what was lost is handed over, and whatever comes then', async (t) => {
   const { pipe, terminal, handed } = await stuck(t, numbered(200, 999));
   pipe.closeReadEnd();
   await until('the terminal to be gone', () => terminal.untold > 0);
