@@ -1,6 +1,6 @@
 # Runs a command whose standard output is stuck from the beginning. Called by stuck.ts.
 # Usage: stuck.py pipe|socket|terminal|full|file COMMAND...
-# First prints {"pid": …}. Reads `read` (from now on somebody reads, slowly) or `close` (the reader goes). When the command has
+# First prints {"pid": …}. Reads `read` (from now on somebody reads, slowly), `stop` (and no more) or `close` (the reader goes). When the command has
 # ended, prints {"exitCode": …, "output": …, "errors": …}: what it wrote to its standard output and its standard error.
 import json, os, select, socket, subprocess, sys, tempfile, termios, time
 
@@ -69,6 +69,8 @@ while child.poll() is None:
         reads = True
         if kind == 'terminal':
             termios.tcflow(writer, termios.TCOON)
+    elif word == b'stop':
+        reads = False
     elif word == b'close':
         os.close(reader)
         reader = None

@@ -20,8 +20,8 @@ export interface StuckServer extends AsyncDisposable {
   readonly pid: number;
   readonly port: number;
   workers(): number[];
-  /** From now on somebody reads, slowly; or the reader goes. */
-  tell(word: 'read' | 'close'): void;
+  /** From now on somebody reads, slowly; or nobody does any more; or the reader goes. */
+  tell(word: 'read' | 'stop' | 'close'): void;
   readonly ended: Promise<StuckEnd>;
 }
 
