@@ -125,7 +125,8 @@ describe('the log', { concurrency: true }, () => {
     for (let round = 0; round < 100; round++) assert.equal(await client.ask('hi there'), 'HI THERE');
     assert.equal(server.workers().length > 0, true);
     assert.equal(await server.stop(), 0);
-    assert.match(server.stderr, /^[^\n]*listening on[^\n]*\n$/);
+    // What it could not print it says at its end, unless a slow machine leaves no time for that.
+    assert.match(server.stderr, /^[^\n]*listening on[^\n]*\n(echopool-server: \d+ lines could not be printed: EPIPE\n)?$/);
   });
 
   test('that nobody reads although it is open stops neither the echo nor the end', async (t) => {
