@@ -16,8 +16,12 @@ import { isRunByNpm } from './job.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals.ts';
 
-/** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
-const LAST_WORDS_MS = 300;
+/**
+ * How long the last lines may take to reach a terminal that does not read, in milliseconds; and with it, what is told of them
+ * on standard error then. Together less than the second that an end may take.
+ */
+const LAST_LINES_MS = 450;
+const LAST_WORDS_MS = 850;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
@@ -31,7 +35,12 @@ const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => drop
 let isResolving = (): boolean => false;
 
 const exitCode = await main();
-await terminal.close(LAST_WORDS_MS);
+const ending = performance.now();
+await terminal.close(LAST_LINES_MS);
+if (terminal.untold > 0) {
+  const { tryToSay } = await import('../shared/last-words.ts');
+  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, ending + LAST_WORDS_MS - performance.now());
+}
 leave(exitCode);
 
 async function main(): Promise<number> {
@@ -64,8 +73,9 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   for (const note of config.notes) log.warn('config', note);
   const stop = new AbortController();
   const stopNow = new AbortController();
+  const print = (text: string, lines: number): void => void terminal.print(text, lines);
   const starting = startServer(config, {
-    log, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,
+    log, print, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,
   });
   let belonging: Belonging | undefined;
   obeySignals({
@@ -122,6 +132,10 @@ function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins)
   }
 }
 
+function linesLost({ untold, trouble }: Terminal): string {
+  return `${untold === 1 ? '1 line' : `${untold} lines`} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
+}
+
 function version(): string {
   const file = new URL(import.meta.url.endsWith('.ts') ? '../package.json' : '../../package.json', import.meta.url);
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
@@ -142,8 +156,8 @@ function complain(message: string): void {
 /** Ends the process, its children first. Whatever hangs, it ends. */
 function leave(exitCode: number): void {
   for (const child of activeChildren()) child.kill();
-  // process.exit() waits for threads that are in a system call: a write to whoever does not read, a question of DNS.
-  if (terminal.pending === 0 && !isResolving()) process.exit(exitCode);
+  // process.exit() waits for threads that are in a system call, such as a question of DNS.
+  if (!isResolving()) process.exit(exitCode);
   const signal = exitCode === EXIT_INTERRUPTED ? 'SIGINT' : 'SIGTERM';
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);

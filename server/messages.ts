@@ -40,7 +40,20 @@ export type ToWorker =
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
-export type FromWorker = WorkerReport | { readonly type: 'ready' } | { readonly type: 'pong' };
+export type FromWorker = WorkerReport | { readonly type: 'ready' } | Pong | Lines;
+
+/** Its event loop turns; and how many lines of the log would be lost now if it died. */
+export interface Pong {
+  readonly type: 'pong';
+  readonly unprinted: number;
+}
+
+/** Lines of the log that the worker does not print itself, and how many are lost with them if they are. In order. */
+export interface Lines {
+  readonly type: 'lines';
+  readonly text: string;
+  readonly lines: number;
+}
 
 /** What a worker says of a connection. */
 export type WorkerReport =
@@ -79,8 +92,11 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
   if (!isRecord(message)) return undefined;
   switch (message['type']) {
     case 'ready':
-    case 'pong':
       return message as FromWorker;
+    case 'pong':
+      return isCount(message['unprinted']) ? message as FromWorker : undefined;
+    case 'lines':
+      return isCount(message['lines']) && typeof message['text'] === 'string' ? message as FromWorker : undefined;
     case 'accepted':
     case 'unusable':
       return isCount(message['id']) ? message as FromWorker : undefined;

@@ -43,6 +43,8 @@ export interface Server {
 /** What the server works with and does not make itself. */
 export interface Surroundings {
   readonly log: Log;
+  /** Prints lines of the log that a worker leaves to the master, and counts so many as dropped if it cannot. */
+  readonly print: (text: string, lines: number) => void;
   /** Whether the log's reader is a terminal that shows colours. */
   readonly color: boolean;
   /** The lock around the shared terminal. */
@@ -95,7 +97,7 @@ class EchoServer implements Server {
   #end: (reason: string | undefined) => void = () => {};
   #whole: () => void = () => {};
 
-  constructor(config: Config, { log, color, terminalLock, cpus }: Surroundings) {
+  constructor(config: Config, { log, print, color, terminalLock, cpus }: Surroundings) {
     this.#config = config;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
@@ -115,6 +117,7 @@ class EchoServer implements Server {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       message: (worker, message) => this.#hear(worker, message),
       relieved: (worker) => this.#dispatcher.workerRelieved(worker),
+      print,
       stalled: (worker) => this.#dispatcher.workerStalled(worker),
       resumed: (worker) => this.#dispatcher.workerResumed(worker),
       retiring: (worker) => this.#dispatcher.workerRetiring(worker),

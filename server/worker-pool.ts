@@ -34,6 +34,8 @@ export interface WorkerPoolEvents {
   message(worker: number, message: WorkerReport): void;
   /** It could not take a connection a while ago: it may be tried again. */
   relieved(worker: number): void;
+  /** Lines of the log that a worker leaves to the master, and how many are lost with them if they are. */
+  print(text: string, lines: number): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
   retiring(worker: number): void;
@@ -56,6 +58,8 @@ interface Worker {
   readyAt: number;
   /** How often anything came from it. */
   heard: number;
+  /** How many lines of the log it had not printed when it answered last. */
+  unprinted: number;
   /** The connection that it was offered and has not answered for, and what will ask about it. */
   offered: number | undefined;
   doubt: NodeJS.Timeout | undefined;
@@ -212,7 +216,7 @@ export class WorkerPool {
       module: WORKER_ENTRY, target: work,
       args: [{ ...options, slot }, terminalLock], name: `worker ${slot}`,
     });
-    const worker: Worker = { id, slot, process, readyAt: 0, heard: 0, offered: undefined, doubt: undefined };
+    const worker: Worker = { id, slot, process, readyAt: 0, heard: 0, unprinted: 0, offered: undefined, doubt: undefined };
     this.#workers.set(id, worker);
     this.#plan.started(id);
     process.start();
@@ -239,7 +243,11 @@ export class WorkerPool {
       this.#events.trouble('protocol', `${worker.process.name} sent a message that is none of the protocol; it is ignored`, { worker: worker.slot });
     } else if (message.type === 'ready') {
       this.#ready(worker);
-    } else if (message.type !== 'pong') {
+    } else if (message.type === 'lines') {
+      this.#events.print(message.text, message.lines);
+    } else if (message.type === 'pong') {
+      worker.unprinted = message.unprinted;
+    } else {
       if (message.id === worker.offered && (message.type === 'accepted' || message.type === 'unusable')) {
         clearTimeout(worker.doubt);
         worker.offered = undefined;
@@ -294,8 +302,11 @@ export class WorkerPool {
     if (!this.#stopping && (state !== 'retiring' || death.exitCode !== 0)) {
       const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
-      const { slot, process: { pid } } = worker;
-      this.#events.trouble('worker', reason, { worker: slot, pid, exitCode: death.exitCode, error: error?.message });
+      const { slot, unprinted, process: { pid } } = worker;
+      const lost = unprinted === 0 ? '' : `; some ${unprinted} lines of its log are lost`;
+      this.#events.trouble('worker', reason + lost, {
+        worker: slot, pid, exitCode: death.exitCode, error: error?.message, ...(unprinted === 0 ? {} : { linesLost: unprinted }),
+      });
       if (state === 'starting') this.#couldNotStart(reason);
       else if (state === 'ready') this.#delay.died(performance.now() - worker.readyAt);
     }

@@ -27,7 +27,7 @@ export interface WorkerOptions {
   readonly color: boolean;
 }
 
-/** How long the last log lines may take to get out before the worker ends, in milliseconds. */
+/** How long the last log lines may take to be given to the system, which sends them to the master, in milliseconds. */
 const LAST_WORDS_MS = 500;
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
@@ -42,8 +42,15 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
     print: (block) => terminal.print(block),
     format: options.logFormat, level: options.log, color: options.color, who: options.slot,
   });
-  const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => log.droppedLine(count) });
-  await new Worker(options, log).ended;
+  const master = currentProcess().parent!;
+  const terminal = new Terminal({
+    lock: terminalLock, droppedLine: (count) => log.droppedLine(count),
+    handTo: (blocks) => {
+      for (const block of blocks) master.post({ type: 'lines', ...block } satisfies FromWorker);
+      return master.flushed();
+    },
+  });
+  await new Worker(options, log, terminal).ended;
   await terminal.close(LAST_WORDS_MS);
 }
 
@@ -51,6 +58,7 @@ class Worker implements SessionHost {
   readonly ended: Promise<void>;
   readonly #options: WorkerOptions;
   readonly #log: Log;
+  readonly #terminal: Terminal;
   readonly #sessions = new Map<number, EchoSession>();
   /** Those that came in this turn of the event loop and are not read from yet. */
   #arrived: EchoSession[] = [];
@@ -62,9 +70,10 @@ class Worker implements SessionHost {
   #awaitsMore = false;
   #end: () => void = () => {};
 
-  constructor(options: WorkerOptions, log: Log) {
+  constructor(options: WorkerOptions, log: Log, terminal: Terminal) {
     this.#options = options;
     this.#log = log;
+    this.#terminal = terminal;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#master.listen((message, socket) => this.#hear(message, socket));
     this.#tell({ type: 'ready' });
@@ -81,7 +90,7 @@ class Worker implements SessionHost {
         this.#serve(message, socket);
         break;
       case 'ping':
-        this.#tell({ type: 'pong' });
+        this.#tell({ type: 'pong', unprinted: this.#terminal.unprinted });
         break;
       case 'retire':
         this.#retire(message.graceMs);
@@ -154,6 +163,8 @@ class Worker implements SessionHost {
   #retire(graceMs: number): void {
     if (this.#leaving !== undefined) return;
     this.#leaving = 'retire';
+    // From now on the master prints: whatever ends this process then, no line is lost.
+    this.#terminal.handOver();
     this.#stopGrace = afterRunning(graceMs, () => {
       for (const session of this.#sessions.values()) session.giveUp();
     });
@@ -163,6 +174,7 @@ class Worker implements SessionHost {
 
   #drain(graceMs: number): void {
     this.#leaving = 'drain';
+    this.#terminal.handOver();
     this.#graceMs = graceMs;
     this.#awaitsMore = true;
     this.#stopGrace();

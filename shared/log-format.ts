@@ -51,8 +51,9 @@ export class JsonFormat implements LineFormat {
   }
 
   message(peer: string, bytes: Buffer): string {
-    const { text, cut } = previewOf(bytes);
-    const preview = JSON.stringify(cut ? `${text}...` : text);
+    // The text itself, escaped once, as JSON does it. Bytes that are no UTF-8 are U+FFFD there.
+    const { bytes: shown, cut } = previewOf(bytes);
+    const preview = toJson(bytes.toString('utf8', 0, shown) + (cut ? '...' : ''));
     return `${this.#start('info', 'message')},"peer":${toJson(peer)},"bytes":${bytes.length},"preview":${preview}}`;
   }
 

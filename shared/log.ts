@@ -84,7 +84,7 @@ export class Log {
 
   /** The line, in this log's format, by which a Terminal tells that it dropped some. */
   droppedLine(count: number): string {
-    return this.#format.notice('warn', 'dropped', `${count} lines dropped`, { lines: count });
+    return this.#format.notice('warn', 'dropped', `${counted(count, 'line')} dropped`, { lines: count });
   }
 }
 

@@ -1,17 +1,35 @@
-// Text that is safe on a terminal and in one line, whatever a client sends. Pure. Used by log-format.ts.
+// Text that is safe on a terminal and in one line, whatever somebody else sends: bounded in columns, one character a cell, and
+// nothing in it that a reader might not see. Pure. Used by log-format.ts, and by whoever shows what a peer has sent.
 
-/** How many characters of a message are shown; an escape counts as the characters it is written with. */
-const PREVIEW_WIDTH = 40;
+/** How many columns of a terminal a preview has at most. */
+const PREVIEW_COLUMNS = 40;
 
 /**
- * What a terminal might obey, or a reader might not see: control characters, format characters (of text direction, of
- * width zero), line and paragraph separators, halves of surrogate pairs, and code points that mean nothing (yet).
+ * What a terminal might obey, what a reader might not see, and what shares a cell with its neighbour: control and format
+ * characters, halves of surrogate pairs, code points that mean nothing (yet), spaces other than ` `, separators, whatever
+ * Unicode says may be ignored, blanks that are letters or signs by name; combining marks, the vowels and finals of Hangul
+ * that join the syllable before them, skin tones, and the letters of which two make a flag.
  */
-const HIDDEN = /[\p{C}\p{Zl}\p{Zp}]/u;
+const HIDDEN = new RegExp('(?! )[' + [
+  '\\p{C}\\p{Z}\\p{M}\\p{Default_Ignorable_Code_Point}', '\\u2800\\u{13441}\\u{13442}\\u{1d159}',
+  '\\u1160-\\u11ff\\ud7b0-\\ud7ff', '\\p{Emoji_Modifier}\\p{Regional_Indicator}',
+].join('') + ']', 'u');
 const ALL_HIDDEN = new RegExp(HIDDEN, 'gu');
-/** What HIDDEN has said of the characters below 0x10000, because to ask it costs most of a preview. */
+/**
+ * What takes two columns: the East Asian Width W and F of Unicode, of which all emoji that are coloured by themselves are a
+ * part. In the gaps that are included here there are hidden characters only, or signs whose width has changed to W.
+ */
+const WIDE = new RegExp('[\\p{Emoji_Presentation}' + [
+  '\\u1100-\\u115e\\u2329\\u232a\\u2e80-\\u303e\\u3041-\\u3247\\u3250-\\ua4c6\\ua960-\\ua97c\\uac00-\\ud7a3',
+  '\\uf900-\\ufaff\\ufe10-\\ufe6b\\uff01-\\uff60\\uffe0-\\uffe6',
+  '\\u{16fe0}-\\u{18dff}\\u{1aff0}-\\u{1b2fb}\\u{1d300}-\\u{1d376}\\u{1f200}-\\u{1f2ff}\\u{20000}-\\u{3ffff}',
+].join('') + ']', 'u');
+
+/** What a character below 0x10000 is, once it was asked: to ask costs most of a preview. */
 const verdicts = new Uint8Array(0x10000);
-const VERDICT = { visible: 1, hidden: 2 } as const;
+const NARROW = 1;
+const TWO_COLUMNS = 2;
+const IS_HIDDEN = 3;
 
 const BACKSLASH = 0x5c;
 const NAMED: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r' };
@@ -19,31 +37,48 @@ const NAMED: Readonly<Record<number, string>> = { 9: '\\t', 10: '\\n', 13: '\\r'
 export interface Preview {
   /** Visible characters; others, backslashes and bytes that are not UTF-8 as `\n` `\x1b` `\u{202e}` `\\` `\xff`. */
   text: string;
+  /** How many bytes `text` stands for, from the first on. */
+  bytes: number;
   /** Whether there is more than is shown. */
   cut: boolean;
 }
 
-/** The beginning of a message, looking at no more of it than is shown. `bytes` may change afterwards. */
-export function previewOf(bytes: Buffer): Preview {
-  const end = Math.min(bytes.length, PREVIEW_WIDTH);
+/**
+ * The beginning of a message, looking at no more of it than is shown.
+ * @param bytes They may change afterwards.
+ * @param columns How many columns of a terminal `text` may take; an escape takes as many as it has characters.
+ */
+export function previewOf(bytes: Buffer, columns = PREVIEW_COLUMNS): Preview {
+  const end = Math.min(bytes.length, columns);
   let at = 0;
   while (at < end && isPlain(bytes[at]!)) at += 1;
   let text = bytes.toString('latin1', 0, at);
-  let width = at;
+  let taken = at;
   while (at < bytes.length) {
     const codePoint = decodeAt(bytes, at);
     const shown = codePoint === undefined ? hex(bytes[at]!) : show(codePoint);
-    width += shown.startsWith('\\') ? shown.length : 1;
-    if (width > PREVIEW_WIDTH) return { text, cut: true };
+    taken += shown.startsWith('\\') ? shown.length : verdictOn(codePoint!);
+    if (taken > columns) return { text, bytes: at, cut: true };
     text += shown;
     at += codePoint === undefined ? 1 : lengthOf(codePoint);
   }
-  return { text, cut: false };
+  return { text, bytes: at, cut: false };
 }
 
 /** `text` with everything hidden in it escaped, as {@link previewOf} does; backslashes stay as they are. */
 export function escapeHidden(text: string): string {
   return HIDDEN.test(text) ? text.replace(ALL_HIDDEN, (character) => escape(character.codePointAt(0)!)) : text;
+}
+
+/** How many columns of a terminal `text` takes after {@link escapeHidden}. */
+export function columnsOf(text: string): number {
+  let columns = 0;
+  for (const character of text) {
+    const codePoint = character.codePointAt(0)!;
+    const verdict = verdictOn(codePoint);
+    columns += verdict === IS_HIDDEN ? escape(codePoint).length : verdict;
+  }
+  return columns;
 }
 
 /** JSON in one line, in which everything hidden is written `\uXXXX`. */
@@ -58,10 +93,17 @@ function isPlain(byte: number): boolean {
 
 function show(codePoint: number): string {
   if (codePoint === BACKSLASH) return '\\\\';
+  return verdictOn(codePoint) === IS_HIDDEN ? escape(codePoint) : String.fromCodePoint(codePoint);
+}
+
+/** Hidden, or how many columns it takes. */
+function verdictOn(codePoint: number): typeof NARROW | typeof TWO_COLUMNS | typeof IS_HIDDEN {
+  const known = verdicts[codePoint];
+  if (known === NARROW || known === TWO_COLUMNS || known === IS_HIDDEN) return known;
   const character = String.fromCodePoint(codePoint);
-  const verdict = verdicts[codePoint] || (HIDDEN.test(character) ? VERDICT.hidden : VERDICT.visible);
+  const verdict = HIDDEN.test(character) ? IS_HIDDEN : WIDE.test(character) ? TWO_COLUMNS : NARROW;
   if (codePoint < verdicts.length) verdicts[codePoint] = verdict;
-  return verdict === VERDICT.hidden ? escape(codePoint) : character;
+  return verdict;
 }
 
 /** Below 0x80 as a byte and above as a code point, because `\x85` is a byte that is not UTF-8. */

@@ -1,28 +1,36 @@
 // Terminal: the one way in which any process of a group writes to the standard output that they share. The server, its
 // workers and the demos print with it. Nobody may touch process.stdout: that changes the descriptor for all of them.
 //
-// Blocks pile up here while another process prints; then all of them go out in one hold of the group's lock.
-import { setTimeout as sleep } from 'node:timers/promises';
+// Lines pile up here while another process prints; then all of them go out in one hold of the group's lock. A process that
+// leaves hands what it could not print yet to one that stays. Whoever has printed half a line keeps the lock until the other
+// half is out, or until it ends: the next holder learns of that from the lock.
 import { codeOf } from './errors.ts';
-import { Output } from './terminal-output.ts';
+import { Flushes } from './terminal-flushes.ts';
+import { defaultDroppedLine, linesIn, LineQueue } from './terminal-lines.ts';
+import type { Batch, Block } from './terminal-lines.ts';
+import { isPassing, openOutput } from './terminal-output.ts';
+import type { Output } from './terminal-output.ts';
+import { Turn } from './terminal-turn.ts';
+import type { TerminalLock } from './terminal-turn.ts';
 
-/** What the terminal needs of a lock; the toolkit's `Lock` has it. */
-export interface TerminalLock {
-  acquire(timeoutMs?: number): Promise<boolean>;
-  release(): Promise<void>;
-  /** Set while held if the holder before has died: the line that it was printing may be half done. */
-  readonly abandonedBy?: unknown;
-}
+export type { Block } from './terminal-lines.ts';
+export type { TerminalLock } from './terminal-turn.ts';
 
 export interface TerminalOptions {
   /** The descriptor to write to. Default: 1, the standard output. */
   fd?: number;
   /** One lock for all processes that write to the same terminal. */
   lock: TerminalLock;
-  /** How many bytes may pile up before blocks are dropped. Default: 4 MiB. */
+  /** How many bytes may pile up before lines are dropped. Default: 4 MiB. */
   limit?: number;
   /** The line that tells how many lines were dropped. Default: `N lines dropped`. */
   droppedLine?: (count: number) => string;
+  /**
+   * Gives lines to a process that prints them by {@link Terminal.print}, in this order: what this one has not printed when it
+   * leaves; and all, if the descriptor is one on which only a process of its own can write without blocking.
+   * Settles when they are on their way.
+   */
+  handTo?: (blocks: Block[]) => Promise<void>;
 }
 
 /** Most of a second at 50,000 lines a second: a machine with too much to do can stand still for longer than a tenth. */
@@ -32,64 +40,43 @@ const DEFAULT_LIMIT = 4 * 1024 * 1024;
  * millisecond of processor time, as much as two thousand lines; and half of it is how long a line waits when it is busy.
  */
 const PACE_MS = 40;
-/** How large the memory for blocks is at first, in bytes. It doubles as needed, and is new for each batch. */
-const FIRST_CAPACITY = 16 * 1024;
-/** The most bytes that one UTF-16 code unit takes in UTF-8. */
-const MOST_BYTES = 3;
 /** How long to wait before a full disk is tried again, in milliseconds. */
-const FULL_DISK_WAIT_MS = 1000;
-/** The lock is asked for again after this long, in milliseconds: to wait for it keeps the process alive. */
-const ASK_AGAIN_MS = 500;
-const FULL_DISK: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT']);
-/** How long close() waits for a write that ought to return at once, in milliseconds: its thread may have to wait for a CPU. */
-const LAST_WRITE_MS = 300;
-const NEWLINE = 10;
-const NOTHING = Buffer.alloc(0);
-
-interface Waiter {
-  /** The number of the batch with which all that it waits for is written. */
-  readonly batch: number;
-  readonly settle: (written: boolean) => void;
-}
+const TRY_AGAIN_MS = 1000;
+const FRESH_LINE = Buffer.from('\n');
 
 export class Terminal {
-  readonly #lock: TerminalLock;
   readonly #output: Output;
-  readonly #limit: number;
+  readonly #turn: Turn;
+  readonly #lines: LineQueue;
   readonly #droppedLine: (count: number) => string;
-  #state: 'open' | 'gone' | 'closed' = 'open';
+  readonly #handTo: ((blocks: Block[]) => Promise<void>) | undefined;
+  /** `handing`: others print what comes. `gone`: nobody can. */
+  #state: 'printing' | 'handing' | 'gone' | 'closed' = 'printing';
 
-  /** What was accepted and is not in a batch yet: the first bytes of this. Strings would cost the garbage collector. */
-  #queue = NOTHING;
-  #queuedBytes = 0;
-  /** What is being written: taken out of the queue, not freed before all of it is written. */
-  #batchBytes = 0;
   /** How many batches have been taken out of the queue; so this is also the number of the next one. */
   #batches = 0;
-  /** Lines that were dropped before the first block of the queue and have not been told of yet. */
-  #untold = 0;
-  /** Lines that were dropped after the last block of the queue. While there are any, the queue takes no more. */
-  #missed = 0;
   #dropped = 0;
-  /** The last byte written was not a newline, and the rest of its line was dropped. */
-  #torn = false;
+  #trouble: unknown;
 
   #running: Promise<void> | undefined;
   /** When the lock may be taken next, on the clock of performance.now(). */
   #nextHold = 0;
   #endPause: (() => void) | undefined;
-  readonly #waiters = new Set<Waiter>();
+  readonly #flushes = new Flushes();
 
-  constructor({ fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine }: TerminalOptions) {
-    this.#lock = lock;
-    this.#output = new Output(fd);
-    this.#limit = limit;
+  constructor(options: TerminalOptions) {
+    const { fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine, handTo } = options;
+    this.#output = openOutput(fd);
+    this.#turn = new Turn(lock, this.#output);
+    this.#lines = new LineQueue(limit);
     this.#droppedLine = droppedLine;
+    this.#handTo = handTo;
+    if (this.#output.isRelayed) this.handOver();
   }
 
   /** How many bytes have been accepted and are not written yet. */
   get pending(): number {
-    return this.#queuedBytes + this.#batchBytes;
+    return this.#lines.pending;
   }
 
   /** How many lines have been dropped since the start. */
@@ -97,21 +84,35 @@ export class Terminal {
     return this.#dropped;
   }
 
+  /** How many of these nobody has been told of. */
+  get untold(): number {
+    return this.#lines.untold;
+  }
+
+  /** How many lines would be lost, and nobody told, if this process died now. */
+  get unprinted(): number {
+    return this.#lines.unprinted;
+  }
+
+  /** The system's code of the last error in writing: `EPIPE`, `ENOSPC` … */
+  get trouble(): string | undefined {
+    return codeOf(this.#trouble);
+  }
+
   /**
    * Prints one or more whole lines, in one piece and in the order of the calls. Returns at once and is written later.
    * @param block The lines. A final newline is added if it is missing.
+   * @param lines How many lines are lost with it, if that is not the number of its own.
    * @returns Whether the block was accepted. If not, it is dropped and its lines are counted: too much has piled up, or
    *   the terminal is gone or closed.
    */
-  print(block: string): boolean {
-    if (this.#state === 'open') {
-      this.#running ??= this.#run();
-      if (this.#hasRoomFor(block)) {
-        this.#append(block);
-        return true;
-      }
-    }
-    this.#drop(block);
+  print(block: string, lines?: number): boolean {
+    const isOpen = this.#isOpen;
+    if (isOpen) this.#running ??= this.#run();
+    if (isOpen && this.#lines.add(block, lines)) return true;
+    const lost = lines ?? linesIn(block);
+    this.#dropped += lost;
+    this.#lines.drop(lost);
     return false;
   }
 
@@ -121,96 +122,75 @@ export class Terminal {
    * @returns false when the time ran out, the disk is full, or the terminal is gone or closed.
    */
   flush(timeoutMs?: number): Promise<boolean> {
-    if (this.#state !== 'open') return Promise.resolve(false);
-    if (!this.#hasWork() && this.#batchBytes === 0) return Promise.resolve(true);
-    const batch = this.#missed > 0 ? this.#batches + 1 : this.#hasWork() ? this.#batches : this.#batches - 1;
-    return new Promise((resolve) => {
-      const settle = (written: boolean): void => {
-        clearTimeout(timer);
-        this.#waiters.delete(waiter);
-        resolve(written);
-      };
-      const waiter: Waiter = { batch, settle };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs, false);
-      this.#waiters.add(waiter);
-      this.#endPause?.();
-    });
+    if (!this.#isOpen) return Promise.resolve(false);
+    if (!this.#lines.hasWork && !this.#lines.isUnderway) return Promise.resolve(true);
+    const batch = this.#lines.hasMissed ? this.#batches + 1 : this.#lines.hasWork ? this.#batches : this.#batches - 1;
+    const flushed = this.#flushes.wait(batch, timeoutMs);
+    this.#endPause?.();
+    return flushed;
+  }
+
+  /** From now on others print what comes, and what has piled up here. Does nothing without {@link TerminalOptions.handTo}. */
+  handOver(): void {
+    if (this.#handTo === undefined || this.#state === 'handing' || this.#state === 'closed') return;
+    this.#state = 'handing';
+    this.#output.stop();
+    this.#endPause?.();
+    this.#turn.stop();
+    if (this.#lines.hasWork) this.#running ??= this.#run();
   }
 
   /**
-   * Ends the terminal for this process. What cannot be written in time is dropped and counted. Soon after that nothing
-   * here keeps the process alive, or process.exit() waiting, even if nobody reads. Before, lines not written do.
+   * Ends the terminal for this process, and hands over first, if it can. What cannot be written in time is dropped and counted
+   * as {@link untold}. Then nothing here keeps the process alive, or process.exit() waiting, even if nobody reads.
    * @param timeoutMs How long to wait for the rest to be written, in milliseconds.
    * @returns Whether all was written.
    */
   async close(timeoutMs: number): Promise<boolean> {
+    this.handOver();
     const written = await this.flush(timeoutMs);
+    const writing = this.#lines.isUnderway ? this.#running : undefined;
+    this.#handRest();
     this.#end('closed');
-    if (this.#batchBytes > 0) {
-      const lastWrite = this.#running!.then(() => true);
-      if (!await Promise.race([lastWrite, sleep(LAST_WRITE_MS, false, { ref: false })])) await this.#output.unblock();
-    }
+    await writing; // At once: a write that waits for its reader can be given up.
+    await this.#turn.end();
     return written;
+  }
+
+  get #isPrinting(): boolean {
+    return this.#state === 'printing';
+  }
+
+  get #isOpen(): boolean {
+    return this.#state === 'printing' || this.#state === 'handing';
   }
 
   /** Batch after batch, each in one hold of the lock, until nothing is left. */
   async #run(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve)); // The rest of what this turn of the event loop prints.
-    while (this.#state === 'open' && this.#hasWork()) {
-      await this.#pause(this.#nextHold - performance.now());
-      if (this.#state !== 'open') break;
+    while (this.#isOpen && this.#lines.hasWork) {
       try {
-        if (!await this.#acquire()) break;
-        this.#nextHold = performance.now() + PACE_MS;
-        if (this.#state === 'open') await this.#writeBatch();
-        await this.#lock.release();
-      } catch {
-        this.#end('gone');
+        if (this.#state === 'handing') await this.#hand(this.#take(), 0);
+        else await this.#printUnderLock();
+      } catch (error) {
+        this.#failed(error);
       }
     }
     this.#running = undefined;
   }
 
   /** @throws What the lock throws when the process in which it lives is dead. */
-  async #acquire(): Promise<boolean> {
-    while (this.#state === 'open') if (await this.#lock.acquire(ASK_AGAIN_MS)) return true;
-    return false;
-  }
-
-  #hasWork(): boolean {
-    return this.#queuedBytes > 0 || this.#untold > 0;
-  }
-
-  #hasRoomFor(block: string): boolean {
-    if (this.#missed > 0) return false;
-    const room = this.#limit - this.pending;
-    // To ask for the exact length costs as much as to write it.
-    return MOST_BYTES * block.length < room || Buffer.byteLength(block) + (endsLine(block) ? 0 : 1) <= room;
-  }
-
-  #append(block: string): void {
-    const most = this.#queuedBytes + MOST_BYTES * block.length + 1;
-    if (most > this.#queue.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(most, 2 * this.#queue.length, FIRST_CAPACITY));
-      this.#queue.copy(larger, 0, 0, this.#queuedBytes);
-      this.#queue = larger;
-    }
-    let end = this.#queuedBytes + this.#queue.write(block, this.#queuedBytes);
-    if (block === '' || this.#queue[end - 1] !== NEWLINE) this.#queue[end++] = NEWLINE;
-    this.#queuedBytes = end;
-  }
-
-  #drop(block: string): void {
-    const lines = countLines(Buffer.from(block)) + (endsLine(block) ? 0 : 1);
-    this.#dropped += lines;
-    if (this.#state !== 'open') return;
-    if (this.#queuedBytes === 0) this.#untold += lines;
-    else this.#missed += lines;
+  async #printUnderLock(): Promise<void> {
+    await this.#pause(this.#nextHold - performance.now());
+    if (!this.#isPrinting || !await this.#turn.take()) return;
+    this.#nextHold = performance.now() + PACE_MS;
+    const keepsLock = this.#isPrinting && await this.#printBatch();
+    if (!keepsLock) await this.#turn.release();
   }
 
   /** Waits, but not while somebody waits for the result. */
   async #pause(milliseconds: number): Promise<void> {
-    if (milliseconds <= 0 || this.#waiters.size > 0) return;
+    if (milliseconds <= 0 || this.#flushes.areAwaited) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, milliseconds);
       if (milliseconds > PACE_MS) timer.unref(); // A full disk keeps no process alive.
@@ -222,65 +202,98 @@ export class Terminal {
     this.#endPause = undefined;
   }
 
-  async #writeBatch(): Promise<void> {
-    const told = this.#untold;
-    const freshLine = this.#torn || this.#lock.abandonedBy !== undefined ? '\n' : '';
-    const head = Buffer.from(told > 0 ? `${freshLine}${this.#droppedLine(told)}\n` : freshLine);
-    const blocks = this.#queue.subarray(0, this.#queuedBytes);
-    const bytes = head.length > 0 ? Buffer.concat([head, blocks]) : blocks;
-    const batch = this.#batches++;
-    this.#queue = NOTHING;
-    this.#queuedBytes = 0;
-    this.#batchBytes = bytes.length;
-    this.#untold = this.#missed;
-    this.#missed = 0;
-
-    const { written, error } = await this.#output.writeAll(bytes);
-    this.#batchBytes = 0;
-    if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE;
-    if (written === bytes.length) {
-      this.#settleWaiters(true, batch);
-      return;
+  /** @returns Whether the lock is kept, because half a line is out. */
+  async #printBatch(): Promise<boolean> {
+    if (this.#turn.isAfterDeath) {
+      const { written, error } = await this.#output.writeAll(FRESH_LINE);
+      if (written === 0) {
+        if (error !== undefined) this.#failed(error);
+        return this.#keepUnlessOver(FRESH_LINE, error);
+      }
+      if (!this.#isPrinting) return false;
     }
-    const lost = countLines(bytes.subarray(Math.max(written, head.length)));
-    this.#dropped += lost;
-    if (FULL_DISK.has(codeOf(error))) {
-      this.#untold += lost + (written < head.length ? told : 0);
-      this.#nextHold = performance.now() + FULL_DISK_WAIT_MS;
-      this.#settleWaiters(false);
+    const batch = this.#take();
+    const { written, error } = await this.#output.writeAll(batch.bytes);
+    if (written === batch.bytes.length) {
+      this.#finished();
+      return false;
+    }
+    const lineEnd = batch.lineEnd(written);
+    const isTorn = lineEnd > written;
+    if (error === undefined && this.#handTo !== undefined) {
+      if (isTorn) this.#turn.keepFor(batch.bytes.subarray(written, lineEnd), () => this.#handLost(1));
+      await this.#hand(batch, lineEnd);
+      return isTorn;
+    }
+    this.#lose(batch, written);
+    if (error !== undefined) this.#failed(error);
+    return isTorn && this.#keepUnlessOver(FRESH_LINE, error);
+  }
+
+  /** @returns Whether the lock is kept for the rest of a line: there may be somebody who reads it. */
+  #keepUnlessOver(rest: Uint8Array, error: unknown): boolean {
+    const isOver = error !== undefined && !isPassing(error);
+    if (!isOver) this.#turn.keepFor(rest);
+    return !isOver;
+  }
+
+  /** Gives what follows from a line's start on to another process. */
+  async #hand(batch: Batch, from: number): Promise<void> {
+    try {
+      await this.#handTo!(batch.blocksAfter(from));
+      this.#finished();
+    } catch (error) {
+      this.#lose(batch, from);
+      this.#trouble = error;
+      this.#end('gone');
+    }
+  }
+
+  /** The last lines, on their way to another process when this one closes: it need not wait until they are. */
+  #handRest(): void {
+    while (this.#state === 'handing' && this.#lines.hasWork) this.#handTo!(this.#take().blocksAfter(0)).catch(() => {});
+  }
+
+  #handLost(lines: number): void {
+    this.#dropped += lines;
+    this.#handTo!([{ text: `${this.#droppedLine(lines)}\n`, lines }]).catch(() => {});
+  }
+
+  #take(): Batch {
+    this.#batches++;
+    return this.#lines.take(this.#droppedLine);
+  }
+
+  #finished(): void {
+    this.#lines.done();
+    this.#flushes.settle(true, this.#batches - 1);
+  }
+
+  #lose(batch: Batch, written: number): void {
+    this.#lines.done();
+    const lines = batch.linesAfter(written);
+    this.#lines.lose(lines);
+    this.#dropped += lines - batch.toldAfter(written);
+  }
+
+  #failed(error: unknown): void {
+    this.#trouble = error;
+    if (!this.#isPrinting) return; // Others do by now, and may be able to.
+    if (isPassing(error)) {
+      this.#nextHold = performance.now() + TRY_AGAIN_MS;
+      this.#flushes.settle(false);
     } else {
       this.#end('gone');
     }
   }
 
-  #settleWaiters(written: boolean, upTo = Infinity): void {
-    for (const waiter of [...this.#waiters]) if (waiter.batch <= upTo) waiter.settle(written);
-  }
-
   #end(state: 'gone' | 'closed'): void {
-    if (this.#state !== 'open') return;
+    if (this.#state === 'closed') return;
     this.#state = state;
-    this.#dropped += countLines(this.#queue.subarray(0, this.#queuedBytes));
-    this.#queue = NOTHING;
-    this.#queuedBytes = 0;
-    this.#untold = 0;
-    this.#missed = 0;
+    this.#dropped += this.#lines.clear();
     this.#output.end();
     this.#endPause?.();
-    this.#settleWaiters(false);
+    void this.#turn.end();
+    this.#flushes.settle(false);
   }
-}
-
-function defaultDroppedLine(count: number): string {
-  return `${count} lines dropped`;
-}
-
-function endsLine(block: string): boolean {
-  return block.charCodeAt(block.length - 1) === NEWLINE;
-}
-
-function countLines(bytes: Buffer): number {
-  let lines = 0;
-  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
-  return lines;
 }

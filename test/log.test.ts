@@ -1,9 +1,10 @@
 // The log's lines, as pure formatting: events in, text out, with hostile bytes among them.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Log, useColor } from '../shared/log.ts';
 import type { LogOptions } from '../shared/log.ts';
-import { escapeHidden, previewOf, toJson } from '../shared/preview.ts';
+import { columnsOf, escapeHidden, previewOf, toJson } from '../shared/preview.ts';
 
 const NOON = new Date(2026, 0, 31, 12, 34, 56, 78).getTime();
 const NOON_ISO = new Date(NOON).toISOString();
@@ -37,11 +38,18 @@ function isUnsafe(codePoint: number): boolean {
   const ranges = [
     [0, 0x1f], [0x7f, 0x9f], [0xad, 0xad], [0x61c, 0x61c], [0x200b, 0x200f], [0x2028, 0x202e], [0x2060, 0x2064],
     [0x2066, 0x206f], [0xfeff, 0xfeff], [0xfff9, 0xfffb], [0xe0001, 0xe0001], [0xe0020, 0xe007f],
+    // Not to be seen: blanks, fillers, what chooses a variant.
+    [0xa0, 0xa0], [0x34f, 0x34f], [0x115f, 0x1160], [0x1680, 0x1680], [0x17b4, 0x17b5], [0x180b, 0x180f], [0x2000, 0x200a],
+    [0x202f, 0x202f], [0x205f, 0x205f], [0x2800, 0x2800], [0x3000, 0x3000], [0x3164, 0x3164], [0xfe00, 0xfe0f],
+    [0xffa0, 0xffa0], [0x13441, 0x13442], [0x1d159, 0x1d159], [0xe0100, 0xe01ef],
+    // In the cell of the one before: marks, the rest of a Hangul syllable, skin tones, the other half of a flag.
+    [0x300, 0x36f], [0x483, 0x489], [0x93a, 0x93c], [0xe47, 0xe4e], [0x1161, 0x11ff], [0xd7b0, 0xd7ff], [0x20d0, 0x20f0],
+    [0xfe20, 0xfe2f], [0x1f1e6, 0x1f1ff], [0x1f3fb, 0x1f3ff],
   ] as const;
   return ranges.some(([first, last]) => codePoint >= first && codePoint <= last);
 }
 
-const unsafe = Array.from({ length: 0xe0080 }, (_, i) => i).filter(isUnsafe);
+const unsafe = Array.from({ length: 0xe01f0 }, (_, i) => i).filter(isUnsafe);
 
 /** The bytes that a preview stands for: its inverse. */
 function bytesOf(preview: string): Buffer {
@@ -71,6 +79,10 @@ test('a preview shows text as it is and escapes the rest', () => {
     ['a\u2028b\u2029c', 'a\\u{2028}b\\u{2029}c'],
     ['\u202eevil\u2066', '\\u{202e}evil\\u{2066}'],
     ['zero\u200bwidth\ufeff', 'zero\\u{200b}width\\u{feff}'],
+    ['e\u0301\u0301', 'e\\u{301}\\u{301}'],
+    ['\u1112\u1161\u11ab 한', '\u1112\\u{1161}\\u{11ab} 한'],
+    ['👍\u{1f3fd}', '👍\\u{1f3fd}'],
+    ['\u00a0\u2800\u3164', '\\u{a0}\\u{2800}\\u{3164}'],
     [[0xff, 0x41, 0xfe], '\\xffA\\xfe'],
     [[0x41, 0x80, 0xbf], 'A\\x80\\xbf'],
     [[0xc0, 0xaf], '\\xc0\\xaf'], // Overlong.
@@ -83,16 +95,21 @@ test('a preview shows text as it is and escapes the rest', () => {
     [[0xe6, 0x41, 0xc3, 0xa9], '\\xe6Aé'],
   ];
   for (const [input, shown] of table) {
-    assert.deepEqual(previewOf(Buffer.from(input as string)), { text: shown, cut: false });
+    const bytes = Buffer.from(input as string);
+    assert.deepEqual(previewOf(bytes), { text: shown, bytes: bytes.length, cut: false });
   }
 });
 
-test('a preview has 40 characters at most, and neither a character nor an escape is cut', () => {
+test('a preview has 40 columns at most, and neither a character nor an escape is cut', () => {
   const table: [input: string | number[], shown: string, cut: boolean][] = [
     ['x'.repeat(40), 'x'.repeat(40), false],
     ['x'.repeat(41), 'x'.repeat(40), true],
-    ['漢'.repeat(40), '漢'.repeat(40), false],
-    ['😀'.repeat(50), '😀'.repeat(40), true],
+    ['漢'.repeat(20), '漢'.repeat(20), false],
+    [`x${'漢'.repeat(20)}`, `x${'漢'.repeat(19)}`, true],
+    ['ｆ'.repeat(21), 'ｆ'.repeat(20), true],
+    ['😀'.repeat(50), '😀'.repeat(20), true],
+    ['é'.repeat(50), 'é'.repeat(40), true],
+    [`a${'\u0301'.repeat(39)}`, `a${'\\u{301}'.repeat(5)}`, true],
     [`${'x'.repeat(39)}\n`, 'x'.repeat(39), true],
     [`${'x'.repeat(38)}\n`, `${'x'.repeat(38)}\\n`, false],
     [`${'x'.repeat(39)}é`, `${'x'.repeat(39)}é`, false],
@@ -101,7 +118,29 @@ test('a preview has 40 characters at most, and neither a character nor an escape
     [Array<number>(11).fill(0xff), '\\xff'.repeat(10), true],
     ['x'.repeat(1 << 16), 'x'.repeat(40), true],
   ];
-  for (const [input, text, cut] of table) assert.deepEqual(previewOf(Buffer.from(input as string)), { text, cut });
+  for (const [input, text, cut] of table) {
+    const preview = previewOf(Buffer.from(input as string));
+    assert.deepEqual([preview.text, preview.cut], [text, cut]);
+  }
+  assert.equal(previewOf(Buffer.from('hello'), 4).text, 'hell');
+});
+
+const python = spawnSync('python3', ['-c', `
+import unicodedata
+for code in range(0x110000):
+  if unicodedata.category(chr(code)) not in ('Cn', 'Cs'): print(code, unicodedata.east_asian_width(chr(code)) in 'WF')`,
+], { encoding: 'utf8', maxBuffer: 2 ** 25 });
+
+test('a character has as many columns as Unicode says', { skip: python.status === 0 ? false : 'needs python3' }, () => {
+  // Made wide by Unicode 16: hexagrams, tetragrams, and others that an older Python has as narrow.
+  const wideSince16 = /[\u31e4\u31e5\u4dc0-\u4dff\u{1d300}-\u{1d376}\u2630-\u2637\u268a-\u268f]/u;
+  for (const line of python.stdout.trim().split('\n')) {
+    const [code, wide] = line.split(' ');
+    const character = String.fromCodePoint(Number(code));
+    if (escapeHidden(character) !== character || wideSince16.test(character)) continue;
+    assert.equal(columnsOf(character), wide === 'True' ? 2 : 1, `U+${Number(code).toString(16)}`);
+  }
+  assert.equal(columnsOf('a漢\u0301'), 1 + 2 + '\\u{301}'.length);
 });
 
 test('no code point that a terminal obeys or that breaks a line comes through, in any kind of line', () => {
@@ -130,11 +169,12 @@ test('for any bytes, a preview stands for the beginning of just these bytes', ()
     const parts = Array.from({ length: random(30) }, () => (
       random(3) === 0 ? Buffer.from([random(256)]) : Buffer.from(pieces[random(pieces.length)]!)));
     const bytes = Buffer.concat(parts);
-    const { text, cut } = previewOf(bytes);
+    const { text, bytes: length, cut } = previewOf(bytes);
     const shown = bytesOf(text);
+    assert.equal(length, shown.length);
     assert.deepEqual(shown, bytes.subarray(0, shown.length));
     assert.equal(cut, shown.length < bytes.length);
-    assert.ok([...text].length <= 40 && [...text].every((character) => !isUnsafe(character.codePointAt(0)!)));
+    assert.ok(columnsOf(text) <= 40 && [...text].every((character) => !isUnsafe(character.codePointAt(0)!)));
   }
 });
 
@@ -192,7 +232,9 @@ test('JSON lines', () => {
     [(log) => log.message(PEER, Buffer.from('hello')),
       { ...start, event: 'message', peer: PEER, bytes: 5, preview: 'hello' }],
     [(log) => log.message(PEER, Buffer.from('"\\\n\x1b')),
-      { ...start, event: 'message', peer: PEER, bytes: 4, preview: '"\\\\\\n\\x1b' }],
+      { ...start, event: 'message', peer: PEER, bytes: 4, preview: '"\\\n\x1b' }],
+    [(log) => log.message(PEER, Buffer.from([0x68, 0x69, 0xff, 0xe2, 0x80])),
+      { ...start, event: 'message', peer: PEER, bytes: 5, preview: 'hi\ufffd\ufffd' }],
     [(log) => log.message(PEER, Buffer.alloc(64, 'x')),
       { ...start, event: 'message', peer: PEER, bytes: 64, preview: `${'x'.repeat(40)}...` }],
     [(log) => log.connected(PEER), { ...start, event: 'connected', peer: PEER }],
@@ -244,6 +286,7 @@ test('lines carry the time of each', () => {
 });
 
 test('the line that tells of dropped lines has the format of the log', () => {
+  assert.equal(record().log.droppedLine(1), '12:34:56.078 worker 1  warning: 1 line dropped');
   assert.equal(record().log.droppedLine(7), '12:34:56.078 worker 1  warning: 7 lines dropped');
   assert.deepEqual(JSON.parse(record({ format: 'json' }).log.droppedLine(7)), {
     time: NOON_ISO, level: 'warn', event: 'dropped', worker: 1, message: '7 lines dropped', lines: 7,

@@ -30,7 +30,8 @@ const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type:
     { type: 'closed', id: 1, reason: 'client ended', traffic },
     { type: 'closed', id: 1, reason: 'error ECONNRESET', traffic },
   ],
-  pong: [{ type: 'pong' }],
+  pong: [{ type: 'pong', unprinted: 0 }, { type: 'pong', unprinted: 12 }],
+  lines: [{ type: 'lines', text: 'one\ntwo\n', lines: 2 }, { type: 'lines', text: '', lines: 0 }],
 };
 const directions: readonly [string, (message: unknown) => unknown, object[]][] = [
   ['readToWorker', readToWorker, Object.values(toWorker).flat()],
@@ -87,6 +88,7 @@ function withPart(value: object, [key, ...rest]: readonly string[], part: unknow
 function isRightThere(message: { type?: unknown }, path: readonly string[], other: unknown): boolean {
   switch (path.at(-1)) {
     case 'peer':
+    case 'text':
     case 'reason':
       return typeof other === 'string';
     case 'moved':

@@ -67,7 +67,7 @@ describe('the log', { concurrency: true }, () => {
     const told = events.filter((event) => event['worker'] === 1).map(({ time: _, level: __, ...facts }) => facts);
     assert.deepEqual(told, [
       { event: 'connected', worker: 1, peer },
-      { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\\n\\u{2028}' },
+      { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\n\u2028' },
       { event: 'closed', worker: 1, peer, reason: 'client ended', messages: 1, bytesIn: 14, bytesOut: 14 },
     ]);
     const { time: _, level: __, message, ...summary } = events.at(-1)!;
@@ -125,7 +125,8 @@ describe('the log', { concurrency: true }, () => {
     for (let round = 0; round < 100; round++) assert.equal(await client.ask('hi there'), 'HI THERE');
     assert.equal(server.workers().length > 0, true);
     assert.equal(await server.stop(), 0);
-    assert.match(server.stderr, /^[^\n]*listening on[^\n]*\n$/);
+    // What it could not print it says at its end, unless a slow machine leaves no time for that.
+    assert.match(server.stderr, /^[^\n]*listening on[^\n]*\n(echopool-server: \d+ lines could not be printed: EPIPE\n)?$/);
   });
 
   test('that nobody reads although it is open stops neither the echo nor the end', async (t) => {

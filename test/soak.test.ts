@@ -23,7 +23,7 @@ function startSoak(t: TestContext, ...args: string[]): { child: ChildProcess; ou
 
 test('a short soak injects faults for a while, prints what it measured, and leaves no process', async (t) => {
   const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '9');
-  await until(() => output().includes('before:'), 'the soak to begin', { report: output });
+  await until(() => output().includes('before:'), 'the soak to begin', { report: output, deadlineMs: 90_000 });
   const processes = processesOf(child.pid!);
   assert.equal(await exit, 0, output());
   assert.match(output(), /^soak of 0.03 minutes, seed 9\n/);
@@ -34,7 +34,7 @@ test('a short soak injects faults for a while, prints what it measured, and leav
 
 test('a soak in which something does not hold fails, says under which fault, and how to repeat it', async (t) => {
   const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '4');
-  await until(() => output().includes('before:'), 'the soak to begin', { report: output });
+  await until(() => output().includes('before:'), 'the soak to begin', { report: output, deadlineMs: 90_000 });
   const [server] = processesOf(child.pid!).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server/main'));
   process.kill(server!, 'SIGKILL');
   assert.equal(await exit, 1, output());

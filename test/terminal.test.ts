@@ -3,99 +3,19 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, constants, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { codeOf } from '../shared/errors.ts';
 import { Terminal } from '../shared/terminal.ts';
 import type { TerminalLock } from '../shared/terminal.ts';
 import { nodeArgs } from './helpers/paths.ts';
+import { FakeLock, newFifo, newPath, newPipe, until } from './helpers/terminal.ts';
+import type { Pipe } from './helpers/terminal.ts';
 
 const DEADLINE_MS = 30_000;
 const GROUP = nodeArgs('test/fixtures/terminal-group.ts');
 const STUCK = nodeArgs('test/fixtures/terminal-stuck.ts');
-
-const folder = mkdtempSync(join(tmpdir(), 'terminal-'));
-after(() => rmSync(folder, { recursive: true }));
-let files = 0;
-const newPath = (): string => join(folder, String(files++));
-
-/** Free unless the test holds it; counts how often it was taken. */
-class FakeLock implements TerminalLock {
-  acquired = 0;
-  abandonedBy: unknown;
-  #held = false;
-  readonly #waiting: (() => void)[] = [];
-
-  async acquire(): Promise<boolean> {
-    if (this.#held) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#held = true;
-    this.acquired += 1;
-    return true;
-  }
-
-  async release(): Promise<void> {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#held = false;
-    else next();
-  }
-}
-
-interface Pipe {
-  readonly writeEnd: number;
-  /** What is in the pipe now, at most `limit` bytes. */
-  read(limit?: number): string;
-  closeReadEnd(): void;
-}
-
-/** A pipe with both ends in this process; only a named one can be had without a child. */
-function newPipe(t: TestContext): Pipe {
-  const { path, readEnd, writeEnd } = newFifo();
-  let open = true;
-  const closeReadEnd = (): void => {
-    if (open) closeSync(readEnd);
-    open = false;
-  };
-  t.after(() => {
-    closeSync(writeEnd);
-    closeReadEnd();
-    rmSync(path);
-  });
-  return {
-    writeEnd,
-    closeReadEnd,
-    read(limit = Infinity) {
-      const buffer = Buffer.alloc(65536);
-      let text = '';
-      while (text.length < limit) {
-        const count = readNow(readEnd, buffer.subarray(0, Math.min(buffer.length, limit - text.length)));
-        if (count === 0) break;
-        text += buffer.toString('latin1', 0, count);
-      }
-      return text;
-    },
-  };
-}
-
-function newFifo(): { path: string; readEnd: number; writeEnd: number } {
-  const path = newPath();
-  assert.equal(spawnSync('mkfifo', [path]).status, 0);
-  const readEnd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  return { path, readEnd, writeEnd: openSync(path, constants.O_WRONLY) };
-}
-
-function readNow(fd: number, buffer: Buffer): number {
-  try {
-    return readSync(fd, buffer);
-  } catch (error) {
-    if (codeOf(error) === 'EAGAIN') return 0;
-    throw error;
-  }
-}
 
 /** Reads until the terminal has written all, and gives what was read. */
 async function readWhileFlushing(terminal: Terminal, pipe: Pipe, bytesAtOnce: number): Promise<string> {
@@ -110,14 +30,6 @@ async function readWhileFlushing(terminal: Terminal, pipe: Pipe, bytesAtOnce: nu
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-async function until(what: string, isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!isSo()) {
-    assert.ok(performance.now() < deadline, `${what}: not within ${DEADLINE_MS} ms`);
-    await sleep(2); // Turn by turn it would take the time from those that it waits for.
-  }
-}
 
 function lines(text: string): string[] {
   assert.ok(text === '' || text.endsWith('\n'), 'the last line is not whole');

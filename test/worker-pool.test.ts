@@ -31,7 +31,8 @@ test('workers that die young, one after the other, are waited for longer each ti
       if (event === 'worker') pids.push(Number(/pid (\d+)/.exec(text)?.[1]));
     },
     died: () => { died++; },
-    message: nothing, relieved: nothing, stalled: nothing, resumed: nothing, retiring: nothing, resized: nothing, whole: nothing,
+    message: nothing, print: nothing, relieved: nothing, stalled: nothing, resumed: nothing, retiring: nothing,
+    resized: nothing, whole: nothing,
     failed: assert.fail, trouble: nothing,
   });
   t.after(() => pool.killAll());

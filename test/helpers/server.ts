@@ -171,7 +171,8 @@ export async function runServer(flags: string[], options: StartOptions = {}): Pr
   return Object.assign(server, await server.exit());
 }
 
-function cleanEnvironment(): NodeJS.ProcessEnv {
+/** Ours without what would configure the server. */
+export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name)));
 }
 

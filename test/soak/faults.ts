@@ -29,7 +29,7 @@ const MEBIBYTE = 2 ** 20;
 /** Latencies of clients whose worker was not the one that stood still. */
 export const besideHung = new Latencies();
 
-async function reload({ server, load }: Stage): Promise<Figure[]> {
+export async function reload({ server, load }: Stage): Promise<Figure[]> {
   const before = server.workers();
   const { replaced } = load;
   const began = performance.now();
@@ -39,14 +39,14 @@ async function reload({ server, load }: Stage): Promise<Figure[]> {
   return [ms('both workers replaced after', performance.now() - began)];
 }
 
-async function kill(stage: Stage): Promise<Figure[]> {
+export async function kill(stage: Stage): Promise<Figure[]> {
   const { server, load, random } = stage;
   stage.kills++;
   const { cutOffMs, wholeMs } = await killWorker(server, load, random.oneOf(readyWorkers(server)), WORKERS);
   return [ms('the last client cut off after', cutOffMs), ms('pool whole after', wholeMs)];
 }
 
-async function killDuringReload(stage: Stage): Promise<Figure[]> {
+export async function killDuringReload(stage: Stage): Promise<Figure[]> {
   const { server, load, random } = stage;
   const before = server.workers();
   server.signal('SIGHUP');
@@ -113,7 +113,7 @@ async function suspendAll({ server, load }: Stage): Promise<Figure[]> {
   return [];
 }
 
-async function resize({ server }: Stage): Promise<Figure[]> {
+export async function resize({ server }: Stage): Promise<Figure[]> {
   const began = performance.now();
   server.signal('SIGTTOU');
   await untilWhole(server, WORKERS - 1);

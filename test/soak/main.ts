@@ -3,6 +3,7 @@
 import { parseArgs } from 'node:util';
 import { Random } from '../helpers/faults-random.ts';
 import { connectAndReset } from '../helpers/faults-storm.ts';
+import { combinedFaults } from './combined-faults.ts';
 import { besideHung, faults } from './faults.ts';
 import type { Fault } from './faults.ts';
 import { sideFaults } from './side-faults.ts';
@@ -109,7 +110,7 @@ async function main(): Promise<number> {
 /** Every fault, in another order each time round. */
 function* endless(random: Random): Generator<Fault> {
   for (;;) {
-    const left = [...faults, ...sideFaults];
+    const left = [...faults, ...combinedFaults, ...sideFaults];
     while (left.length > 0) yield left.splice(random.between(0, left.length - 1), 1)[0]!;
   }
 }

@@ -1,0 +1,229 @@
+// The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure, bounded, and
+// exact: a line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
+
+/** One or more whole lines. */
+export interface Block {
+  readonly text: string;
+  /** How many lines are lost with it: its own, or more when it is what tells of lines that were dropped. */
+  readonly lines: number;
+}
+
+/** Where, in the bytes, a block stands that counts for another number of lines than it has. */
+interface Mark {
+  readonly start: number;
+  readonly end: number;
+  readonly lines: number;
+}
+
+/** How large the memory for lines is at first, in bytes. It doubles as needed, and is new for each batch. */
+const FIRST_CAPACITY = 16 * 1024;
+/** The most bytes that one UTF-16 code unit takes in UTF-8. */
+const MOST_BYTES = 3;
+/** The most bytes in one block of a batch that is handed over: whoever has little room left can take a part of it. */
+const MOST_IN_BLOCK = 64 * 1024;
+const NEWLINE = 10;
+const NOTHING = Buffer.alloc(0);
+
+/** What is printed in one piece. */
+export class Batch {
+  readonly bytes: Buffer;
+  readonly #marks: readonly Mark[];
+  readonly #told: number;
+
+  /** @param told How many lines, dropped before, the first line tells of. */
+  constructor(bytes: Buffer, marks: readonly Mark[], told = 0) {
+    this.bytes = bytes;
+    this.#marks = marks;
+    this.#told = told;
+  }
+
+  /** How many lines that were dropped before remain untold when no more than the first `written` bytes came through. */
+  toldAfter(written: number): number {
+    return this.#told > 0 && written < this.#marks[0]!.end ? this.#told : 0;
+  }
+
+  /** Where the line ends of which only a part is among the first `written` bytes: there, when no line was cut. */
+  lineEnd(written: number): number {
+    if (written === 0 || this.bytes[written - 1] === NEWLINE) return written;
+    const newline = this.bytes.indexOf(NEWLINE, written);
+    return newline === -1 ? this.bytes.length : newline + 1;
+  }
+
+  /** How many lines are lost when no more than the first `written` bytes came through. One that did in part is lost, too. */
+  linesAfter(written: number): number {
+    let lines = countNewlines(this.bytes, written, this.bytes.length);
+    for (const { start, end, lines: weight } of this.#marks) {
+      if (end > written) lines += weight - countNewlines(this.bytes, Math.max(start, written), end);
+    }
+    return lines;
+  }
+
+  /** What follows from a line's start on. */
+  blocksAfter(from: number): Block[] {
+    const blocks: Block[] = [];
+    let at = from;
+    const upTo = (end: number): void => {
+      while (at < end) {
+        const next = end - at <= MOST_IN_BLOCK ? end : this.#lastLineEnd(at, at + MOST_IN_BLOCK);
+        blocks.push({ text: this.bytes.toString('utf8', at, next), lines: countNewlines(this.bytes, at, next) });
+        at = next;
+      }
+    };
+    for (const { start, end, lines } of this.#marks) {
+      if (end <= from) continue;
+      upTo(start);
+      blocks.push({ text: this.bytes.toString('utf8', at, end), lines });
+      at = end;
+    }
+    upTo(this.bytes.length);
+    return blocks;
+  }
+
+  /** The last one up to `most`, or the first one after it. */
+  #lastLineEnd(from: number, most: number): number {
+    const last = this.bytes.lastIndexOf(NEWLINE, most - 1) + 1;
+    return last > from ? last : this.lineEnd(most);
+  }
+}
+
+export class LineQueue {
+  readonly #limit: number;
+  /** The first `#length` bytes are lines that are not in a batch yet. Strings would cost the garbage collector. */
+  #bytes = NOTHING;
+  #length = 0;
+  #marks: Mark[] = [];
+  /** The batch that is being written. */
+  #underway: Batch | undefined;
+  /** Lines that were dropped before the first of the queue and have not been told of yet. */
+  #untold = 0;
+  /** Lines that were dropped after the last of the queue. While there are any, the queue takes no more. */
+  #missed = 0;
+
+  /** @param limit The most bytes that may pile up, those of the batch that is being written included. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** How many bytes were taken and are not written yet. */
+  get pending(): number {
+    return this.#length + (this.#underway?.bytes.length ?? 0);
+  }
+
+  /** How many lines were dropped, and nobody was told. */
+  get untold(): number {
+    return this.#untold + this.#missed;
+  }
+
+  /** How many lines nobody would hear of if all of this was gone. */
+  get unprinted(): number {
+    return this.untold + this.#lines() + (this.#underway?.linesAfter(0) ?? 0);
+  }
+
+  /** Whether lines were dropped since the last was taken: they are told of in the batch after the next. */
+  get hasMissed(): boolean {
+    return this.#missed > 0;
+  }
+
+  /** Whether a batch was taken and is not dealt with. */
+  get isUnderway(): boolean {
+    return this.#underway !== undefined;
+  }
+
+  get hasWork(): boolean {
+    return this.#length > 0 || this.#untold > 0;
+  }
+
+  /** @param lines How many lines the block stands for, if that is not the number of its own. @returns Whether there was room. */
+  add(block: string, lines?: number): boolean {
+    if (this.#missed > 0 || !this.#hasRoomFor(block)) return false;
+    const most = this.#length + MOST_BYTES * block.length + 1;
+    if (most > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(most, 2 * this.#bytes.length, FIRST_CAPACITY));
+      this.#bytes.copy(larger, 0, 0, this.#length);
+      this.#bytes = larger;
+    }
+    const start = this.#length;
+    let end = start + this.#bytes.write(block, start);
+    if (block === '' || this.#bytes[end - 1] !== NEWLINE) this.#bytes[end++] = NEWLINE;
+    this.#length = end;
+    if (lines !== undefined) this.#marks.push({ start, end, lines });
+    return true;
+  }
+
+  /** So many lines come too late for the queue, and are told of after it. */
+  drop(lines: number): void {
+    if (this.#length === 0) this.#untold += lines;
+    else this.#missed += lines;
+  }
+
+  /** So many lines that were taken out of the queue are lost, and are told of before what is in it. */
+  lose(lines: number): void {
+    this.#untold += lines;
+  }
+
+  /** Takes all that is in the queue, with a line before it that tells of those that were dropped. */
+  take(droppedLine: (count: number) => string): Batch {
+    const lines = this.#untold;
+    const head = Buffer.from(lines > 0 ? `${droppedLine(lines)}\n` : '');
+    const blocks = this.#bytes.subarray(0, this.#length);
+    const moved = this.#marks.map(({ start, end, lines: weight }) => (
+      { start: start + head.length, end: end + head.length, lines: weight }));
+    const marks = lines > 0 ? [{ start: 0, end: head.length, lines }, ...moved] : moved;
+    const batch = new Batch(lines > 0 ? Buffer.concat([head, blocks]) : blocks, marks, lines);
+    this.#empty();
+    this.#untold = this.#missed;
+    this.#missed = 0;
+    this.#underway = batch;
+    return batch;
+  }
+
+  /** Nothing of the batch that was taken is kept any more. */
+  done(): void {
+    this.#underway = undefined;
+  }
+
+  /** Drops everything. @returns How many lines that were, those not counted that had been dropped before. */
+  clear(): number {
+    const lines = this.#lines();
+    this.#empty();
+    this.#untold += this.#missed + lines;
+    this.#missed = 0;
+    return lines;
+  }
+
+  #lines(): number {
+    return new Batch(this.#bytes.subarray(0, this.#length), this.#marks).linesAfter(0);
+  }
+
+  #hasRoomFor(block: string): boolean {
+    const room = this.#limit - this.pending;
+    // To ask for the exact length costs as much as to write it.
+    return MOST_BYTES * block.length < room || Buffer.byteLength(block) + (endsLine(block) ? 0 : 1) <= room;
+  }
+
+  #empty(): void {
+    this.#bytes = NOTHING;
+    this.#length = 0;
+    this.#marks = [];
+  }
+}
+
+/** How many lines a block has. */
+export function linesIn(block: string): number {
+  const bytes = Buffer.from(block);
+  return countNewlines(bytes, 0, bytes.length) + (endsLine(block) ? 0 : 1);
+}
+
+export function defaultDroppedLine(count: number): string {
+  return `${count} ${count === 1 ? 'line' : 'lines'} dropped`;
+}
+
+function endsLine(block: string): boolean {
+  return block.charCodeAt(block.length - 1) === NEWLINE;
+}
+
+function countNewlines(bytes: Buffer, from: number, to: number): number {
+  let lines = 0;
+  for (let at = bytes.indexOf(NEWLINE, from); at !== -1 && at < to; at = bytes.indexOf(NEWLINE, at + 1)) lines += 1;
+  return lines;
+}
