@@ -64,7 +64,7 @@ describe('the log', { concurrency: true }, () => {
       assert.equal(level, 'info');
     }
     const { peer } = client;
-    const told = events.filter((event) => event['worker'] === 1).map(({ time: _, level: __, ...facts }) => facts);
+    const told = events.filter((event) => event['peer'] === peer).map(({ time: _, level: __, ...facts }) => facts);
     assert.deepEqual(told, [
       { event: 'connected', worker: 1, peer },
       { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\n\u2028' },
