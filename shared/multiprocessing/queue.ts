@@ -11,6 +11,7 @@ import { QueueClosed, WrongUse } from './errors.ts';
 import { lookAgain, whenForgotten } from './forgotten.ts';
 import { QueueLink } from './queue-link.ts';
 import * as router from './router.ts';
+import type { Wait } from './time-limit.ts';
 
 export class Queue<T> implements Traveller, AsyncIterable<T> {
   protected readonly link: QueueLink;
@@ -44,8 +45,8 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is full, a process that held it
    * failed, and all who still hold it wait as well.
    */
-  put(item: T, timeoutMs?: number): Promise<void> {
-    return this.link.put(item, timeoutMs);
+  put(item: T, wait?: Wait): Promise<void> {
+    return this.link.put(item, wait);
   }
 
   /** Puts a clone of the item into the queue if there is a place. @throws As {@link put}, and {QueueFull} at once. */
@@ -69,8 +70,8 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
    * failed, and all who still hold it wait as well.
    */
-  get(timeoutMs?: number): Promise<T> {
-    return this.link.get(timeoutMs) as Promise<T>;
+  get(wait?: Wait): Promise<T> {
+    return this.link.get(wait) as Promise<T>;
   }
 
   /** Takes the next item if there is one. @throws As {@link get}, and {QueueEmpty} at once. */
