@@ -13,8 +13,10 @@ export interface Entry {
   readonly item: Item;
   /** The highest number that the process had to which it was sent last, before that. */
   before: number;
-  /** From whom it came back, who may be expected to ask for it; undefined: anybody may have it. */
+  /** From whom it came back, who may be expected to ask for it. */
   claimant: Peer | undefined;
+  /** Anybody may have it, though it is older than what they have: once for always. */
+  late: boolean;
 }
 
 export class Items {
@@ -28,13 +30,13 @@ export class Items {
   }
 
   add(item: Item): void {
-    this.#fresh.push({ number: ++this.#lastNumber, item, before: 0, claimant: undefined });
+    this.#fresh.push({ number: ++this.#lastNumber, item, before: 0, claimant: undefined, late: false });
   }
 
   /** Takes the next that this process may have. */
   takeFor({ youngest }: Peer): Entry | undefined {
     if (this.#returned.length > 0) {
-      const entry = this.#returned.find(({ number, claimant }) => claimant === undefined || number > youngest);
+      const entry = this.#returned.find(({ number, late }) => late || number > youngest);
       if (entry !== undefined) {
         this.#returned.remove(entry);
         return entry;
@@ -46,7 +48,10 @@ export class Items {
   /** These go back to where they were. @param claimant Who may ask for them; undefined: nobody will. */
   giveBack(entries: readonly Entry[], claimant: Peer | undefined): void {
     if (entries.length === 0) return;
-    for (const entry of entries) entry.claimant = claimant;
+    for (const entry of entries) {
+      entry.claimant = claimant;
+      entry.late ||= claimant === undefined;
+    }
     const all = [...this.#returned.takeAll(), ...entries].sort((a, b) => a.number - b.number);
     for (const entry of all) this.#returned.push(entry);
   }
@@ -54,12 +59,12 @@ export class Items {
   /** Those whose claimants others wait for. */
   claimants(): Set<Peer> {
     const claimants = new Set<Peer>();
-    for (const { claimant } of this.#returned) if (claimant !== undefined) claimants.add(claimant);
+    for (const { claimant, late } of this.#returned) if (!late) claimants.add(claimant!);
     return claimants;
   }
 
   /** That one cannot be expected any more: anybody may have what came back from it. */
   free(claimant: Peer): void {
-    for (const entry of this.#returned) if (entry.claimant === claimant) entry.claimant = undefined;
+    for (const entry of this.#returned) entry.late ||= entry.claimant === claimant;
   }
 }

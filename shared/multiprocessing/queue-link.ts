@@ -225,10 +225,10 @@ export class QueueLink {
 
   async #waitToPut(item: Item, limits: WaitOptions): Promise<void> {
     const { puts } = this.#client;
-    await waitFor<void>(limits, (settle, fail) => {
+    await waitFor<void>(limits, (settle, fail, release) => {
       let refusal: (error: Error) => unknown = (error) => error;
       const putter: Putter = {
-        item, now: asksOnce(limits.timeoutMs), settle,
+        item, now: asksOnce(limits.timeoutMs), settle, release,
         fail: (error) => {
           bringHome(item);
           fail(error instanceof QueueFull ? refusal(error) : error);
@@ -292,29 +292,33 @@ interface Limited {
   aborted(reason: unknown): void;
 }
 
-/** A promise of what `begin` waits for: that calls `settle` or `fail`, possibly at once. */
+/**
+ * A promise of what `begin` waits for: that calls `settle` or `fail`, possibly at once. `release`: it keeps this process
+ * running no longer.
+ */
 async function waitFor<T>(
-  { timeoutMs, signal }: WaitOptions, begin: (settle: (value: T) => void, fail: (error: unknown) => void) => Limited,
+  { timeoutMs, signal }: WaitOptions,
+  begin: (settle: (value: T) => void, fail: (error: unknown) => void, release: () => void) => Limited,
 ): Promise<T> {
   let waits = true;
   let endWatch = nothing;
-  const end = (): void => {
-    endWatch();
+  const release = (): void => {
     if (waits) waitEnds();
     waits = false;
   };
   waitBegins();
   try {
     return await new Promise<T>((settle, fail) => {
-      const limited = begin(settle, fail);
+      const limited = begin(settle, fail, release);
       // Who asks once is answered, whatever the time.
       endWatch = watchWait({ timeoutMs: asksOnce(timeoutMs) ? undefined : timeoutMs, signal }, () => limited.lapsed(), (reason) => {
-        end();
+        release();
         limited.aborted(reason);
       });
     });
   } finally {
-    end();
+    endWatch();
+    release();
   }
 }
 

@@ -37,15 +37,14 @@ export class OwnerPuts {
     this.#host.tell(peer.address, { type: 'full', id });
   }
 
-  /** Puts what waits into the places that there are. @param isClosed Only what is final. @returns Whether there was some. */
-  serve(hasPlace: () => boolean, isClosed: boolean, add: (item: Item) => void): boolean {
+  /** Puts what waits into the places that there are. @returns Whether there was some. */
+  serve(hasPlace: () => boolean, add: (item: Item) => void): boolean {
     let served = false;
     for (let place = this.#line.first; place !== undefined && hasPlace(); place = place.behind) {
-      const { peer, id, item, final } = place.value;
-      if (isClosed && !final) continue;
-      this.#remove(place);
+      const { peer, id, item } = place.value;
+      this.#line.remove(place);
       add(item);
-      if (!final) this.#host.tell(peer.address, { type: 'accepted', id });
+      if (peer.waitingPuts.delete(id)) this.#host.tell(peer.address, { type: 'accepted', id });
       served = true;
     }
     return served;
@@ -59,34 +58,36 @@ export class OwnerPuts {
   /** Nobody is left who could make a place. */
   fail(death: Death): void {
     for (const place of this.#line.all()) {
-      const { peer, id, final } = place.value;
-      if (final) continue;
-      this.#drop(place);
-      this.#host.tell(peer.address, { type: 'deadlocked', side: 'put', id, death });
+      const { peer, id } = place.value;
+      if (this.#drop(place)) this.#host.tell(peer.address, { type: 'deadlocked', side: 'put', id, death });
     }
   }
 
-  /** A process leaves, and its puts are settled: they wait on without it. */
+  /** A process leaves: what waits there is put even if it dies. */
   makeFinal(peer: Peer): void {
     for (const { value } of peer.waitingPuts.values()) {
       value.final = true;
       this.#host.carries(value.item);
     }
+  }
+
+  /** A process is dead. */
+  forget(peer: Peer): void {
+    for (const place of peer.waitingPuts.values()) if (!place.value.final) this.#drop(place);
     peer.waitingPuts.clear();
   }
 
-  /** A process is dead, or knows that the queue is closed: it has refused what waits. */
-  forget(peer: Peer): void {
-    for (const place of peer.waitingPuts.values()) this.#drop(place);
+  /** The queue is closed: what waits is refused, as its processes will hear. What waits without one stays. */
+  close(): void {
+    for (const place of this.#line.all()) this.#drop(place);
   }
 
-  #drop(place: Place<WaitingPut>): void {
-    this.#remove(place);
-    this.#host.leaves(place.value.item);
-  }
-
-  #remove(place: Place<WaitingPut>): void {
+  /** @returns Whether there is still a process that waits for it: else it stays. */
+  #drop(place: Place<WaitingPut>): boolean {
+    const { peer, id, item } = place.value;
+    if (!peer.waitingPuts.delete(id)) return false;
     this.#line.remove(place);
-    if (!place.value.final) place.value.peer.waitingPuts.delete(place.value.id);
+    this.#host.leaves(item);
+    return true;
   }
 }

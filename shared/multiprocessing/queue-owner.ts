@@ -29,7 +29,7 @@ export class QueueOwner {
   /** Who waits for the end of work, each under its address and id. */
   readonly #joins = new Map<string, Join>();
   #closed = false;
-  /** From these, puts may still come although the queue is closed. */
+  /** From these, puts may still come although the queue is closed: an unbounded one has them settled before they come. */
   readonly #unsealed = new Set<Peer>();
   /** A process that held the queue and failed; undefined again when a new process holds it. */
   #failure: Death | undefined;
@@ -78,7 +78,7 @@ export class QueueOwner {
         break;
       case 'gone':
         peer.isHere = false;
-        this.#seal(peer);
+        this.#unsealed.delete(peer);
         this.#gets.forget(peer);
         if (peer.keeps === 0 && !peer.starting && peer.ahead + peer.inWork === 0) this.#peers.delete(from);
         break;
@@ -87,6 +87,7 @@ export class QueueOwner {
         if (peer.keeps === 0 && !peer.isHere && !peer.starting) this.#peers.delete(from);
         break;
       case 'put':
+        if (this.#closed) break; // It will hear of that, and then the put is refused.
         peer.putsSinceGet++;
         this.#puts.ask(peer, message.id, message.now, message.item);
         if (peer === this.#own) this.settle();
@@ -136,7 +137,7 @@ export class QueueOwner {
         this.#close();
         break;
       case 'sealed':
-        if (this.#closed) this.#seal(peer);
+        this.#unsealed.delete(peer);
         break;
     }
     this.#settleSoon();
@@ -157,7 +158,7 @@ export class QueueOwner {
       this.#peers.delete(peer.address);
       failed ||= this.#joinable && peer.inWork > 0;
       this.#gets.forget(peer);
-      this.#seal(peer);
+      this.#unsealed.delete(peer);
       this.#puts.forget(peer);
       this.#gets.giveBack(peer.giveBack(Infinity), undefined);
     }
@@ -172,13 +173,13 @@ export class QueueOwner {
     const add = (item: Item): void => this.#add(item);
     let goesOn: boolean;
     do {
-      goesOn = this.#puts.serve(hasPlace, this.#closed, add);
+      goesOn = this.#puts.serve(hasPlace, add);
       goesOn = this.#gets.serve() || this.#gets.lookForClaimants() || goesOn;
     } while (goesOn);
     if (this.#closed && this.#unsealed.size === 0 && !this.#puts.isWaiting && this.#size() === 0) this.#gets.drain();
     // Who asks once is not told `empty` while nobody can say whether it is to be `closed`.
     if (this.#unsealed.size === 0) this.#gets.refuseImpatient();
-    if (!this.#closed) this.#puts.refuseImpatient();
+    this.#puts.refuseImpatient();
   }
 
   #hold(from: string, starting: boolean): Peer {
@@ -215,14 +216,10 @@ export class QueueOwner {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const peer of this.#peers.values()) if (peer.isHere) this.#unsealed.add(peer);
-    for (const { address } of [...this.#unsealed]) this.#host.tell(address, { type: 'closed' });
-  }
-
-  /** No more puts come from there, and those that wait are refused there. */
-  #seal(peer: Peer): void {
-    this.#unsealed.delete(peer);
-    if (this.#closed) this.#puts.forget(peer);
+    this.#puts.close();
+    const peers = [...this.#peers.values()].filter(({ isHere }) => isHere);
+    if (this.#maxsize === Infinity) for (const peer of peers) this.#unsealed.add(peer);
+    for (const { address } of peers) this.#host.tell(address, { type: 'closed' });
   }
 
   /** Everything that can happen now happens once all has been heard that came at the same time. */

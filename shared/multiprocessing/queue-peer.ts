@@ -17,7 +17,7 @@ export interface WaitingPut {
   readonly peer: Peer;
   readonly id: number;
   readonly item: Item;
-  /** Its process has left, and does not wait for it. */
+  /** Its process has left: it is put even if that dies. */
   final: boolean;
 }
 

@@ -20,6 +20,8 @@ export interface Putter {
   readonly settle: () => void;
   /** It is not in the queue. */
   readonly fail: (error: Error) => void;
+  /** This process need not wait for it any longer. */
+  readonly release: () => void;
   /** The owner's name for it. */
   id?: number;
 }
@@ -35,7 +37,7 @@ export interface Puts {
   withdraw(putter: Putter): void;
   /** Nothing can be put any more. */
   close(error: Error): void;
-  /** The process ends, or its target has: what waits is settled, and stays put. */
+  /** The process ends, or its target has: what waits is put without it. */
   leave(): void;
   /** Tells what was put. */
   send(): void;
@@ -87,7 +89,7 @@ export class BoundedPuts implements Puts {
   }
 
   leave(): void {
-    for (const id of [...this.#waiting.keys()]) this.accepted(id);
+    for (const { release } of this.#waiting.values()) release();
   }
 
   send(): void {}
