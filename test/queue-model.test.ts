@@ -83,6 +83,7 @@ function run(seed: number, options: Options): void {
     if (!options.deaths) checkFreedom(model, still);
   }
   model.comeToRest();
+  if (!options.deaths) assert.equal(model.size(), model.inside().length, 'the owner knows what was taken');
   checkFreedom(model, undefined);
   drain(model);
   checkItems(model);

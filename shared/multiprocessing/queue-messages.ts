@@ -33,7 +33,7 @@ export type ToOwner =
 /** To a client. */
 export type FromOwner =
   | { readonly type: 'accepted'; readonly id: number } // That put.
-  | { readonly type: 'arrived'; readonly count: number } // So many items, in a queue without a bound.
+  | { readonly type: 'arrived'; readonly count: number } // So many items, in a queue without a bound; 0: begin.
   | { readonly type: 'full'; readonly id: number } // That put, which would not wait longer, is not in the queue.
   | { readonly type: 'items'; readonly id: number; readonly items: readonly Item[] } // For that get, and some ahead.
   | { readonly type: 'empty'; readonly id: number } // To a get that would not wait longer.

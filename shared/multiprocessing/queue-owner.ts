@@ -197,10 +197,11 @@ export class QueueOwner {
     peer.starting = false;
     peer.isHere = true;
     if (this.#closed) this.#host.tell(peer.address, { type: 'closed' });
+    else if (this.#maxsize === Infinity) this.#host.tell(peer.address, { type: 'arrived', count: 0 });
   }
 
   #arrive(peer: Peer, items: readonly Item[]): void {
-    if (this.#maxsize !== Infinity) return;
+    if (this.#maxsize !== Infinity || (this.#closed && !this.#unsealed.has(peer))) return;
     for (const item of items) {
       this.#host.arrives(item);
       this.#add(item);

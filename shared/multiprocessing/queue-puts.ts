@@ -114,12 +114,15 @@ export class UnboundedPuts implements Puts {
   readonly #onTheWay = new Fifo<{ readonly count: number; readonly bytes: number }>();
   #countOnTheWay = 0;
   #bytesOnTheWay = 0;
+  /** Whether the owner has been heard, so that the queue was not closed before this process came to it. */
+  #isWelcome: boolean;
 
   /** @param refusal The error for a put that does not want to wait any longer. */
   constructor(host: ClientHost, refusal: () => Error) {
     this.#host = host;
     this.#pace = new Pace(host.now);
     this.#refusal = refusal;
+    this.#isWelcome = host.atHome;
   }
 
   get isIdle(): boolean {
@@ -146,8 +149,9 @@ export class UnboundedPuts implements Puts {
     if (this.#waiting.delete(putter)) putter.fail(this.#refusal());
   }
 
-  /** So many more are in the queue. */
+  /** So many more are in the queue; none says that this process may begin. */
   arrived(count: number): void {
+    this.#isWelcome = true;
     for (let left = count; left > 0;) {
       const message = this.#onTheWay.shift();
       if (message === undefined) break;
@@ -187,7 +191,7 @@ export class UnboundedPuts implements Puts {
   }
 
   #hasRoom(): boolean {
-    return this.#countOnTheWay + this.#outgoing.length < MOST_ON_THE_WAY
+    return this.#isWelcome && this.#countOnTheWay + this.#outgoing.length < MOST_ON_THE_WAY
       && this.#bytesOnTheWay + this.#outgoingBytes < MOST_BYTES_ON_THE_WAY;
   }
 

@@ -53,8 +53,8 @@ export interface Member {
   alive: boolean;
   servedInTurn: number;
   lastPut: number;
-  /** It takes items, or only puts them. */
-  readonly takes: boolean;
+  /** It takes items, or only puts them so far. */
+  takes: boolean;
   /** So many gets follow one another at once. */
   burst: number;
 }
@@ -86,11 +86,14 @@ export class QueueModel {
   readonly #untold: Death[] = [];
   /** Items that came back from these, which have not said that they do not want them. */
   readonly #returned = new Map<string, string[]>();
+  /** How many gets of one process may wait at once. */
+  readonly #mostGets: number;
   #clock = 0;
 
   constructor(random: Random, options: Options) {
     this.random = random;
     this.options = options;
+    this.#mostGets = random.fraction() < 0.7 ? 1 : 5;
     this.members = ADDRESSES.map((address) => this.#member(address));
     this.#owner = new QueueOwner(options.maxsize, options.joinable, {
       self: MAKER,
@@ -101,6 +104,11 @@ export class QueueModel {
       afterThis: (work) => this.of(MAKER).afterThis.push(work),
     });
     for (const member of this.members) if (member.address !== MAKER) member.up.push({ type: 'here' });
+    // All but one have put something, and so that one may be sent items ahead.
+    const first = random.oneOf(this.members);
+    first.takes = true;
+    for (const member of this.members) if (member !== first) this.do(member, () => this.startPut(member));
+    this.comeToRest();
   }
 
   of(address: string): Member {
@@ -254,7 +262,7 @@ export class QueueModel {
         },
       }),
       up: [], down: [], next: [], afterThis: [], nextTurn: [], tellings: [], getters: new Set(), putters: new Set(), got: [],
-      used: 0, alive: true, servedInTurn: 0, lastPut: 0, burst: 0, takes: this.random.fraction() < 0.5,
+      used: 0, alive: true, servedInTurn: 0, lastPut: 0, burst: 0, takes: false,
     };
     return member;
   }
@@ -281,18 +289,20 @@ export class QueueModel {
 
   #act(member: Member): void {
     const { deaths, givesUp } = this.options;
-    if (this.random.fraction() < 0.3) this.#clock += this.random.fraction() * 2;
+    if (this.random.fraction() < 0.1) this.#clock += this.random.fraction() * 2;
+    member.takes ||= this.random.fraction() < 0.01;
     const what = this.random.fraction();
-    if (what < 0.5) for (let i = this.random.between(1, 8); i > 0 && member.putters.size < 5; i--) this.startPut(member);
-    else if (what < 0.9 && member.takes) this.#get(member);
+    if (what < 0.7 && member.takes) this.#get(member);
+    else if (what < 0.8) for (let i = this.random.between(1, 8); i > 0 && member.putters.size < 5; i--) this.startPut(member);
     else if (what < 0.95 && givesUp) this.#giveUp(member);
     else if (what < 0.96 && deaths && member.address !== MAKER) this.leave(member);
     else turn(member);
   }
 
   #get(member: Member): void {
-    member.burst = this.random.fraction() < 0.3 ? 20 : this.random.between(0, 3);
-    for (let i = this.random.between(1, 3); i > 0 && member.getters.size < 5; i--) this.startGet(member);
+    member.burst = this.random.fraction() < 0.6 ? this.random.between(5, 40) : this.random.between(0, 3);
+    const most = this.#mostGets;
+    for (let i = this.random.between(1, most); i > 0 && member.getters.size < most; i--) this.startGet(member);
   }
 
   #got(member: Member, packed: Packed): void {

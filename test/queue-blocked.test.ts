@@ -1,0 +1,112 @@
+// Queue when processes compute, or stand still, in any order: what each getter sees is in order, and what is free is had.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Queue } from '../shared/multiprocessing/index.ts';
+import * as work from './fixtures/queue-work.ts';
+import { startObeying } from './helpers/obeying.ts';
+import { moduleUrl } from './helpers/paths.ts';
+import { startProcess } from './helpers/processes.ts';
+import type { Cleaner } from './helpers/processes.ts';
+
+const module = moduleUrl('test/fixtures/queue-work.ts');
+const PUTTERS = ['a', 'b', 'c'];
+const ITEMS = 300;
+const SEEDS = 20;
+/** For whole machines that stand still; what is awaited here takes a second or two. */
+const LONG = { timeout: 120_000 };
+
+/** Three put and three get, and all block now and then. @returns What each getter got. */
+async function throughBlocked(t: Cleaner, queue: Queue<unknown>, seed: number, mostMs: number): Promise<[string, number][][]> {
+  const results = new Queue<[string, number][]>();
+  const getters = [1, 2, 3].map((i) => (
+    startProcess(t, { module, target: work.getAndBlock, args: [queue, results, 100 * seed + i, mostMs] }).process
+  ));
+  const putters = PUTTERS.map((name, i) => (
+    startProcess(t, { module, target: work.putAndBlock, args: [queue, name, ITEMS, 100 * seed + 10 + i] }).process
+  ));
+  for (const putter of putters) await putter.join();
+  await queue.close();
+  const taken = [await results.get(), await results.get(), await results.get()];
+  for (const getter of getters) await getter.join();
+  return taken;
+}
+
+function checkTaken(taken: [string, number][][]): void {
+  for (const items of taken) {
+    const last = new Map<string, number>();
+    for (const [name, i] of items) {
+      assert.ok(i > (last.get(name) ?? -1), `${name} ${i} after ${last.get(name)}`);
+      last.set(name, i);
+    }
+  }
+  const all = taken.flat().map(([name, i]) => `${name} ${i}`).sort();
+  const put = PUTTERS.flatMap((name) => Array.from({ length: ITEMS }, (_, i) => `${name} ${i}`)).sort();
+  assert.deepEqual(all, put, 'each item once');
+}
+
+describe('each getter sees each putter\'s items in their order', { concurrency: 4 }, () => {
+  for (let seed = 1; seed <= SEEDS; seed++) {
+    const [where, maxsize] = seed % 2 === 0 ? ['unbounded', 0] : ['bounded', 20];
+    test(`when getters and putters of a queue that is ${where} block, run ${seed}`, LONG, async (t) => {
+      checkTaken(await throughBlocked(t, new Queue(maxsize), seed, seed === 1 ? 400 : 150));
+    });
+  }
+
+  for (const seed of [31, 32, 33]) {
+    test(`when the queue's owner blocks too, run ${seed}`, LONG, async (t) => {
+      const through = new Queue<unknown>();
+      const { process: owner } = startProcess(t, { module, target: work.ownAndBlock, args: [through, seed] });
+      const queue = await through.get() as Queue<unknown>;
+      checkTaken(await throughBlocked(t, queue, seed, 150));
+      owner.channel.post('end');
+      await owner.join();
+    });
+  }
+
+  test('when one alone took items ahead, and then others come', LONG, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    await other.tell('put', -1);
+    await work.putNumbers(queue, 0, 5000);
+    const first = await one.tell('getMany', 1000) as number[];
+    const takings = await Promise.all([one.tell('getMany', 2000), other.tell('getMany', 2001)]) as number[][];
+    for (const items of [[...first, ...takings[0]!], takings[1]!]) {
+      assert.deepEqual(items, [...items].sort((a, b) => a - b));
+    }
+    assert.equal(new Set([...first, ...takings.flat()]).size, 5001);
+    assert.equal(await queue.qsize(), 0);
+  });
+});
+
+describe('what is free is had, whatever another process computes', { concurrency: 4 }, () => {
+  test('a place, when another has put half of what fits, and computes', LONG, async (t) => {
+    const queue = new Queue<unknown>(100);
+    const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    await busy.tell('putMany', 0, 40);
+    await busy.hold('putManyAndSpin', 11);
+    await other.tell('putMany', 0, 49);
+    assert.equal(await queue.full(), true);
+    await assert.rejects(other.tell('putNowait', 1), { name: 'QueueFull' });
+  });
+
+  test('the last places, at once, when another has put the rest', LONG, async (t) => {
+    const queue = new Queue<unknown>(16);
+    const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    await busy.hold('putManyAndSpin', 13);
+    for (let i = 0; i < 3; i++) await other.tell('putNowait', i);
+    await assert.rejects(queue.putNowait(1), { name: 'QueueFull' });
+    assert.equal(await queue.qsize(), 16);
+  });
+
+  test('all items but those that a burst was for, when the one who took alone so far computes', LONG, async (t) => {
+    const queue = new Queue<unknown>();
+    const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    await other.tell('put', -1);
+    await work.putNumbers(queue, 0, 3000);
+    await busy.tell('getMany', 500);
+    busy.start('getAndSpin');
+    // Its get is in the line before these, or behind them: it takes one or none of these.
+    const items = await other.tell('getMany', 2500) as number[];
+    assert.deepEqual(items, [...items].sort((a, b) => a - b));
+  });
+});
