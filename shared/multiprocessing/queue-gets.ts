@@ -129,7 +129,7 @@ export class Gets {
     }
     for (let i = 1; i < items.length; i++) this.#stock.push(items[i]);
     // Who still waits takes of these what is older than what would come for it.
-    for (const [otherId, other] of this.#waiting) {
+    if (this.#stock.length > 0) for (const [otherId, other] of this.#waiting) {
       if (this.#stock.length === 0) break;
       this.#waiting.delete(otherId);
       this.#callOff(otherId);
