@@ -4,7 +4,6 @@ import { ticketsOf } from './codec.ts';
 import type { Ticket } from './codec.ts';
 import { QueueEmpty, QueueFull } from './errors.ts';
 import type { Death } from './errors.ts';
-import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
 import { carry, CONNECTION } from './parcel.ts';
 import { QueueClient } from './queue-client.ts';
@@ -15,8 +14,9 @@ import { readFromOwner, readToOwner } from './queue-messages.ts';
 import type { ToOwner } from './queue-messages.ts';
 import { QueueOwner } from './queue-owner.ts';
 import type { Putter } from './queue-puts.ts';
+import { waitFor } from './queue-wait.ts';
 import * as router from './router.ts';
-import { asksOnce, checkWait, watchWait } from './time-limit.ts';
+import { asksOnce, checkWait } from './time-limit.ts';
 import type { Wait, WaitOptions } from './time-limit.ts';
 import { afterThis, afterTurn, mayServeAtOnce, nextTurn, tellNow, tellSoon } from './turn.ts';
 
@@ -283,43 +283,6 @@ function tellKept(item: Item, more: 1 | -1): void {
 /** An item is not in the queue after all: the ends of Pipes in it, which had left this process, are here again. */
 function bringHome(item: Item): void {
   if (ticketsOf(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
-}
-
-interface Limited {
-  /** The time is up: it may still settle, if somebody else has the last word. */
-  lapsed(): void;
-  /** It is called off, and keeps this process running no longer. */
-  aborted(reason: unknown): void;
-}
-
-/**
- * A promise of what `begin` waits for: that calls `settle` or `fail`, possibly at once. `release`: it keeps this process
- * running no longer.
- */
-async function waitFor<T>(
-  { timeoutMs, signal }: WaitOptions,
-  begin: (settle: (value: T) => void, fail: (error: unknown) => void, release: () => void) => Limited,
-): Promise<T> {
-  let waits = true;
-  let endWatch = nothing;
-  const release = (): void => {
-    if (waits) waitEnds();
-    waits = false;
-  };
-  waitBegins();
-  try {
-    return await new Promise<T>((settle, fail) => {
-      const limited = begin(settle, fail, release);
-      // Who asks once is answered, whatever the time.
-      endWatch = watchWait({ timeoutMs: asksOnce(timeoutMs) ? undefined : timeoutMs, signal }, () => limited.lapsed(), (reason) => {
-        release();
-        limited.aborted(reason);
-      });
-    });
-  } finally {
-    endWatch();
-    release();
-  }
 }
 
 function nothing(): void {}
