@@ -7,6 +7,7 @@ import { startObeying } from './helpers/obeying.ts';
 import { moduleUrl } from './helpers/paths.ts';
 import { startProcess } from './helpers/processes.ts';
 import type { Cleaner } from './helpers/processes.ts';
+import { checkTaken } from './helpers/queue-taken.ts';
 
 const module = moduleUrl('test/fixtures/queue-work.ts');
 const PUTTERS = ['a', 'b', 'c'];
@@ -30,24 +31,11 @@ async function throughBlocked(t: Cleaner, queues: Queue<unknown>[], seed: number
   return queues.map((_, i) => taken.map((all) => all[i]!));
 }
 
-function checkTaken(taken: [string, number][][]): void {
-  for (const items of taken) {
-    const last = new Map<string, number>();
-    for (const [name, i] of items) {
-      assert.ok(i > (last.get(name) ?? -1), `${name} ${i} after ${last.get(name)}`);
-      last.set(name, i);
-    }
-  }
-  const all = taken.flat().map(([name, i]) => `${name} ${i}`).sort();
-  const put = PUTTERS.flatMap((name) => Array.from({ length: ITEMS }, (_, i) => `${name} ${i}`)).sort();
-  assert.deepEqual(all, put, 'each item once');
-}
-
 describe('each getter sees each putter\'s items in their order', { concurrency: 4 }, () => {
   for (const seed of [1, 2, 3, 4, 5]) {
     test(`when getters and putters of four queues block, run ${seed}`, LONG, async (t) => {
       const queues = [new Queue(), new Queue(), new Queue(1), new Queue(20)];
-      for (const taken of await throughBlocked(t, queues, seed, seed === 1 ? 400 : 150)) checkTaken(taken);
+      for (const taken of await throughBlocked(t, queues, seed, seed === 1 ? 400 : 150)) checkTaken(taken, PUTTERS, ITEMS);
     });
   }
 
@@ -56,7 +44,7 @@ describe('each getter sees each putter\'s items in their order', { concurrency: 
       const through = new Queue<unknown>();
       const { process: owner } = startProcess(t, { module, target: work.ownAndBlock, args: [through, seed] });
       const queues = [await through.get(), await through.get()] as Queue<unknown>[];
-      for (const taken of await throughBlocked(t, queues, seed, 150)) checkTaken(taken);
+      for (const taken of await throughBlocked(t, queues, seed, 150)) checkTaken(taken, PUTTERS, ITEMS);
       owner.channel.post('end');
       await owner.join();
     });

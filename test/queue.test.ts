@@ -6,6 +6,7 @@ import * as work from './fixtures/queue-work.ts';
 import { startObeying } from './helpers/obeying.ts';
 import { moduleUrl } from './helpers/paths.ts';
 import { startProcess, startProgram } from './helpers/processes.ts';
+import { checkTaken } from './helpers/queue-taken.ts';
 
 const module = moduleUrl('test/fixtures/queue-work.ts');
 /** For a machine that stands still, or has much else to do: nothing here depends on how long it takes. */
@@ -258,15 +259,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     await Promise.all(putters.map((putter) => putter.join()));
     await queue.close();
     const taken = await takings as [string, number][][];
-    for (const items of taken) {
-      const last = new Map<string, number>();
-      for (const [name, i] of items) {
-        assert.ok(i > (last.get(name) ?? -1), `${name} ${i} after ${last.get(name)}`);
-        last.set(name, i);
-      }
-    }
-    const all = taken.flat().map(([name, i]) => `${name} ${i}`).sort();
-    assert.deepEqual(all, names.flatMap((name) => numbers(0, 2000).map((i) => `${name} ${i}`)).sort());
+    checkTaken(taken, names, 2000);
   });
 
   test('lives where it was made, and is one object in each process', DEADLINE, async (t) => {

@@ -1,10 +1,11 @@
 // The messages of one Queue: between the owner (queue-owner.ts), in the process that made the queue, and the client that
 // each process has (queue-client.ts). Both ways they arrive in the order in which they were sent. Whatever else comes is
 // none of ours: the readers say so, and it is ignored.
-import { ticketsOf } from './codec.ts';
 import type { Death } from './errors.ts';
-import { encodedPart, sizeOf } from './queue-item.ts';
+import { isItem } from './item-shape.ts';
 import type { Item } from './queue-item.ts';
+import { hasShape, isBoolean, isCount, isDeath } from './shape.ts';
+import type { Shapes } from './shape.ts';
 
 /** From a client. `id` names a put or a get that waits there; `now` says that it wants its answer at once. */
 export type ToOwner =
@@ -45,65 +46,33 @@ export type FromOwner =
   | { readonly type: 'answer'; readonly id: number; readonly value: number }
   | { readonly type: 'abandoned'; readonly id: number; readonly unfinished: number; readonly death: Death };
 
-type Check = (value: unknown) => boolean;
-type Checks<Message extends { readonly type: string }> = {
-  readonly [Type in Message['type']]: Readonly<Record<Exclude<keyof Extract<Message, { type: Type }>, 'type'>, Check>>;
+const TO_OWNER: Shapes<ToOwner> = {
+  'here': {}, 'gone': {}, 'kept': { more: Number.isSafeInteger },
+  'put': { id: isCount, now: isBoolean, item: isItem }, 'withdraw put': { id: isCount }, 'puts': { items: areItems },
+  'get': { id: isCount, now: isBoolean, ahead: isCount, taken: isCount, done: isCount },
+  'withdraw get': { id: isCount, aborted: isBoolean }, 'used': { taken: isCount, done: isCount }, 'back': { count: isCount },
+  'idle': {}, 'left': {}, 'query': { id: isCount, about: (about) => about === 'size' || about === 'end of work' },
+  'withdraw join': { id: isCount }, 'close': {}, 'sealed': {},
 };
 
-const count: Check = (value) => Number.isSafeInteger(value) && value as number >= 0;
-const whole: Check = (value) => Number.isSafeInteger(value);
-const flag: Check = (value) => typeof value === 'boolean';
-const items: Check = (value) => Array.isArray(value) && value.every(isItem);
-const death: Check = (value) => {
-  if (typeof value !== 'object' || value === null) return false;
-  const { address, name, exitCode } = value as Death;
-  return typeof address === 'string' && typeof name === 'string' && Number.isInteger(exitCode);
+const FROM_OWNER: Shapes<FromOwner> = {
+  'accepted': { id: isCount }, 'arrived': { count: isCount }, 'full': { id: isCount },
+  'items': { id: isCount, items: (items) => areItems(items) && items.length > 0 }, 'empty': { id: isCount },
+  'recall': {}, 'probe': {}, 'deadlocked': { side: (side) => side === 'put' || side === 'get', id: isCount, death: isDeath },
+  'closed': {}, 'drained': { id: isCount }, 'answer': { id: isCount, value: isCount },
+  'abandoned': { id: isCount, unfinished: isCount, death: isDeath },
 };
 
-const TO_OWNER: Checks<ToOwner> = {
-  'here': {}, 'gone': {}, 'kept': { more: whole },
-  'put': { id: count, now: flag, item: isItem }, 'withdraw put': { id: count }, 'puts': { items },
-  'get': { id: count, now: flag, ahead: count, taken: count, done: count },
-  'withdraw get': { id: count, aborted: flag }, 'used': { taken: count, done: count }, 'back': { count },
-  'idle': {}, 'left': {}, 'query': { id: count, about: (value) => value === 'size' || value === 'end of work' },
-  'withdraw join': { id: count }, 'close': {}, 'sealed': {},
-};
-
-const FROM_OWNER: Checks<FromOwner> = {
-  'accepted': { id: count }, 'arrived': { count }, 'full': { id: count },
-  'items': { id: count, items: (value) => items(value) && (value as unknown[]).length > 0 }, 'empty': { id: count },
-  'recall': {}, 'probe': {}, 'deadlocked': { side: (value) => value === 'put' || value === 'get', id: count, death },
-  'closed': {}, 'drained': { id: count }, 'answer': { id: count, value: count },
-  'abandoned': { id: count, unfinished: count, death },
-};
-
-/** What came from a client; undefined when it is no such message. */
-export function readToOwner(message: unknown): ToOwner | undefined {
-  return isOneOf(TO_OWNER, message) ? message as ToOwner : undefined;
+/** @returns undefined when it is no such message. */
+export function readToOwner(body: unknown): ToOwner | undefined {
+  return hasShape(body, TO_OWNER) ? body : undefined;
 }
 
-/** What came from the owner; undefined when it is no such message. */
-export function readFromOwner(message: unknown): FromOwner | undefined {
-  return isOneOf(FROM_OWNER, message) ? message as FromOwner : undefined;
+/** @returns undefined when it is no such message. */
+export function readFromOwner(body: unknown): FromOwner | undefined {
+  return hasShape(body, FROM_OWNER) ? body : undefined;
 }
 
-function isOneOf(kinds: Readonly<Record<string, Readonly<Record<string, Check>>>>, message: unknown): boolean {
-  if (typeof message !== 'object' || message === null) return false;
-  const parts = message as Record<string, unknown>;
-  if (typeof parts['type'] !== 'string' || !Object.hasOwn(kinds, parts['type'])) return false;
-  const checks = kinds[parts['type']]!;
-  for (const key in checks) if (!checks[key]!(parts[key])) return false;
-  return true;
-}
-
-/** Whether it can be kept and sent on. What is in it, and whether that can be decoded, is for the get that takes it. */
-function isItem(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return typeof value !== 'function' && typeof value !== 'symbol';
-  try {
-    const item = value as Item;
-    if (!Number.isFinite(sizeOf(item))) return false;
-    return ticketsOf(encodedPart(item)).every(({ kind, ref }) => typeof kind === 'string' && typeof ref === 'string');
-  } catch {
-    return false;
-  }
+function areItems(value: unknown): value is Item[] {
+  return Array.isArray(value) && value.every(isItem);
 }
