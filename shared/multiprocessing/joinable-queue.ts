@@ -4,6 +4,7 @@ import { WrongUse } from './errors.ts';
 import { currentProcess } from './current.ts';
 import { checkMaxsize, defineQueue, Queue } from './queue.ts';
 import { QueueLink } from './queue-link.ts';
+import type { Wait } from './time-limit.ts';
 
 /**
  * A queue whose items are done when {@link taskDone} says so, and not when their process asks for the next: until then
@@ -30,12 +31,14 @@ export class JoinableQueue<T> extends Queue<T> {
 
   /**
    * Waits until every item that was put is done.
+   * @param wait How long at most, in milliseconds, and what calls it off; 0 asks once. Without it there is no limit.
+   * @returns Whether all are done: false when the time is up.
    * @throws {ProcessDied} The process in which the queue lives is dead; or one that held it failed, and no process that
    * takes items from it is left: none that has called get, or has only just been started. The items are still in the
    * queue: a new process can take them, and then join() is of use again.
    */
-  join(): Promise<void> {
-    return this.link.endOfWork();
+  join(wait?: Wait): Promise<boolean> {
+    return this.link.endOfWork(wait);
   }
 }
 

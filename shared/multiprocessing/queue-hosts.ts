@@ -1,5 +1,5 @@
 // What connects the pure parts of a Queue with other processes and with time: the owner (queue-owner.ts and its two
-// ends) and the seats (queue-seat.ts and its two halves). Made for real by queue-link.ts, and by the model test.
+// ends) and the clients (queue-client.ts and its parts). Made for real by queue-link.ts, and by the model test.
 import type { Item } from './queue-item.ts';
 import type { FromOwner, ToOwner } from './queue-messages.ts';
 
@@ -7,27 +7,25 @@ export interface OwnerHost {
   /** The address of the process that made the queue. */
   readonly self: string;
   tell(to: string, message: FromOwner): void;
-  /** An item has come into the queue. */
+  /** An item has come to this process: into the queue, or to wait for a place in it. */
   arrives(item: Item): void;
-  /** An item has come back from a process that will not use it. */
-  returns(item: Item): void;
+  /** This process answers for an item from now on: it is in the queue, or in it again. */
+  carries(item: Item): void;
   /** An item has left the queue for ever. */
   leaves(item: Item): void;
-  /** A clock, in milliseconds. */
-  now(): number;
   /** Calls `work` when what runs now is done, with all that follows from it at once. */
   afterThis(work: () => void): void;
-  /** Calls `work` after that many milliseconds, if the process still runs. */
-  after(ms: number, work: () => void): void;
 }
 
-export interface SeatHost {
+export interface ClientHost {
   /** Whether the owner lives in this process, and answers at once. */
   readonly atHome: boolean;
+  /** An item of the owner in this process, when nobody else waits for it; undefined when there is none. */
+  takeHere(): { readonly item: Item } | undefined;
   tell(message: ToOwner): void;
   /** What was told, and all that follows from it, goes out now. */
   hurry(): void;
-  /** A clock, in milliseconds. */
+  /** A clock, in milliseconds. It decides when something is told, and how much comes ahead, and nothing else. */
   now(): number;
   /** Whether one more operation may be served in this turn of the event loop. */
   mayServeAtOnce(): boolean;

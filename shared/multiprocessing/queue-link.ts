@@ -1,45 +1,58 @@
-// Connects a seat at a Queue (queue-seat.ts) with the owner, here (queue-owner.ts) or in another process, and turns its
-// waiting into promises. Queue and JoinableQueue stand on it.
+// Connects a client of a Queue (queue-client.ts) with the owner, here (queue-owner.ts) or in another process, and turns
+// its waiting into promises. Queue and JoinableQueue stand on it.
 import { ticketsOf } from './codec.ts';
 import type { Ticket } from './codec.ts';
+import { QueueEmpty, QueueFull } from './errors.ts';
 import type { Death } from './errors.ts';
-import { waitBegins, waitEnds } from './keep-alive.ts';
 import { onLeave } from './leaving.ts';
-import { carry } from './parcel.ts';
-import { encodedPart, pack, packLater, unpack } from './queue-item.ts';
+import { carry, CONNECTION } from './parcel.ts';
+import { QueueClient } from './queue-client.ts';
+import type { Getter } from './queue-gets.ts';
+import { encodedPart, pack, unpack } from './queue-item.ts';
 import type { Item } from './queue-item.ts';
-import type { FromOwner, ToOwner } from './queue-messages.ts';
+import { readFromOwner, readToOwner } from './queue-messages.ts';
+import type { ToOwner } from './queue-messages.ts';
 import { QueueOwner } from './queue-owner.ts';
-import { QueueSeat } from './queue-seat.ts';
+import type { Putter } from './queue-puts.ts';
+import { waitFor } from './queue-wait.ts';
 import * as router from './router.ts';
-import { asksOnce, limitTime } from './time-limit.ts';
-import { afterThis, mayServeAtOnce, nextTurn, tellNow, tellSoon } from './turn.ts';
+import { asksOnce, checkWait } from './time-limit.ts';
+import type { Wait, WaitOptions } from './time-limit.ts';
+import { afterThis, afterTurn, mayServeAtOnce, nextTurn, tellNow, tellSoon } from './turn.ts';
 
 export type QueueKind = 'Queue' | 'JoinableQueue';
 const KINDS: readonly string[] = ['Queue', 'JoinableQueue'] satisfies QueueKind[];
 
 const DONE = Promise.resolve();
 
-/** The seats at queues that live elsewhere. */
-const seats = new Set<QueueSeat>();
+/** The clients of queues that live elsewhere. */
+const clients = new Set<QueueClient>();
 onLeave(() => {
   const well = Number(process.exitCode ?? 0) === 0;
-  for (const seat of seats) seat.leave(well);
+  for (const client of clients) client.leave(well);
 });
 
-/** The queues that were closed and forgotten here. Should one come back, it is closed. */
+/**
+ * The last queues that were closed and forgotten here, by their numbers: should one come back, it is closed. It can only be
+ * on its way still, so that these are more than enough.
+ */
 const closedAndGone = new Set<number>();
+const MOST_CLOSED_AND_GONE = 10_000;
 
 /** What tells a queue from others that were made here. */
 function numberOf(ref: string): number {
   return Number(ref.slice(ref.lastIndexOf('-') + 1));
 }
-const now = (): number => performance.now();
+
+function rememberClosed(ref: string): void {
+  closedAndGone.add(numberOf(ref));
+  if (closedAndGone.size > MOST_CLOSED_AND_GONE) for (const first of closedAndGone) return void closedAndGone.delete(first);
+}
 
 export class QueueLink {
   readonly kind: QueueKind;
   readonly maxsize: number;
-  readonly #seat: QueueSeat;
+  readonly #client: QueueClient;
   /** undefined: the queue lives in another process. */
   readonly #owner: QueueOwner | undefined;
   /** The name of the queue in the tree; undefined: no other process has to do with it yet. */
@@ -52,56 +65,80 @@ export class QueueLink {
     this.#ref = ref;
     const joinable = kind === 'JoinableQueue';
     const atHome = ref === undefined;
-    const tell = atHome ? this.#tellOwnerHere : this.#tellOwnerElsewhere;
-    const hurry = (): void => {
-      tellNow();
-      this.#owner?.settle();
-      router.flush();
-    };
-    this.#seat = new QueueSeat(maxsize, joinable, { atHome, tell, hurry, now, mayServeAtOnce, nextTurn, tellSoon });
+    this.#client = new QueueClient(maxsize, joinable, {
+      atHome,
+      takeHere: () => this.#owner?.takeHere(),
+      tell: atHome ? this.#tellOwnerHere : this.#tellOwnerElsewhere,
+      hurry: () => {
+        tellNow();
+        this.#owner?.settle();
+        router.flush();
+      },
+      now: () => performance.now(),
+      mayServeAtOnce, nextTurn, tellSoon,
+    });
     if (ref === undefined) this.#owner = this.#makeOwner(joinable);
-    else this.#sitDown(ref);
+    else this.#connect(ref);
   }
 
-  put(item: unknown, timeoutMs: number | undefined): Promise<void> {
-    const { putters } = this.#seat;
+  put(item: unknown, wait: Wait): Promise<void> {
     try {
-      this.#seat.aboutToPut();
-      if (!putters.isReady()) return this.#waitToPut(packLater(item), timeoutMs);
-      putters.put(pack(item));
-      return DONE;
+      const limits = checkWait(wait);
+      this.#client.mustTakePuts();
+      const packed = pack(item);
+      if (!this.#client.puts.put(packed)) return this.#waitToPut(packed, limits);
+      return mayServeAtOnce() ? DONE : afterTurn();
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  get(timeoutMs: number | undefined): Promise<unknown> {
-    const { getters } = this.#seat;
+  get(wait: Wait): Promise<unknown> {
     try {
-      this.#seat.aboutToGet();
-      if (!getters.isReady()) return this.#waitToGet(timeoutMs);
-      return Promise.resolve(unpack(getters.take()));
+      const limits = checkWait(wait);
+      this.#client.mustLive();
+      const here = this.#client.gets.begin();
+      return here === undefined ? this.#waitToGet(limits) : Promise.resolve(unpack(here.item));
     } catch (error) {
       return Promise.reject(error as Error);
     }
   }
 
-  size(): Promise<number> {
-    return this.#ask('size');
+  async size(): Promise<number> {
+    this.#client.mustLive();
+    return await waitFor<number>({}, (settle, fail) => {
+      this.#client.ask('size', settle, fail);
+      return { lapsed: nothing, aborted: nothing };
+    });
   }
 
-  async endOfWork(): Promise<void> {
-    await this.#ask('end of work');
+  /** @returns Whether all that was put is done. */
+  async endOfWork(wait: Wait): Promise<boolean> {
+    const limits = checkWait(wait);
+    this.#client.mustLive();
+    const unfinished = await waitFor<number>(limits, (settle, fail) => {
+      const id = this.#client.ask('end of work', settle, fail);
+      const lapsed = (): void => this.#client.withdrawJoin(id);
+      if (asksOnce(limits.timeoutMs)) lapsed();
+      return {
+        lapsed,
+        aborted: (reason) => {
+          lapsed();
+          fail(reason);
+        },
+      };
+    });
+    return unfinished === 0;
   }
 
   /** Says that one of the items that were taken here is done, the first. @returns Whether there was one. */
   finishOne(): boolean {
-    return this.#seat.finishOne();
+    return this.#client.finishOne();
   }
 
   async close(): Promise<void> {
-    this.#seat.mustLive();
-    this.#seat.close();
+    this.#client.mustLive();
+    this.#client.close();
   }
 
   /**
@@ -110,11 +147,11 @@ export class QueueLink {
    */
   isGone(): boolean {
     const ref = this.#ref!;
-    if (!this.#seat.isIdle || this.#owner?.isUnused === false) return false;
+    if (!this.#client.isIdle || this.#owner?.isUnused === false) return false;
     if (this.#owner === undefined) this.#tellOwnerElsewhere({ type: 'gone' });
-    else if (this.#owner.isClosed) closedAndGone.add(numberOf(ref));
+    else if (this.#owner.isClosed) rememberClosed(ref);
     router.removeEndpoint(ref);
-    seats.delete(this.#seat);
+    clients.delete(this.#client);
     return true;
   }
 
@@ -123,13 +160,14 @@ export class QueueLink {
     const [, kind, maxsize] = /\.(.*)\.(.*)-/.exec(ref)!;
     const link = new QueueLink(kind as QueueKind, Number(maxsize));
     link.#open(ref);
-    if (closedAndGone.delete(numberOf(ref))) link.#seat.close();
+    if (closedAndGone.delete(numberOf(ref))) link.#client.close();
     return link;
   }
 
   /** Gets what came for the queue when nobody had it. */
   receive(from: string, message: unknown): void {
-    this.#owner?.receive(from, message as ToOwner);
+    const known = readToOwner(message);
+    if (known !== undefined) this.#owner?.receive(from, known);
   }
 
   /** How the queue travels: from now on others have to do with it. */
@@ -143,7 +181,7 @@ export class QueueLink {
     const owner = this.#owner!;
     this.#ref = ref;
     router.addEndpoint(ref, {
-      receive: (from, message) => owner.receive(from, message as ToOwner),
+      receive: (from, message) => this.receive(from, message),
       attached: (from) => owner.attached(from),
       died: (death) => owner.died(death),
     });
@@ -154,30 +192,28 @@ export class QueueLink {
     return new QueueOwner(this.maxsize, joinable, {
       self,
       tell: (to, message) => {
-        if (to === self) this.#seat.hear(message);
+        if (to === self) this.#client.hear(message);
         else router.post(to, this.#ref!, message);
       },
-      arrives: (item) => {
-        carry(item);
-        tellKept(item, 1);
-      },
-      returns: carry,
+      arrives: (item) => tellKept(item, 1),
+      carries: carry,
       leaves: (item) => tellKept(item, -1),
-      now,
       afterThis,
-      after: (ms, work) => setTimeout(work, ms).unref(),
     });
   }
 
-  #sitDown(ref: string): void {
+  #connect(ref: string): void {
     const owner = router.ownerOf(ref);
     router.addEndpoint(ref, {
-      receive: (_from, message) => this.#seat.hear(message as FromOwner),
+      receive: (from, message) => {
+        const known = from === owner ? readFromOwner(message) : undefined;
+        if (known !== undefined) this.#client.hear(known);
+      },
       died: (death: Death) => {
-        if (router.isWithin(owner, death.address)) this.#seat.orphan(death);
+        if (router.isWithin(owner, death.address)) this.#client.orphan(death);
       },
     });
-    seats.add(this.#seat);
+    clients.add(this.#client);
     this.#tellOwnerElsewhere({ type: 'here' });
   }
 
@@ -187,36 +223,52 @@ export class QueueLink {
     router.post(router.ownerOf(this.#ref!), this.#ref!, message);
   };
 
-  #waitToPut(item: () => Item, timeoutMs: number | undefined): Promise<void> {
-    const { putters } = this.#seat;
-    return waitFor<void>(timeoutMs, (now, settle, fail) => {
-      const putter = { now, item, settle, fail };
-      putters.wait(putter);
-      return () => {
-        putters.withdraw(putter);
-        fail(this.#seat.full(timeoutMs));
+  async #waitToPut(item: Item, limits: WaitOptions): Promise<void> {
+    const { puts } = this.#client;
+    await waitFor<void>(limits, (settle, fail, release) => {
+      let refusal: (error: Error) => unknown = (error) => error;
+      const putter: Putter = {
+        item, now: asksOnce(limits.timeoutMs), settle, release,
+        fail: (error) => {
+          bringHome(item);
+          fail(error instanceof QueueFull ? refusal(error) : error);
+        },
+      };
+      puts.wait(putter);
+      return {
+        lapsed: () => {
+          refusal = () => this.#client.full(limits.timeoutMs);
+          puts.withdraw(putter);
+        },
+        aborted: (reason) => {
+          refusal = () => reason;
+          puts.withdraw(putter);
+        },
       };
     });
+    if (!mayServeAtOnce()) await afterTurn(); // Those who put into a queue in their own process.
   }
 
-  async #waitToGet(timeoutMs: number | undefined): Promise<unknown> {
-    const { getters } = this.#seat;
-    return unpack(await waitFor<Item>(timeoutMs, (now, settle, fail) => {
-      const getter = { now, settle, fail };
-      getters.wait(getter);
-      return () => {
-        getters.withdraw(getter);
-        fail(this.#seat.empty(timeoutMs));
+  async #waitToGet(limits: WaitOptions): Promise<unknown> {
+    const { gets } = this.#client;
+    return unpack(await waitFor<Item>(limits, (settle, fail) => {
+      let hasLapsed = false;
+      const getter: Getter = {
+        now: asksOnce(limits.timeoutMs), settle,
+        fail: (error) => fail(hasLapsed && error instanceof QueueEmpty ? this.#client.empty(limits.timeoutMs) : error),
+      };
+      gets.wait(getter);
+      return {
+        lapsed: () => {
+          hasLapsed = true;
+          gets.withdraw(getter);
+        },
+        aborted: (reason) => {
+          gets.callOff(getter);
+          fail(reason);
+        },
       };
     }));
-  }
-
-  async #ask(about: 'size' | 'end of work'): Promise<number> {
-    this.#seat.mustLive();
-    return await waitFor<number>(undefined, (_now, settle, fail) => {
-      this.#seat.ask(about, settle, fail);
-      return () => {};
-    });
   }
 }
 
@@ -228,25 +280,9 @@ function tellKept(item: Item, more: 1 | -1): void {
   }
 }
 
-/**
- * A promise of what `begin` waits for. It calls `settle` or `fail`, possibly at once, and returns what is to be done
- * when the time has run out. `now`: it must not wait at all.
- */
-async function waitFor<T>(
-  timeoutMs: number | undefined,
-  begin: (now: boolean, settle: (value: T) => void, fail: (error: Error) => void) => () => void,
-): Promise<T> {
-  const now = asksOnce(timeoutMs);
-  let timer: NodeJS.Timeout | undefined;
-  waitBegins();
-  try {
-    return await new Promise<T>((settle, fail) => {
-      let tooLate = (): void => {};
-      if (!now) timer = limitTime(timeoutMs, () => tooLate());
-      tooLate = begin(now, settle, fail);
-    });
-  } finally {
-    clearTimeout(timer);
-    waitEnds();
-  }
+/** An item is not in the queue after all: the ends of Pipes in it, which had left this process, are here again. */
+function bringHome(item: Item): void {
+  if (ticketsOf(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
 }
+
+function nothing(): void {}

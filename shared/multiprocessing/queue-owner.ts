@@ -2,18 +2,14 @@
 // the process that made the queue, which hears when any of the others dies: what the dead had not done comes back.
 // Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
 import type { Death } from './errors.ts';
-import { Fifo } from './fifo.ts';
-import { GetEnd } from './queue-get-end.ts';
-import { Holder, Holders } from './queue-holder.ts';
-import type { Numbered } from './queue-holder.ts';
 import type { OwnerHost } from './queue-hosts.ts';
 import type { Item } from './queue-item.ts';
 import type { ToOwner } from './queue-messages.ts';
-import { PutEnd } from './queue-put-end.ts';
+import { OwnerGets } from './queue-owner-gets.ts';
+import { OwnerPuts } from './queue-owner-puts.ts';
+import { Peer } from './queue-peer.ts';
+import type { Peers } from './queue-peer.ts';
 import { isWithin } from './router.ts';
-
-/** So many items may be on their way from one process to an unbounded queue. */
-export const MOST_ON_THE_WAY = 1024;
 
 interface Join {
   readonly from: string;
@@ -26,30 +22,28 @@ export class QueueOwner {
   readonly #maxsize: number;
   /** What was taken is done when its process says so, and not when it asks for more. */
   readonly #joinable: boolean;
-  readonly #holders = new Holders();
-  readonly #putEnd: PutEnd;
-  readonly #getEnd: GetEnd;
-  /** What processes that have left could not put any more, for want of a place. */
-  readonly #parting = new Fifo<Item>();
-  #joins: Join[] = [];
+  readonly #peers: Peers = new Map();
+  readonly #own: Peer;
+  readonly #puts: OwnerPuts;
+  readonly #gets: OwnerGets;
+  /** Who waits for the end of work, each under its address and id. */
+  readonly #joins = new Map<string, Join>();
   #closed = false;
-  /** From these, puts may still come although the queue is closed. */
-  readonly #unsealed = new Set<string>();
+  /** From these, puts may still come although the queue is closed: an unbounded one has them settled before they come. */
+  readonly #unsealed = new Set<Peer>();
   /** A process that held the queue and failed; undefined again when a new process holds it. */
   #failure: Death | undefined;
   #settlesSoon = false;
-  /** Which end the last settling served alone. */
-  #servedAlone: 'put' | 'get' | undefined;
 
   /** @param maxsize How many items it holds; 0: any number. */
   constructor(maxsize: number, joinable: boolean, host: OwnerHost) {
     this.#maxsize = maxsize === 0 ? Infinity : maxsize;
     this.#joinable = joinable;
     this.#host = host;
-    const onLate = (): void => this.#settleSoon();
-    this.#putEnd = new PutEnd(this.#holders, host, () => this.#maxsize - this.#size(), onLate);
-    this.#getEnd = new GetEnd(this.#holders, host, onLate);
-    this.#hold(host.self, false).sits = true;
+    this.#puts = new OwnerPuts(host);
+    this.#gets = new OwnerGets(this.#peers, maxsize > 0, host);
+    this.#own = this.#hold(host.self, false);
+    this.#own.isHere = true;
   }
 
   /** That process holds the queue from now on, though it may not have started yet. */
@@ -66,10 +60,8 @@ export class QueueOwner {
    * Whether nobody else holds it, and nothing is in it or waits: a new owner, closed if this one is, would do as well.
    */
   get isUnused(): boolean {
-    const isEmpty = this.#size() === 0 && this.#parting.length === 0 && this.#joins.length === 0;
-    const nobodyWaits = this.#getEnd.line.length === 0 && this.#putEnd.line.length === 0;
-    const own = this.#holders.get(this.#host.self)!;
-    return this.#holders.size === 1 && isEmpty && nobodyWaits && own.inWork === 0 && own.keeps === 0;
+    const nobodyWaits = !this.#gets.isWaiting && !this.#puts.isWaiting && this.#joins.size === 0;
+    return this.#peers.size === 1 && this.#size() === 0 && nobodyWaits && this.#own.inWork === 0 && this.#own.keeps === 0;
   }
 
   get isClosed(): boolean {
@@ -78,131 +70,157 @@ export class QueueOwner {
 
   receive(from: string, message: ToOwner): void {
     if (message.type === 'here' || (message.type === 'kept' && message.more > 0)) this.#hold(from, false);
-    const holder = this.#holders.get(from);
-    if (holder === undefined) return; // It is dead.
+    const peer = this.#peers.get(from);
+    if (peer === undefined) return; // It is dead.
     switch (message.type) {
       case 'here':
-        this.#welcome(holder);
+        this.#welcome(peer);
         break;
       case 'gone':
-        holder.sits = false;
-        this.#unsealed.delete(from);
-        if (holder.keeps === 0 && !holder.starting && holder.untaken + holder.inWork === 0) this.#holders.delete(from);
+        peer.isHere = false;
+        this.#unsealed.delete(peer);
+        this.#gets.forget(peer);
+        if (peer.keeps === 0 && !peer.starting && peer.ahead + peer.inWork === 0) this.#peers.delete(from);
         break;
       case 'kept':
-        holder.keeps += message.more;
-        if (holder.keeps === 0 && !holder.sits && !holder.starting) this.#holders.delete(from);
-        break;
-      case 'want':
-        if (this.#closed) break; // Its process will hear of that, and then the put is refused.
-        this.#putEnd.ask(from, message.id, message.now);
-        if (from === this.#host.self) this.#putEnd.serve();
-        break;
-      case 'unwant':
-        this.#putEnd.line.withdraw(from, message.id);
+        peer.keeps = Math.max(0, peer.keeps + message.more);
+        if (peer.keeps === 0 && !peer.isHere && !peer.starting) this.#peers.delete(from);
         break;
       case 'put':
-        this.#put(holder, message.items);
+        if (this.#closed) break; // It will hear of that, and then the put is refused.
+        peer.putsSinceGet++;
+        this.#puts.ask(peer, message.id, message.now, message.item);
+        if (peer === this.#own) this.settle();
         break;
-      case 'unused':
-        this.#putEnd.giveBack(from, message.places);
+      case 'puts':
+        peer.putsSinceGet += message.items.length;
+        this.#arrive(peer, message.items);
         break;
-      case 'parting':
-        for (const item of message.items) this.#parting.push(item);
-        this.#placeParting();
+      case 'withdraw put':
+        this.settle();
+        this.#puts.withdraw(peer, message.id);
         break;
-      case 'ask':
-        holder.consumes = true;
-        this.#getEnd.ask(from, message.id, message.now);
-        if (from === this.#host.self) this.#getEnd.serve();
+      case 'get':
+        peer.used(message.taken, message.done, this.#host.leaves);
+        this.#gets.ask(peer, message.id, message.now, message.ahead);
         break;
-      case 'unask':
-        this.#getEnd.line.withdraw(from, message.id);
+      case 'withdraw get':
+        if (!message.aborted) this.settle();
+        this.#gets.withdraw(peer, message.id);
         break;
       case 'used':
-        holder.used(message.taken, message.done, this.#host.leaves);
-        break;
-      case 'spare':
-        holder.ahead++;
+        peer.used(message.taken, message.done, this.#host.leaves);
         break;
       case 'back':
-        this.#getEnd.comeBack(holder.giveBack(message.count));
+        this.#gets.comeBack(peer, message.count);
+        break;
+      case 'idle':
+        this.#gets.isIdle(peer);
+        break;
+      case 'left':
+        peer.left = true;
+        peer.consumes = peer.gets.size > 0;
+        this.#puts.makeFinal(peer);
         break;
       case 'query':
+        this.settle();
         if (message.about === 'size') this.#host.tell(from, { type: 'answer', id: message.id, value: this.#size() });
-        else this.#joins.push({ from, id: message.id });
+        else this.#joins.set(`${from} ${message.id}`, { from, id: message.id });
+        break;
+      case 'withdraw join':
+        this.settle();
+        if (this.#joins.delete(`${from} ${message.id}`)) {
+          this.#host.tell(from, { type: 'answer', id: message.id, value: this.#countUnfinished() });
+        }
         break;
       case 'close':
         this.#close();
         break;
       case 'sealed':
-        this.#unsealed.delete(from);
+        this.#unsealed.delete(peer);
         break;
     }
     this.#settleSoon();
   }
 
+  /** For a get in this very process: the next item, if nobody waits for it. */
+  takeHere(): { readonly item: Item } | undefined {
+    const entry = this.#gets.takeHere(this.#own);
+    if (entry !== undefined) this.#settleSoon();
+    return entry;
+  }
+
   died(death: Death): void {
-    const dead = [...this.#holders.values()].filter(({ address }) => isWithin(address, death.address));
+    const dead = [...this.#peers.values()].filter(({ address }) => isWithin(address, death.address));
     if (dead.length === 0) return;
     let failed = death.exitCode !== 0;
-    const left: Numbered[] = [];
-    for (const holder of dead) {
-      this.#holders.delete(holder.address);
-      this.#unsealed.delete(holder.address);
-      failed ||= this.#joinable && holder.inWork > 0;
-      left.push(...holder.giveUp());
+    for (const peer of dead) {
+      this.#peers.delete(peer.address);
+      failed ||= this.#joinable && peer.inWork > 0;
+      this.#gets.forget(peer);
+      this.#unsealed.delete(peer);
+      this.#puts.forget(peer);
+      this.#gets.giveBack(peer.giveBack(Infinity), undefined);
     }
     if (failed) this.#failure = death;
-    this.#getEnd.comeBack(left);
-    this.#getEnd.line.removeDead(death.address);
-    this.#putEnd.line.removeDead(death.address);
-    this.#joins = this.#joins.filter(({ from }) => !isWithin(from, death.address));
+    for (const [key, { from }] of this.#joins) if (isWithin(from, death.address)) this.#joins.delete(key);
     this.#settleSoon();
   }
 
-  #hold(from: string, starting: boolean): Holder {
-    let holder = this.#holders.get(from);
-    if (holder === undefined) {
-      holder = new Holder(from, starting);
-      this.#holders.set(from, holder);
+  /** Serves both ends now: what this process does next may take long. */
+  settle(): void {
+    const hasPlace = (): boolean => this.#gets.items.length < this.#maxsize;
+    const add = (item: Item): void => this.#add(item);
+    let goesOn: boolean;
+    do {
+      goesOn = this.#puts.serve(hasPlace, add);
+      goesOn = this.#gets.serve() || this.#gets.lookForClaimants() || goesOn;
+    } while (goesOn);
+    if (this.#closed && this.#unsealed.size === 0 && !this.#puts.isWaiting && this.#size() === 0) this.#gets.drain();
+    // Who asks once is not told `empty` while nobody can say whether it is to be `closed`.
+    if (this.#unsealed.size === 0) this.#gets.refuseImpatient();
+    this.#puts.refuseImpatient();
+  }
+
+  #hold(from: string, starting: boolean): Peer {
+    let peer = this.#peers.get(from);
+    if (peer === undefined) {
+      peer = new Peer(from, starting);
+      this.#peers.set(from, peer);
       this.#failure = undefined;
+      this.#gets.recallFromOthers(peer);
     }
-    return holder;
+    return peer;
   }
 
-  #welcome(holder: Holder): void {
-    holder.starting = false;
-    holder.sits = true;
-    if (this.#closed) this.#host.tell(holder.address, { type: 'closed' });
-    else if (this.#maxsize === Infinity) this.#host.tell(holder.address, { type: 'arrived', count: MOST_ON_THE_WAY });
+  #welcome(peer: Peer): void {
+    peer.starting = false;
+    peer.isHere = true;
+    if (this.#closed) this.#host.tell(peer.address, { type: 'closed' });
+    else if (this.#maxsize === Infinity) this.#host.tell(peer.address, { type: 'arrived', count: 0 });
   }
 
-  #put(holder: Holder, items: readonly Item[]): void {
-    this.#getEnd.add(items);
-    const { address } = holder;
-    if (this.#maxsize !== Infinity) holder.reserved -= items.length;
-    else if (address !== this.#host.self) this.#host.tell(address, { type: 'arrived', count: items.length });
-  }
-
-  #placeParting(): void {
-    for (let free = this.#putEnd.free(); free > 0 && this.#parting.length > 0; free--) {
-      this.#getEnd.add([this.#parting.shift()!]);
+  #arrive(peer: Peer, items: readonly Item[]): void {
+    if (this.#maxsize !== Infinity || (this.#closed && !this.#unsealed.has(peer))) return;
+    for (const item of items) {
+      this.#host.arrives(item);
+      this.#add(item);
     }
+    if (peer !== this.#own) this.#host.tell(peer.address, { type: 'arrived', count: items.length });
+  }
+
+  #add(item: Item): void {
+    this.#host.carries(item);
+    this.#gets.items.add(item);
   }
 
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#putEnd.line.takeAll();
-    for (const holder of this.#holders.values()) if (holder.sits) this.#unsealed.add(holder.address);
-    for (const address of [...this.#unsealed]) this.#host.tell(address, { type: 'closed' });
-  }
-
-  /** Serves both ends now: what this process does next may take long. */
-  settle(): void {
-    this.#putEnd.serve();
-    this.#getEnd.serve();
+    this.#puts.close();
+    const peers = [...this.#peers.values()].filter(({ isHere }) => isHere);
+    if (this.#maxsize === Infinity) for (const peer of peers) this.#unsealed.add(peer);
+    for (const { address } of peers) this.#host.tell(address, { type: 'closed' });
   }
 
   /** Everything that can happen now happens once all has been heard that came at the same time. */
@@ -211,61 +229,45 @@ export class QueueOwner {
     this.#settlesSoon = true;
     this.#host.afterThis(() => {
       this.#settlesSoon = false;
-      this.#settle();
+      this.settle();
+      this.#failDeadlocked();
+      this.#answerJoins();
     });
   }
 
-  /** Those of this very process put or take more as soon as they are served; the other end is served with all that. */
-  #settle(): void {
-    const { self } = this.#host;
-    const last = this.#servedAlone;
-    this.#servedAlone = undefined;
-    this.#placeParting();
-    if (last === undefined && this.#getEnd.length > 0 && this.#getEnd.line.has(self)) {
-      this.#servedAlone = 'get';
-      this.#getEnd.serve();
-      this.#settleSoon();
-    } else if (last === undefined && this.#putEnd.free() > 0 && this.#putEnd.line.has(self)) {
-      this.#servedAlone = 'put';
-      this.#putEnd.serve();
-      this.#settleSoon();
-    } else {
-      this.settle();
-      this.#endDrained();
-      this.#failStranded();
-      this.#answerJoins();
-    }
-  }
-
-  #endDrained(): void {
-    if (!this.#closed || this.#unsealed.size > 0 || this.#parting.length > 0 || this.#size() > 0) return;
-    for (const { from, id } of this.#getEnd.line.takeAll()) this.#host.tell(from, { type: 'drained', id });
-  }
-
   /** When a process failed and all who are left wait, they would wait for ever. */
-  #failStranded(): void {
+  #failDeadlocked(): void {
     const death = this.#failure;
     if (death === undefined) return;
-    for (const [side, { line }] of [['get', this.#getEnd], ['put', this.#putEnd]] as const) {
-      if (![...this.#holders.keys()].every((address) => line.has(address))) continue;
-      for (const { from, id } of line.takeAll()) this.#host.tell(from, { type: 'stranded', side, id, death });
-    }
+    const peers = [...this.#peers.values()];
+    if (peers.every(({ gets }) => gets.size > 0)) this.#gets.fail(death);
+    if (peers.every(({ waitingPuts }) => waitingPuts.size > 0)) this.#puts.fail(death);
   }
 
   #answerJoins(): void {
-    if (this.#joins.length === 0) return;
-    const unfinished = this.#size() + this.#holders.sum((holder) => holder.inWork);
-    const workers = this.#holders.sum((holder) => Number(holder.consumes || holder.starting));
+    if (this.#joins.size === 0) return;
+    const unfinished = this.#countUnfinished();
+    const hasWorkers = [...this.#peers.values()].some(({ consumes, starting }) => consumes || starting);
     const death = this.#failure;
-    if (unfinished > 0 && (death === undefined || workers > 0)) return;
-    for (const { from, id } of this.#joins.splice(0)) {
+    if (unfinished > 0 && (death === undefined || hasWorkers)) return;
+    for (const [key, { from, id }] of this.#joins) {
+      this.#joins.delete(key);
       if (unfinished === 0) this.#host.tell(from, { type: 'answer', id, value: 0 });
       else this.#host.tell(from, { type: 'abandoned', id, unfinished, death: death! });
     }
   }
 
+  /** How many items were put that are not done. */
+  #countUnfinished(): number {
+    let unfinished = this.#size();
+    for (const { inWork } of this.#peers.values()) unfinished += inWork;
+    return unfinished;
+  }
+
   /** How many items were put that no get has returned yet. */
   #size(): number {
-    return this.#getEnd.length + this.#holders.sum((holder) => holder.untaken);
+    let size = this.#gets.items.length;
+    for (const { ahead } of this.#peers.values()) size += ahead;
+    return size;
   }
 }

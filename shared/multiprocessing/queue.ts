@@ -1,9 +1,10 @@
 // Queue: items from any process to any other, first in, first out. Follows Python's multiprocessing.Queue, but what a
 // process had taken and not used when it was killed is not lost, and nobody waits for ever for the dead.
 //
-// A queue lives in the process that made it (queue-owner.ts); every process that holds it has a seat at it
-// (queue-seat.ts), and queue-link.ts connects the two. Messages are few because whoever comes back quickly is served
-// ahead of asking: places for puts, items for gets.
+// A queue lives in the process that made it (queue-owner.ts); every process that holds it is a client of it
+// (queue-client.ts), and queue-link.ts connects the two. A put carries its item, and a get is one entry in the owner's line:
+// nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue need no
+// answer, and only a process that alone takes from one is sent items ahead (queue-owner-gets.ts has the cases).
 import { inspect } from 'node:util';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
@@ -11,6 +12,7 @@ import { QueueClosed, WrongUse } from './errors.ts';
 import { lookAgain, whenForgotten } from './forgotten.ts';
 import { QueueLink } from './queue-link.ts';
 import * as router from './router.ts';
+import type { Wait } from './time-limit.ts';
 
 export class Queue<T> implements Traveller, AsyncIterable<T> {
   protected readonly link: QueueLink;
@@ -35,17 +37,19 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
    * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
    * When it has settled, the item leaves at once if this process puts seldom, else with all that it puts in this turn
    * of the event loop, and in any case before whatever else this process tells others; if it is killed before, the item
-   * is not in the queue. A put that nobody awaited is in the queue all the same when this process's target ends.
-   * @param timeoutMs How long to wait for a place, in milliseconds; 0 is {@link putNowait}. Without it there is no
-   * limit.
-   * @throws {QueueFull} The queue was full all that time.
+   * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended.
+   * @param wait How long to wait for a place, in milliseconds, and what calls the wait off; 0 is {@link putNowait}. Without it
+   * there is no limit. When the time is up or the signal aborts, the owner has the last word: either the put settles, and the
+   * item is in the queue, or it rejects, and the item is not.
+   * @throws {QueueFull} The queue was full all that time; an unbounded one: too much was on its way.
+   * @throws The signal's `reason`.
    * @throws {QueueClosed} The queue is closed.
    * @throws {NotCloneable} The item holds a function, a socket …
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is full, a process that held it
    * failed, and all who still hold it wait as well.
    */
-  put(item: T, timeoutMs?: number): Promise<void> {
-    return this.link.put(item, timeoutMs);
+  put(item: T, wait?: Wait): Promise<void> {
+    return this.link.put(item, wait);
   }
 
   /** Puts a clone of the item into the queue if there is a place. @throws As {@link put}, and {QueueFull} at once. */
@@ -54,23 +58,29 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
   }
 
   /**
-   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked. A
-   * process that alone asks for more again and again is sent items ahead, which come back when another asks; one that
-   * is too busy to give them back within 100 ms is passed over.
+   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked, over all
+   * processes, and each sees the items of each putter in the order of the puts.
+   *
+   * From a queue without a bound, a process that alone takes items, in a quick burst of one get after the other, is sent some
+   * ahead. What is left of them goes back as soon as it does anything else: when its event loop turns, or it tells others
+   * something. While it computes in the very turn of such a burst, up to 512 items or 256 KiB stay with it.
    *
    * Each item is taken once, unless the process that took it fails (a signal, an exit code other than 0, the target
    * throws) before it used it: then it goes back to the head of the queue. A process has used an item when it calls get
    * again, or when its target ends. The owner learns of that by the end of the turn of the event loop: what was taken
-   * in the turn in which a process is killed may be handed out twice. Only what comes back from the dead and the busy
-   * can come after younger items, and be more than `maxsize`.
-   * @param timeoutMs How long to wait, in milliseconds; 0 is {@link getNowait}. Without it there is no limit.
-   * @throws {QueueEmpty} The queue was empty all that time.
+   * in the turn in which a process is killed may be handed out twice. What comes back from the dead can come after younger
+   * items, and be more than `maxsize`. So can what came back from a process that had been sent it ahead, or for a get that was
+   * aborted meanwhile, if others have younger ones and wait, and that process asks for no more when its event loop turns.
+   * @param wait How long to wait, in milliseconds, and what calls the wait off; 0 is {@link getNowait}. Without it there is no
+   * limit. When the time is up, the owner has the last word: an item after all, or QueueEmpty. When the signal aborts, the get
+   * rejects at once and takes nothing.
+   * @throws {QueueEmpty} The queue was empty all that time. @throws The signal's `reason`.
    * @throws {QueueClosed} The queue is closed, and empty.
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
    * failed, and all who still hold it wait as well.
    */
-  get(timeoutMs?: number): Promise<T> {
-    return this.link.get(timeoutMs) as Promise<T>;
+  get(wait?: Wait): Promise<T> {
+    return this.link.get(wait) as Promise<T>;
   }
 
   /** Takes the next item if there is one. @throws As {@link get}, and {QueueEmpty} at once. */

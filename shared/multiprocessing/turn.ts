@@ -28,6 +28,19 @@ export function nextTurn(work: () => void): void {
   setImmediate(work);
 }
 
+let turn: Promise<void> | undefined;
+
+/** Settles when the event loop has turned: what is done at once settles no sooner when {@link mayServeAtOnce} says no. */
+export function afterTurn(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    nextTurn(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
+}
+
 const tellings: (() => void)[] = [];
 
 /**
