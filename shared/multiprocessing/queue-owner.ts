@@ -1,6 +1,7 @@
 // The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in
 // the process that made the queue, which hears when any of the others dies: what the dead had not done comes back.
 // Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
+import { endedWell } from './errors.ts';
 import type { Death } from './errors.ts';
 import type { OwnerHost } from './queue-hosts.ts';
 import type { Item } from './queue-item.ts';
@@ -153,7 +154,7 @@ export class QueueOwner {
   died(death: Death): void {
     const dead = [...this.#peers.values()].filter(({ address }) => isWithin(address, death.address));
     if (dead.length === 0) return;
-    let failed = death.exitCode !== 0;
+    let failed = !endedWell(death);
     for (const peer of dead) {
       this.#peers.delete(peer.address);
       failed ||= this.#joinable && peer.inWork > 0;
