@@ -20,7 +20,7 @@ import { obeySignals, obeySignalsNoMore } from './signals.ts';
  * How long the last lines may take to reach a terminal that does not read, in milliseconds; and with it, what is told of them
  * on standard error then. Together less than the second that an end may take.
  */
-const LAST_LINES_MS = 450;
+const LAST_LINES_MS = 300;
 const LAST_WORDS_MS = 850;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -28,7 +28,7 @@ const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
 const terminalLock = new Lock();
-let droppedLine = (count: number): string => `${count} lines dropped`;
+let droppedLine = (count: number): string => `${counted(count, 'line')} dropped`;
 const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
 
 /** Whether the host's address is still being looked for. */
@@ -37,7 +37,7 @@ let isResolving = (): boolean => false;
 const exitCode = await main();
 const ending = performance.now();
 await terminal.close(LAST_LINES_MS);
-if (terminal.untold > 0) {
+if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/last-words.ts');
   await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, ending + LAST_WORDS_MS - performance.now());
 }
@@ -133,7 +133,7 @@ function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins)
 }
 
 function linesLost({ untold, trouble }: Terminal): string {
-  return `${untold === 1 ? '1 line' : `${untold} lines`} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
+  return `${counted(untold, 'line')} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
 }
 
 function version(): string {
