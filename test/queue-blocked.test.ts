@@ -70,7 +70,8 @@ describe('what is free is had, whatever another process computes', { concurrency
     const queue = new Queue<unknown>(100);
     const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
     await busy.tell('putMany', 0, 40);
-    await busy.hold('putManyAndSpin', 11);
+    busy.start('putManyAndSpin', 11);
+    while (await queue.qsize() < 51) await new Promise(setImmediate);
     await other.tell('putMany', 0, 49);
     assert.equal(await queue.full(), true);
     await assert.rejects(other.tell('putNowait', 1), { name: 'QueueFull' });
@@ -79,7 +80,8 @@ describe('what is free is had, whatever another process computes', { concurrency
   test('the last places, at once, when another has put the rest', LONG, async (t) => {
     const queue = new Queue<unknown>(16);
     const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
-    await busy.hold('putManyAndSpin', 13);
+    busy.start('putManyAndSpin', 13);
+    while (await queue.qsize() < 13) await new Promise(setImmediate);
     for (let i = 0; i < 3; i++) await other.tell('putNowait', i);
     await assert.rejects(queue.putNowait(1), { name: 'QueueFull' });
     assert.equal(await queue.qsize(), 16);

@@ -328,7 +328,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     assert.equal(await one.tell('getNowait'), 'one');
     for (let i = 0; i < 50; i++) {
       const aborted = one.tell('getAborted').catch((error: Error) => error.message);
-      while (i % 2 === 0 && await queue.qsize() > 0);
+      while (i % 2 === 0 && await queue.qsize() > 0) await new Promise(setImmediate);
       const put = other.tell('put', i);
       const outcome = await aborted;
       await put;

@@ -39,13 +39,6 @@ export class Obeying {
     return this.process;
   }
 
-  /** Gives an order that is answered when it is half done; then the process goes on computing for ever. */
-  async hold(...order: Order): Promise<void> {
-    const answered = new Promise<Outcome>((resolve) => this.#orders.set(0, resolve));
-    this.process.channel.post([0, order]);
-    await answered;
-  }
-
   async kill(): Promise<void> {
     this.process.kill();
     await this.process.join();
