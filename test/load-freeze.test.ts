@@ -12,7 +12,9 @@ import { serve, upperCase } from './fixtures/upper-server.ts';
 import { CLIENT_ENV } from './helpers/client-env.ts';
 import { nodeArgs } from './helpers/paths.ts';
 
-const DEADLINE = { timeout: 60_000 };
+const DEADLINE = { timeout: 120_000 };
+/** However slow the machine is, all replies come in this time. */
+const LAST_REPLIES_MS = 60_000;
 const SHARE: Share = {
   host: '127.0.0.1', port: 0, connections: 4, size: 64, depth: 1, durationMs: 60_000, text: 'ascii', churn: false,
   processes: 1, firstConnection: 1,
@@ -57,7 +59,7 @@ class FreezingServer {
 async function start(t: TestContext, after: number, share: Partial<Share>) {
   const server = new FreezingServer(after);
   const { port } = await serve(t, server.serve);
-  const generator = new Generator({ ...SHARE, ...share, port });
+  const generator = new Generator({ ...SHARE, ...share, port }, LAST_REPLIES_MS);
   await generator.connect();
   return { server, generator, tally: generator.measure() };
 }

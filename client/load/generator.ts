@@ -35,6 +35,7 @@ export class Generator implements LoadHost {
   readonly into = Buffer.allocUnsafeSlow(ONE_READ);
   readonly latencies = new Histogram();
   readonly connects = new Histogram();
+  readonly #lastRepliesMs: number;
   readonly #durationMs: number;
   readonly #connections: LoadConnection[];
   readonly #firstConnection: number;
@@ -64,7 +65,9 @@ export class Generator implements LoadHost {
   #endWatch: () => void = () => {};
   #end: () => void = () => {};
 
-  constructor(share: Share) {
+  /** @param lastRepliesMs How long the last replies are waited for, in milliseconds, once the time is up. */
+  constructor(share: Share, lastRepliesMs: number = LAST_REPLIES_MS) {
+    this.#lastRepliesMs = lastRepliesMs;
     const { host, port, connections, size, depth, durationMs, text, churn, firstConnection, messages, rate } = share;
     this.endpoint = { host, port };
     this.text = makeText(text, size, depth, ONE_READ, share.expect);
@@ -191,7 +194,7 @@ export class Generator implements LoadHost {
     const now = performance.now();
     for (const connection of this.#connections) connection.goOn(now);
     if (this.#unfinished === 0) this.#finish();
-    else this.#watch(LAST_REPLIES_MS, () => this.#finish());
+    else this.#watch(this.#lastRepliesMs, () => this.#finish());
   }
 
   /** One clock at a time. What had come when it rings has been read before. */
