@@ -8,8 +8,6 @@ import { demos } from './catalog.ts';
 import { helpFor, listText } from './help.ts';
 import { Screen } from './screen.ts';
 
-/** How long the last lines may take to reach a terminal that does not read, in milliseconds. */
-const LAST_WORDS_MS = 500;
 const EXIT_NOT_SHOWN = 1;
 const EXIT_USAGE = 2;
 /** What shells add to a signal's number. */
@@ -21,7 +19,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 const screen = new Screen();
 const exitCode = await main();
 if (!isInterrupted) {
-  await screen.close(LAST_WORDS_MS);
+  await screen.close();
   process.exit(exitCode);
 }
 

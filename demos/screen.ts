@@ -51,8 +51,8 @@ export class Screen {
     return this.#color && isWrong ? paintWarning(text) : text;
   }
 
-  /** Gives the last lines at most `timeoutMs` to be printed. */
-  async close(timeoutMs: number): Promise<void> {
-    await this.#terminal.close(timeoutMs);
+  /** Waits until the last lines are printed. */
+  async close(): Promise<void> {
+    await this.#terminal.close();
   }
 }

@@ -16,12 +16,13 @@ import { isRunByNpm } from './job.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals.ts';
 
-/**
- * How long the last lines may take to reach a terminal that does not read, in milliseconds; and with it, what is told of them
- * on standard error then. Together less than the second that an end may take.
- */
-const LAST_LINES_MS = 300;
-const LAST_WORDS_MS = 850;
+/** Who has not read the last lines after so long, in milliseconds in which this process runs, is given up. */
+const LAST_LINES_MS = 3000;
+/** The same after a second signal. */
+const LAST_LINES_AT_ONCE_MS = 300;
+/** An end may take a second more than --grace. In the last part of it, what could not be printed is told on standard error. */
+const LONGER_THAN_GRACE_MS = 300;
+const LAST_WORDS_MS = 550;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 /** What shells report for a program that SIGINT ended. */
@@ -31,15 +32,19 @@ const terminalLock = new Lock();
 let droppedLine = (count: number): string => `${counted(count, 'line')} dropped`;
 const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
 
+/** How long the last lines may take to be printed. Without a server there is no limit, as for any other program. */
+let lastLinesMs = (): number | undefined => undefined;
+
 /** Whether the host's address is still being looked for. */
 let isResolving = (): boolean => false;
 
+let isEnding = false;
 const exitCode = await main();
-const ending = performance.now();
-await terminal.close(LAST_LINES_MS);
+isEnding = true;
+await terminal.close(lastLinesMs());
 if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/last-words.ts');
-  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, ending + LAST_WORDS_MS - performance.now());
+  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_WORDS_MS);
 }
 leave(exitCode);
 
@@ -73,6 +78,13 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   for (const note of config.notes) log.warn('config', note);
   const stop = new AbortController();
   const stopNow = new AbortController();
+  let endsBy = Infinity;
+  stop.signal.addEventListener('abort', () => { endsBy = performance.now() + config.graceMs + LONGER_THAN_GRACE_MS; });
+  stopNow.signal.addEventListener('abort', () => { if (isEnding) leave(EXIT_INTERRUPTED); });
+  lastLinesMs = () => {
+    if (stopNow.signal.aborted) return LAST_LINES_AT_ONCE_MS;
+    return Math.max(LAST_LINES_AT_ONCE_MS, Math.min(LAST_LINES_MS, endsBy - performance.now()));
+  };
   const print = (text: string, lines: number): void => void terminal.print(text, lines);
   const starting = startServer(config, {
     log, print, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,

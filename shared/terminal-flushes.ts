@@ -1,4 +1,7 @@
 // Those who wait for lines to be printed. Only terminal.ts uses it.
+import { afterRunning } from './running-time.ts';
+
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 interface Waiter {
   /** The number of the batch with which all that it waits for is written. */
@@ -15,18 +18,21 @@ export class Flushes {
 
   /**
    * Waits for a batch.
-   * @param timeoutMs How long, in milliseconds. Without it there is no limit.
+   * @param timeoutMs How long, in milliseconds in which this process runs. Without it there is no limit.
    * @returns What it was settled with; false when the time ran out.
    */
   wait(batch: number, timeoutMs: number | undefined): Promise<boolean> {
     return new Promise((resolve) => {
       const settle = (written: boolean): void => {
-        clearTimeout(timer);
+        clearTimeout(hold);
+        endLimit();
         this.#waiters.delete(waiter);
         resolve(written);
       };
       const waiter: Waiter = { batch, settle };
-      const timer = timeoutMs === undefined ? undefined : setTimeout(settle, timeoutMs, false);
+      // The limit alone keeps no process running, and this one must come to the end of its wait.
+      const hold = timeoutMs === undefined ? undefined : setTimeout(() => {}, LONGEST_TIMER_MS);
+      const endLimit = timeoutMs === undefined ? () => {} : afterRunning(timeoutMs, () => settle(false));
       this.#waiters.add(waiter);
     });
   }

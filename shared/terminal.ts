@@ -118,7 +118,7 @@ export class Terminal {
 
   /**
    * Waits until all that was printed so far is written.
-   * @param timeoutMs How long to wait, in milliseconds. Without it there is no limit.
+   * @param timeoutMs How long to wait, in milliseconds in which this process runs. Without it there is no limit.
    * @returns false when the time ran out, the disk is full, or the terminal is gone or closed.
    */
   flush(timeoutMs?: number): Promise<boolean> {
@@ -143,10 +143,11 @@ export class Terminal {
   /**
    * Ends the terminal for this process, and hands over first, if it can. What cannot be written in time is dropped and counted
    * as {@link untold}. Then nothing here keeps the process alive, or process.exit() waiting, even if nobody reads.
-   * @param timeoutMs How long to wait for the rest to be written, in milliseconds.
+   * @param timeoutMs How long to wait for the rest to be written, in milliseconds in which this process runs. Without it
+   * there is no limit.
    * @returns Whether all was written.
    */
-  async close(timeoutMs: number): Promise<boolean> {
+  async close(timeoutMs?: number): Promise<boolean> {
     this.handOver();
     const written = await this.flush(timeoutMs);
     const writing = this.#lines.isUnderway ? this.#running : undefined;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { helpText } from '../server/config.ts';
 import { nodeArgs } from './helpers/paths.ts';
 import { until } from './helpers/processes.ts';
 import { ptyMissing, startOnPty } from './helpers/pty.ts';
@@ -203,4 +204,16 @@ function readNow(fd: number): string {
     if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return '';
     throw error;
   }
+}
+
+for (const [text, flag] of [['the help', '--help'], ['the version', '--version']] as const) {
+  test(`${text} waits for a reader that is slow, however long`, { skip: noBash }, () => {
+    // The pipe is full when the program starts, and stays so for a second.
+    const script = '(head -c 65536 /dev/zero; exec "$@") | (sleep 1; exec tr -d "\\0")';
+    const command = ['-c', script, 'bash', process.execPath, ...nodeArgs('server/main.ts'), flag];
+    const { stdout, stderr } = spawnSync('/bin/bash', command, { encoding: 'utf8' });
+    assert.equal(stderr, '');
+    assert.equal(stdout.trimEnd() === helpText().trimEnd(), flag === '--help');
+    if (flag === '--version') assert.match(stdout, /^\d+\.\d+\.\d+\n$/);
+  });
 }

@@ -174,6 +174,7 @@ describe('a stop', { concurrency: true }, () => {
   test('is over after --grace, with clients that do not read cut off and counted', async () => {
     await using server = await startTestServer(['--grace', '0.3', '--workers', '1', '--log', 'connections']);
     const { stuck, sent } = await connectStuck(server);
+    await server.printed(/ closed: /); // The other client is no longer there.
     const workers = server.workers();
     const began = performance.now();
     assert.equal(await server.stop(), 0);

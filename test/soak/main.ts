@@ -75,7 +75,7 @@ async function main(): Promise<number> {
 
     under = 'the end';
     const totals = stage.load.summary();
-    const after = await Promise.race([stage.takeStock(), stage.died]);
+    const after = await Promise.race([stage.takeStock(before.memory + MEMORY_NOISE), stage.died]);
     console.log(`${seconds()}  after: ${describe(after)}`);
     compare(before, after);
     console.log(`\n${table}\n`);
@@ -85,7 +85,7 @@ async function main(): Promise<number> {
       const ratio = besideHung.percentile(0.99) / stage.calm.percentile(0.99);
       console.log(`beside a hung worker:    ${besideHung}; p99 is ${ratio.toFixed(1)} times the calm one`);
     }
-    console.log(`descriptors and memory (Pss) of all processes of the server while nobody is connected, the least of 10 looks:`);
+    console.log(`descriptors and memory (Pss) of all processes of the server while nobody is connected, the least of all looks:`);
     console.log(`  before ${describe(before)}\n  after  ${describe(after)}`);
     console.log(`torn lines ${stage.torn} (of ${stage.kills} killed processes), dropped and told ${stage.dropped}`);
     stage.load.expectFin();
