@@ -3,6 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { codeOf, messageOf } from '../shared/errors.ts';
+import { counted } from '../shared/log-format.ts';
 
 const LF = 0x0a;
 /** Upper-casing makes three bytes of one at most (U+0390, U+01F0). */
@@ -179,7 +180,7 @@ export class EchoClient {
     while (start < chunk.length && this.#why === undefined) {
       const waiting = this.#first;
       if (waiting === undefined) {
-        const sentence = `${this.#address} sent ${chunk.length - start} bytes that no message asked for.`;
+        const sentence = `${this.#address} sent ${counted(chunk.length - start, 'byte')} that no message asked for.`;
         this.#end(new EchoClientError('ERR_ECHOPOOL_UNASKED', sentence));
         return;
       }

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { codeOf, messageOf } from '../shared/errors.ts';
+import { counted } from '../shared/log-format.ts';
 import { addressOf, explain, openSocket, type Endpoint } from './echo-client.ts';
 import { LineTrimmer } from './lines.ts';
 import { cannotWrite } from './output.ts';
@@ -93,8 +94,4 @@ function failureOf(stream: Readable): Error | undefined {
 function shortfall(messages: number, replies: number): string {
   const missing = messages - replies;
   return `${missing} of ${messages} ${messages === 1 ? 'reply' : 'replies'} ${missing === 1 ? 'is' : 'are'} missing`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -52,6 +52,10 @@ export class Connections {
     return this.#connections.get(id);
   }
 
+  values(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+
   /** Why one more from that address could not be held; undefined: it could. */
   noRoomFor(host: string): NoRoom | undefined {
     if (this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress) {

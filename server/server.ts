@@ -11,7 +11,7 @@ import { resetConnection } from '../shared/reset.ts';
 import type { Config } from './config.ts';
 import { Connections } from './connections.ts';
 import type { Connection, Newcomer } from './connections.ts';
-import { departed } from './departures.ts';
+import { departed, ending } from './departures.ts';
 import { freeDescriptors } from './descriptors.ts';
 import { Dispatcher } from './dispatcher.ts';
 import type { Command } from './dispatcher.ts';
@@ -86,7 +86,13 @@ class EchoServer implements Server {
   readonly #refusals: Tally;
   readonly #bounces: Tally;
   readonly #gone: Tally;
-  readonly #door = new Door<Newcomer>((standing) => this.#letGo(standing), (newcomer) => this.#letIn(newcomer));
+  readonly #door = new Door<Newcomer>({
+    look: (standing) => this.#letGo(standing),
+    staysFor: (newcomer) => this.#staysFor(newcomer),
+    answer: (newcomer) => this.#letIn(newcomer),
+  });
+  /** Whose places are about to be free, as the last look at the door has found; undefined: nobody has asked since. */
+  #ending: Connection[] | undefined;
   readonly #connections: Connections;
   readonly #shutdown: Shutdown;
   readonly #takenBy = new Map<number, number>();
@@ -206,8 +212,7 @@ class EchoServer implements Server {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
     socket.on('error', ignore);
     const newcomer = { socket, host, peer };
-    // When nobody waits, nobody can have left.
-    if (this.#door.isFree && (this.#hasRoom(newcomer) || this.#dispatcher.waiting === 0)) this.#letIn(newcomer);
+    if (this.#door.isFree && this.#hasRoom(newcomer)) this.#letIn(newcomer);
     else this.#door.stand(newcomer, Math.max(FEW_AT_THE_DOOR, Math.min(MOST_AT_THE_DOOR, this.#connections.spare)));
   }
 
@@ -223,6 +228,7 @@ class EchoServer implements Server {
 
   /** Frees the places of those that have left while they waited. @returns Who of those at the door has not. */
   #letGo(standing: readonly Newcomer[]): readonly Newcomer[] {
+    this.#ending = undefined;
     const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
     const gone = new Set<Newcomer>(departed([...waiting, ...standing]));
     for (const connection of waiting) {
@@ -236,6 +242,20 @@ class EchoServer implements Server {
       this.#gone.count(LEFT);
       return false;
     });
+  }
+
+  /** Whether there is no room, but a place that it can have is free as soon as a worker has said who has left it. */
+  #staysFor(newcomer: Newcomer): boolean {
+    if (this.#hasRoom(newcomer)) return false;
+    if (this.#ending === undefined) {
+      const line = new Set(this.#dispatcher.line());
+      this.#ending = ending([...this.#connections.values()].filter(({ id }) => !line.has(id)));
+    }
+    const from = this.#connections.noRoomFor(newcomer.host)?.from;
+    const place = this.#ending.findIndex(({ host }) => from === undefined || host === from);
+    if (place < 0) return false;
+    this.#ending.splice(place, 1);
+    return true;
   }
 
   #refuse(socket: Socket, reason: string, from?: string): void {
@@ -307,7 +327,7 @@ class EchoServer implements Server {
     const count = (this.#takenBy.get(worker) ?? 0) + 1;
     this.#takenBy.set(worker, count);
     const most = this.#config.maxConnectionsPerWorker;
-    if (most > 0 && count === most) this.#pool.recycle(worker, `${most} connections served`);
+    if (most > 0 && count === most) this.#pool.recycle(worker, `${counted(most, 'connection')} served`);
   }
 
   #addTraffic({ messages, bytesIn, bytesOut }: Traffic): void {

@@ -14,6 +14,7 @@ export interface TcpEnd {
   readonly orphaned: boolean;
 }
 
+export const ESTABLISHED = 1;
 export const FIN_WAIT1 = 4;
 export const FIN_WAIT2 = 5;
 export const CLOSE_WAIT = 8;

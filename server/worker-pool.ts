@@ -3,6 +3,7 @@
 // Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then does what the plan
 // says is next. Nothing else starts or retires a worker.
 import type { Socket } from 'node:net';
+import { counted } from '../shared/log-format.ts';
 import { describeDeath } from '../shared/multiprocessing/errors.ts';
 import type { Death } from '../shared/multiprocessing/errors.ts';
 import type { Lock } from '../shared/multiprocessing/lock.ts';
@@ -137,11 +138,11 @@ export class WorkerPool {
     const { size } = this.#plan;
     if (!resized) {
       const { most } = this.#options;
-      this.#events.trouble('resize', `${count(size)}, as before: there may be 1 to ${most}`, { workers: size, most });
+      this.#events.trouble('resize', `${counted(size, 'worker')}, as before: there may be 1 to ${most}`, { workers: size, most });
       return;
     }
     this.#events.resized(size);
-    this.#events.note('resize', `the pool is to have ${count(size)}`, { workers: size });
+    this.#events.note('resize', `the pool is to have ${counted(size, 'worker')}`, { workers: size });
     this.#reconcile();
   }
 
@@ -303,7 +304,7 @@ export class WorkerPool {
       const how = describeDeath(death);
       const reason = error === undefined ? how : `${how}: ${error.message}`;
       const { slot, unprinted, process: { pid } } = worker;
-      const lost = unprinted === 0 ? '' : `; some ${unprinted} lines of its log are lost`;
+      const lost = unprinted === 0 ? '' : `; about ${counted(unprinted, 'line')} of its log ${unprinted === 1 ? 'is' : 'are'} lost`;
       this.#events.trouble('worker', reason + lost, {
         worker: slot, pid, exitCode: death.exitCode, error: error?.message, ...(unprinted === 0 ? {} : { linesLost: unprinted }),
       });
@@ -325,7 +326,7 @@ export class WorkerPool {
       return;
     }
     const waitMs = this.#delay.next();
-    const serving = ready === 0 ? 'none is serving, clients wait for it' : `${count(ready)} still serving`;
+    const serving = ready === 0 ? 'none is serving, clients wait for it' : `${counted(ready, 'worker')} still serving`;
     this.#events.trouble('start', `a worker could not start; ${serving}, and it is tried again in ${waitMs} ms`, { workers: ready, waitMs });
   }
 
@@ -339,9 +340,4 @@ export class WorkerPool {
       },
     });
   }
-}
-
-/** `1 worker`, `2 workers`. */
-function count(workers: number): string {
-  return workers === 1 ? '1 worker' : `${workers} workers`;
 }

@@ -75,6 +75,37 @@ describe('those that wait and leave', { concurrency: 2 }, () => {
   });
 });
 
+describe('clients that come one after the other, each when the one before has left', () => {
+  for (const limit of [['--connections-per-address', '1'], ['--connections-per-worker', '1', '--waiting', '0']]) {
+    test(`are all let in with ${limit.join(' ')}`, async () => {
+      await using server = await startTestServer(['--workers', '1', '--log', 'none', ...limit]);
+      for (let i = 0; i < 50; i++) {
+        const client = await connectClient(server.port);
+        client.end('hi');
+        assert.equal((await client.readToEnd()).toString(), 'HI', `client ${i}`);
+      }
+      for (let i = 0; i < 50; i++) {
+        const client = await connectClient(server.port);
+        assert.equal(await client.ask('hi'), 'HI', `client ${50 + i}`);
+        client.reset();
+      }
+      assert.equal(await server.stop(), 0);
+      assert.match(server.stdout, /served 100 connections, .* 0 refused, 0 cut off/);
+    });
+  }
+
+  test('and who comes while the one before still reads is refused, although it has sent all', async () => {
+    await using server = await startTestServer(['--workers', '1', '--connections-per-worker', '1', '--waiting', '0']);
+    await using reader = await connectClient(server.port, { allowHalfOpen: true });
+    assert.equal(await reader.ask('hi'), 'HI');
+    reader.socket.pause();
+    reader.end(Buffer.alloc(16 * 1024 * 1024, 'a'));
+    const tooMany = await connectClient(server.port);
+    assert.equal((await tooMany.readToEnd()).length, 0);
+    await server.printed(/1 connection refused: all workers and the waiting line are full/);
+  });
+});
+
 test('who half-closes and is owed an answer keeps the place, and who comes then is refused', async () => {
   await using server = await startTestServer([...ONE_PLACE, '--waiting', '2']);
   await using first = await connectClient(server.port);

@@ -74,10 +74,10 @@ function percentilesOf(data: HistogramData): Percentiles {
 /** What people read: the rate and the latencies, what the load was, and how they are spread. 80 columns at most. */
 export function reportText(report: LoadReport): string {
   const { mode, elapsedMs, messages, rate, mbPerSecond, latencyUs, connectUs, late, unanswered } = report;
-  const what = mode === 'churn' ? 'connections' : 'messages';
+  const [one, many] = mode === 'churn' ? ['connection', 'connections'] as const : ['message', 'messages'] as const;
   const lines = [
-    `${grouped(rate)} ${what}/s, ${digits(mbPerSecond)} MB/s each way: ` +
-      `${grouped(messages)} ${what} in ${digits(elapsedMs / 1000)} s`,
+    `${grouped(rate)} ${many}/s, ${digits(mbPerSecond)} MB/s each way: ` +
+      `${counted(messages, one, many)} in ${digits(elapsedMs / 1000)} s`,
     percentileLine('latency', latencyUs),
     percentileLine('connect', connectUs),
     `  ${shapeOf(report)}`,
