@@ -57,6 +57,7 @@ function plain(address: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }
 
-function format(address: string, port: number): string {
+/** `127.0.0.1:8080`, `[::1]:8080`. */
+export function format(address: string, port: number): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -13,6 +13,7 @@ import type { Belonging } from './belonging.ts';
 import { helpText, parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
 import { isRunByNpm } from './job.ts';
+import { format } from './listener.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals.ts';
 
@@ -34,7 +35,8 @@ const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => drop
 
 /** How long the last lines may take to be printed. Without a server there is no limit, as for any other program. */
 let lastLinesMs = (): number | undefined => undefined;
-
+/** Whether it serves, and what it prints is its log: else it is the answer that was asked for. */
+let isServer = false;
 /** Whether the host's address is still being looked for. */
 let isResolving = (): boolean => false;
 
@@ -46,7 +48,8 @@ if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/last-words.ts');
   await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_WORDS_MS);
 }
-leave(exitCode);
+const isUnanswered = !isServer && terminal.untold > 0 && terminal.trouble !== 'EPIPE';
+leave(isUnanswered ? EXIT_FAILED : exitCode);
 
 async function main(): Promise<number> {
   let invocation: Invocation;
@@ -70,6 +73,7 @@ async function main(): Promise<number> {
 }
 
 async function serve(config: Config, origins: Origins): Promise<number> {
+  isServer = true;
   const color = useColor(process.env, isatty(1));
   const log = new Log({
     print: (block) => terminal.print(block), format: config.logFormat, level: config.log, color, who: 'master',
@@ -129,12 +133,13 @@ async function serve(config: Config, origins: Origins): Promise<number> {
 }
 
 function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins): string {
-  const where = `${host}:${port}`;
+  const where = format(host, port);
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return `cannot listen on ${where}: another program does already; choose another ${origins.port}, or 0 for any free one`;
     case 'EACCES':
       return `cannot listen on ${where}: that needs special rights; choose a ${origins.port} from 1024 to 65535`;
+    case 'EINVAL': // A link-local address without its zone, or with one that is not here.
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':

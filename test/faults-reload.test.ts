@@ -141,6 +141,15 @@ test('a successor that cannot start leaves the others serving, says so, and the 
   assert.equal(await server.stop(), 0);
 });
 
+test('--max-connections-per-worker 1: each client has a worker of its own, and the log counts one in the singular', async () => {
+  await using server = await startTestServer(['--workers', '1', '--max-connections-per-worker', '1']);
+  for (const word of ['ONE', 'TWO']) {
+    await using client = await connectClient(server.port);
+    assert.equal(await client.ask(word.toLowerCase()), word);
+    assert.match((await server.printed(/worker 1 gives its connections back and ends \(.*\)/))[0], /\(1 connection served\)/);
+  }
+});
+
 test('--max-connections-per-worker replaces a worker after so many clients, one at a time, and its clients stay', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--max-connections-per-worker', '25']);
   using load = new Load({ port: server.port, seed: 23, connections: 24, paceMs: 10 });

@@ -146,6 +146,12 @@ describe('the report', () => {
     for (const line of text.split('\n')) assert.ok(line.length <= 80, line);
   });
 
+  test('tells of one in the singular', () => {
+    const one = { ...tally, messages: 1, elapsedMs: 1000 };
+    assert.match(reportText(reportOf(options, one)), /^1 messages\/s, .* each way: 1 message in 1 s$/m);
+    assert.match(reportText(reportOf({ ...options, churn: true }, one)), /^1 connections\/s, .*: 1 connection in 1 s$/m);
+  });
+
   test('of a load with a rate says what was due, and how late the generator was itself', () => {
     const measured = { ...tally, ownDelayMs: 11.1, late: 1234, unanswered: 1 };
     const text = reportText(reportOf({ ...options, rate: 10_000_000 }, measured));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { after, before, describe, test } from 'node:test';
@@ -78,6 +78,21 @@ describe('a server that cannot be as asked says why in one line on standard erro
       await refusal(['--port', '0'], 1, { env: { ECHOPOOL_HOST: '192.0.2.1' } }),
       'cannot listen on 192.0.2.1:0: ECHOPOOL_HOST "192.0.2.1" is no address of this machine',
     );
+    assert.equal(
+      await refusal(['--host', 'fe80::1%nowhere', '--port', '0'], 1),
+      'cannot listen on [fe80::1%nowhere]:0: --host "fe80::1%nowhere" is no address of this machine',
+    );
+  });
+
+  test('help and version that cannot be written: exit code 1', async (t) => {
+    if (!existsSync('/dev/full')) return t.skip('there is no /dev/full');
+    const full = openSync('/dev/full', 'w');
+    t.after(() => closeSync(full));
+    for (const flag of ['--help', '--version']) {
+      const run = await runServer([flag], { stdout: full });
+      assert.match(run.stderr, /^echopool-server: \d+ lines? could not be printed: ENOSPC\n$/);
+      assert.equal(run.code, 1);
+    }
   });
 
   test('a port that needs special rights: exit code 1', async (t) => {
