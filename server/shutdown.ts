@@ -37,11 +37,14 @@ export class Shutdown {
     const { size } = connections;
     log.info('stopping', `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`, { connections: size, graceMs });
     const stopGrace = afterRunning(graceMs, () => {
-      const left = connections.size;
+      // Those that still wait are refused, and counted so.
+      const { waiting } = dispatcher;
+      const left = connections.size - waiting;
       dispatcher.stop();
       pool.killAll();
       const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
-      log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}`, { graceMs, connections: left });
+      const refused = waiting === 0 ? '' : `, ${waiting} that ${waiting === 1 ? 'waits is' : 'wait are'} refused`;
+      log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}${refused}`, { graceMs, connections: left, waiting });
     });
     await pool.drain();
     stopGrace();

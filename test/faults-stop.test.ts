@@ -52,3 +52,19 @@ test('SIGTERM in the middle of a reload answers everybody all the same', async (
   assert.deepEqual(load.troubles, [], load.summary());
   assert.match(server.stdout, /0 refused, 0 cut off/);
 });
+
+test('when the grace is over it says who is cut off and who is refused, as the summary does', async () => {
+  await using server = await startTestServer([
+    '--workers', '1', '--connections-per-worker', '1', '--waiting', '1', '--grace', '0.2', '--log', 'none',
+  ]);
+  await using reader = await connectClient(server.port);
+  assert.equal(await reader.ask('hi'), 'HI');
+  // It takes none of a long reply, so that its worker comes to no end.
+  reader.socket.pause();
+  reader.send(Buffer.alloc(16 * 1024 * 1024, 'a'));
+  await using waiting = await connectClient(server.port);
+  waiting.send('waits');
+  assert.equal(await server.stop(), 0);
+  assert.match(server.stdout, /the grace of 200 ms is over: 1 connection is cut off, 1 that waits is refused\n/);
+  assert.match(server.stdout, /; 1 refused, 1 cut off\n$/);
+});
