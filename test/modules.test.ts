@@ -8,7 +8,7 @@ import { after, describe, test } from 'node:test';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import { Pool, Process } from '../shared/multiprocessing/index.ts';
+import { JoinableQueue, Lock, Manager, Pipe, Pool, Process, Queue } from '../shared/multiprocessing/index.ts';
 import { flagsForChildren } from '../shared/multiprocessing/fork.ts';
 import { surroundings } from './fixtures/pool-work.ts';
 import * as work from './fixtures/process-work.ts';
@@ -274,6 +274,21 @@ describe('a child', { concurrency: 4 }, () => {
     await lost.join();
     assert.match(lost.error!.message, /ENOENT.*nowhere/);
   });
+});
+
+test('console.log of a primitive says which and how it is', async () => {
+  const lock = new Lock();
+  const [end, other] = Pipe();
+  await lock.acquire();
+  other.close();
+  const manager = new Manager();
+  const line = { breakLength: Infinity };
+  assert.deepEqual([lock, new Queue(3), new JoinableQueue(), end, other, manager.dict(), manager.list(), manager]
+    .map((primitive) => inspect(primitive, line)), [
+    'Lock { isHeldHere: true, abandonedBy: undefined }', 'Queue { maxsize: 3 }', 'JoinableQueue { maxsize: 0 }',
+    "Connection { state: 'here' }", "Connection { state: 'closed' }", 'DictProxy { isHere: true }', 'ListProxy { isHere: true }',
+    'Manager { isShutDown: false }',
+  ]);
 });
 
 test('console.log of a process and of a pool says which and how they are', DEADLINE, async () => {

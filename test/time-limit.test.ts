@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { WrongUse } from '../shared/multiprocessing/errors.ts';
 import { checkWait, watchWait } from '../shared/multiprocessing/time-limit.ts';
@@ -45,6 +46,21 @@ describe('the limits of a wait', () => {
     controller.abort('enough');
     await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(told, ['enough']);
+  });
+
+  it('are called off by one signal, however many they are, with one listener while there are some', () => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const told: string[] = [];
+    const watch = (name: string): (() => void) => watchWait({ signal }, unexpected, () => told.push(name));
+    watch('ended at once')();
+    const ends = Array.from({ length: 20 }, (_, i) => watch(`${i}`));
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    for (const end of ends.slice(2)) end();
+    for (const end of ends.slice(2)) end();
+    controller.abort();
+    assert.deepEqual(told, ['0', '1']);
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
   });
 
   it('tell of nothing after their wait has ended', async () => {

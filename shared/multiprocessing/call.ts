@@ -41,6 +41,8 @@ const ERRORS = { ManagerClosed, NotCloneable, RangeError, WrongUse };
 
 /** One process's way to an object. */
 export interface Caller<Call> {
+  /** Whether the object lives in this process. */
+  readonly isHere: boolean;
   /** The name of the object, by which other processes know it from now on. */
   ref(): string;
   /**
@@ -56,6 +58,7 @@ export interface Caller<Call> {
 function callHere<Call>(object: Callable<Call>, kind: string, opened: (ref: string) => void): Caller<Call> {
   let name: string | undefined;
   return {
+    isHere: true,
     ref: () => {
       if (name === undefined) {
         name = router.newRef(kind);
@@ -75,6 +78,7 @@ function callHere<Call>(object: Callable<Call>, kind: string, opened: (ref: stri
 
 /** The way to an object in another process, for all its proxies here. It goes with the last of them. */
 class DistantCaller<Call> implements Caller<Call> {
+  readonly isHere = false;
   readonly #ref: string;
   readonly #owner: string;
   readonly #pending = new Map<number, Pending>();

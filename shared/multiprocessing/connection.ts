@@ -1,4 +1,6 @@
 // One end of a Pipe, as the process sees it in which the end is. Made by pipe.ts, which knows the way to the hub.
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { currentProcess } from './current.ts';
@@ -156,6 +158,10 @@ export class Connection<T = unknown> implements Traveller {
     this.#isUnsettled(false);
     this.#wire.claim(trip);
     return this;
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Connection ${inspect({ state: this.#state }, options)}`;
   }
 
   /** Why this end cannot be used here. */

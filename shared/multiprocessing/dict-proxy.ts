@@ -1,6 +1,7 @@
 // DictProxy: a dict of a Manager, as every process sees it; and the dict itself, which lives in the manager's process.
 // Follows the DictProxy of Python's multiprocessing.managers.
 import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
 import { defineKind, TRAVEL } from './codec.ts';
@@ -167,6 +168,10 @@ export class DictProxy<V = unknown> implements Traveller {
   /** For codec.ts. */
   [TRAVEL](): Ticket {
     return { kind: 'DictProxy', ref: this.#caller.ref() };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `DictProxy ${inspect({ isHere: this.#caller.isHere }, options)}`;
   }
 
   #open(item: Item): V {

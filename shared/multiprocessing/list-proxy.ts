@@ -1,6 +1,7 @@
 // ListProxy: a list of a Manager, as every process sees it; and the list itself, which lives in the manager's process.
 // Follows the ListProxy of Python's multiprocessing.managers, with the names of JavaScript's arrays.
 import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
 import { defineKind, TRAVEL } from './codec.ts';
@@ -134,6 +135,10 @@ export class ListProxy<T = unknown> implements Traveller {
   /** For codec.ts. */
   [TRAVEL](): Ticket {
     return { kind: 'ListProxy', ref: this.#caller.ref() };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `ListProxy ${inspect({ isHere: this.#caller.isHere }, options)}`;
   }
 
   #open(item: Item): T {

@@ -90,6 +90,11 @@ export class LockSeat {
     this.#lookSoon();
   }
 
+  /** Whether this process holds the lock. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
   /** Whether the token is here. */
   get isHere(): boolean {
     return this.#here;

@@ -5,6 +5,8 @@
 // release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does next. Only in a
 // burst (lock-pace.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
 // Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { currentProcess } from './current.ts';
@@ -111,6 +113,11 @@ export class Lock implements Traveller {
       keepWhileInUse(this, openToOthers(this.#ref, this.#seat));
     }
     return { kind: 'Lock', ref: this.#ref };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { isHeld, abandonedBy } = this.#seat;
+    return `Lock ${inspect({ isHeldHere: isHeld, abandonedBy }, options)}`;
   }
 
   async #acquireInTime(wait: Wait): Promise<void> {

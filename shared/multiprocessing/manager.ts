@@ -1,4 +1,6 @@
 // Manager: dicts and lists that many processes use. Follows Python's multiprocessing.Manager.
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { TRAVEL } from './codec.ts';
 import { ManagerClosed, WrongUse } from './errors.ts';
 import { whenForgotten } from './forgotten.ts';
@@ -58,6 +60,10 @@ export class Manager {
   /** For codec.ts. */
   [TRAVEL](): never {
     throw new WrongUse('a Manager stays in the process that made it: pass its dicts and lists to the others');
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `Manager ${inspect({ isShutDown: this.#isClosed }, options)}`;
   }
 
   #keep(object: SharedDict | SharedList): void {

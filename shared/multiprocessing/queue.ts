@@ -6,6 +6,7 @@
 // nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue need no
 // answer, and only a process that alone takes from one is sent items ahead (queue-owner-gets.ts has the cases).
 import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { defineKind, TRAVEL } from './codec.ts';
 import type { Ticket, Traveller } from './codec.ts';
 import { QueueClosed, WrongUse } from './errors.ts';
@@ -124,6 +125,11 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
       }
       yield item;
     }
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { kind, maxsize } = this.link;
+    return `${kind} ${inspect({ maxsize }, options)}`;
   }
 
   /** For codec.ts: from now on others have to do with it. */

@@ -57,7 +57,7 @@ export function watchWait({ timeoutMs, signal }: WaitOptions, lapsed: () => void
   const end = (): void => {
     clearTimeout(timer);
     clearImmediate(look);
-    signal?.removeEventListener('abort', abort);
+    unlisten();
   };
   const abort = (): void => {
     end();
@@ -72,8 +72,36 @@ export function watchWait({ timeoutMs, signal }: WaitOptions, lapsed: () => void
       });
     }, timeoutMs);
   }
-  signal?.addEventListener('abort', abort);
+  const unlisten = signal === undefined ? nothing : onAbort(signal, abort);
   return end;
+}
+
+/** One signal may call off many waits. Node warns of a leak where it has more than ten listeners: so it has one of ours. */
+interface Watched {
+  readonly waits: Set<() => void>;
+  readonly abortAll: () => void;
+}
+
+const watched = new WeakMap<AbortSignal, Watched>();
+
+/** @returns Ends it. */
+function onAbort(signal: AbortSignal, abort: () => void): () => void {
+  const { waits, abortAll } = watched.get(signal) ?? watch(signal);
+  waits.add(abort);
+  return () => {
+    if (!waits.delete(abort) || waits.size > 0) return;
+    signal.removeEventListener('abort', abortAll);
+    watched.delete(signal);
+  };
+}
+
+function watch(signal: AbortSignal): Watched {
+  const waits = new Set<() => void>();
+  const abortAll = (): void => { for (const abort of waits) abort(); };
+  const entry = { waits, abortAll };
+  signal.addEventListener('abort', abortAll);
+  watched.set(signal, entry);
+  return entry;
 }
 
 function nothing(): void {}
