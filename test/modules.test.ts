@@ -88,8 +88,26 @@ test('a program without a guard that starts a process once it was imported makes
     }
     main().catch((error) => writeSync(1, error.message));`);
   const { out } = await node([program]);
-  assert.match(out, /^(started ){9}Process-\S+ cannot be started: 8 processes that were started for work of file:.* descend from one another already/);
+  assert.match(out, /^(started ){5}Process-\S+ cannot be started: 4 processes that were started for work of file:.* descend from one another already/);
   assert.match(out, /behind `if \(isMain\(import\.meta\)\) \{ … \}`$/);
+});
+
+test('a program without a guard that makes a pool once it was imported makes few of them', DEADLINE, async () => {
+  const program = save('noguard-later-pool.mjs', `
+    import { setTimeout as sleep } from 'node:timers/promises';
+    import { writeSync } from 'node:fs';
+    export async function work() { await sleep(50); }
+    async function main() {
+      await sleep(1);
+      const pool = new Pool(1);
+      writeSync(1, 'made ');
+      await pool.apply({ module: import.meta.url, target: work });
+      pool.close();
+      await pool.join();
+    }
+    main().catch((error) => writeSync(1, error.message));`);
+  const { out } = await node([program]);
+  assert.match(out, /^(made ){2}Pool-1 cannot be started: 2 processes that were started for serveTasks of .* descend from one another/);
 });
 
 describe('isMain', { concurrency: 2 }, () => {

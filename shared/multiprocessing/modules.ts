@@ -33,8 +33,9 @@ export const GUARD = 'What only the program itself is to do goes behind `if (isM
 /**
  * So many processes may descend from one another that were all started for the same function. A module that starts one
  * only after it was imported (a test, a main function that awaits something first) cannot be told from its own function.
+ * It mostly starts several: with four each, they are 340 in all.
  */
-const MOST_DESCENDANTS = 8;
+const MOST_DESCENDANTS = 4;
 
 let lineage: readonly string[] = [];
 let program: { readonly file: string | undefined } | undefined;
@@ -56,11 +57,14 @@ export function setLineage(value: readonly string[]): void {
   lineage = value;
 }
 
-/** What a new child of this process and those above it are started for. @throws {WrongUse} Too many of them for the same. */
-export function lineageOf({ module, target }: Located, name: string): readonly string[] {
+/**
+ * What a new child of this process and those above it are started for.
+ * @param most So many of them may be started for the same. @throws {WrongUse} They are more.
+ */
+export function lineageOf({ module, target }: Located, name: string, most = MOST_DESCENDANTS): readonly string[] {
   const purpose = `${module}#${target}`;
-  if (lineage.filter((other) => other === purpose).length >= MOST_DESCENDANTS) {
-    throw new WrongUse(`${name} cannot be started: ${MOST_DESCENDANTS} processes that were started for ${target} of ${module} `
+  if (lineage.filter((other) => other === purpose).length >= most) {
+    throw new WrongUse(`${name} cannot be started: ${most} processes that were started for ${target} of ${module} `
       + `descend from one another already, and would go on so without end. ${GUARD}`);
   }
   return [...lineage, purpose];

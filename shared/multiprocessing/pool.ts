@@ -12,7 +12,7 @@ import type { Death } from './errors.ts';
 import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { waitBegins, waitEnds } from './keep-alive.ts';
-import { locate } from './modules.ts';
+import { lineageOf, locate } from './modules.ts';
 import type { Target } from './modules.ts';
 import { packOwn } from './parcel.ts';
 import { taskDone, WaitingTasks } from './pool-tasks.ts';
@@ -66,6 +66,9 @@ const QUICK_MS = 5;
 /** How many workers in a row may end before their first answer until the pool gives up. */
 const MOST_FAILED_STARTS = 3;
 
+/** So many pools may be in one another: each has as many workers as there are CPUs, and these multiply. */
+const MOST_NESTED = 2;
+
 const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
 
 let lastPool = 0;
@@ -88,7 +91,7 @@ export class Pool {
    * Starts the workers: daemons, so a pool that nobody closes does not keep the program running.
    * @param options A number is the `size`.
    * @throws {WrongUse} The size is no whole number of at least 1; or this process is a child that imports a target's
-   * module right now.
+   * module right now, or a worker of a pool that a worker of a pool made.
    */
   constructor(options: number | PoolOptions = {}) {
     const { size = cpuCount(), ...forkOptions } = typeof options === 'number' ? { size: options } : options;
@@ -97,6 +100,7 @@ export class Pool {
     }
     this.#size = size;
     this.#forkOptions = forkOptions;
+    lineageOf({ module: POOL_WORKER.href, target: serveTasks.name }, this.#name, MOST_NESTED);
     while (this.#workers.size < size) this.#startWorker();
   }
 
