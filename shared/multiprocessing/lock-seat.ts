@@ -132,7 +132,9 @@ export class LockSeat {
 
   /** The waiter was called off. */
   withdraw(waiter: Waiter): void {
-    if (this.#remove(waiter) && waiter.id !== undefined) this.#host!.tell({ type: 'withdraw', id: waiter.id });
+    if (!this.#remove(waiter) || waiter.id === undefined) return;
+    this.#host!.tell({ type: 'withdraw', id: waiter.id });
+    this.#host!.flush(); // Who calls it off may compute then, and must not get the lock meanwhile.
   }
 
   /** The waiter's time is up: `settle` is called as soon as it is known whether it has got the lock. */

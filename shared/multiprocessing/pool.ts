@@ -94,7 +94,7 @@ export class Pool {
    * module right now, or a worker of a pool that a worker of a pool made.
    */
   constructor(options: number | PoolOptions = {}) {
-    const { size = cpuCount(), ...forkOptions } = typeof options === 'number' ? { size: options } : options;
+    const { size = cpuCount(), ...forkOptions } = typeof options === 'object' && options !== null ? options : { size: options };
     if (!Number.isInteger(size) || size < 1) {
       throw new WrongUse(`a Pool has a whole number of workers from 1 on, not ${inspect(size)}`);
     }

@@ -5,6 +5,7 @@ import type { Death } from './errors.ts';
 import { Gets } from './queue-gets.ts';
 import type { ClientHost } from './queue-hosts.ts';
 import type { FromOwner } from './queue-messages.ts';
+import { Pace } from './queue-pace.ts';
 import { BoundedPuts, UnboundedPuts } from './queue-puts.ts';
 import type { Puts } from './queue-puts.ts';
 
@@ -20,6 +21,7 @@ export class QueueClient {
   readonly #unbounded: UnboundedPuts | undefined;
   readonly #maxsize: number;
   readonly #joinable: boolean;
+  readonly #donePace: Pace;
   readonly #host: ClientHost;
   readonly #queries = new Map<number, Query>();
   #lastQuery = 0;
@@ -30,6 +32,7 @@ export class QueueClient {
   constructor(maxsize: number, joinable: boolean, host: ClientHost) {
     this.#maxsize = maxsize;
     this.#joinable = joinable;
+    this.#donePace = new Pace(() => host.now());
     this.#host = host;
     if (maxsize > 0) this.puts = this.#bounded = new BoundedPuts(host);
     else this.puts = this.#unbounded = new UnboundedPuts(host, () => this.full());
@@ -55,7 +58,11 @@ export class QueueClient {
   /** Says that one of the items that were taken here is done, the first. @returns Whether there was one. */
   finishOne(): boolean {
     if (this.gets.inWork === 0) return false;
+    this.#donePace.called();
     this.gets.finish(1);
+    // Others wait for the end of all work, and this process may compute now.
+    if (this.#donePace.isLeisurely) this.#host.hurry();
+    this.#donePace.served();
     return true;
   }
 

@@ -194,6 +194,7 @@ export class Gets {
   #callOff(id: number): void {
     this.#calledOff.add(id);
     this.#host.tell({ type: 'withdraw get', id, aborted: true });
+    this.#host.hurry(); // Who calls it off may compute then, and must not be sent an item meanwhile.
   }
 
   #goOn(): void {

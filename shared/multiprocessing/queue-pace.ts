@@ -1,6 +1,6 @@
-// Whether a process takes its time between two puts. What a hurried one does travels with what it does
+// Whether a process takes its time between two puts, or two items that are done. What a hurried one does travels with what it does
 // next, which costs least; what a leisurely one does leaves at once, for its event loop may not turn again for long.
-// Used by queue-puts.ts.
+// Used by queue-puts.ts and queue-client.ts.
 
 /** From this on it is leisure, in milliseconds: then a message more does not matter. */
 const LEISURE_MS = 1;
