@@ -157,7 +157,7 @@ describe('a seat at a lock', () => {
     wait(4);
     seat.hear({ ...grant, upTo: 2 });
     wait(5);
-    assert.deepEqual(sent.splice(0), ['ask', 'withdraw', 'ask', 'ask']);
+    assert.deepEqual(sent.splice(0), ['ask', 'withdraw', 'flush', 'ask', 'ask']);
     seat.release();
     assert.deepEqual(order, [0, 1, 2], 'the turn of the others has not come');
     seat.hear({ ...grant, upTo: 5 });
@@ -188,7 +188,7 @@ describe('a seat at a lock', () => {
     sent.length = 0;
     seat.withdraw(wait());
     seat.hear({ ...grant, upTo: 5 });
-    assert.deepEqual(sent, ['ask', 'withdraw', 'return', 'flush']);
+    assert.deepEqual(sent, ['ask', 'withdraw', 'flush', 'return', 'flush']);
     assert.deepEqual(results, []);
   });
 
