@@ -125,6 +125,7 @@ test('as the first process of a container it stops in order, and a second signal
       const again = setInterval(() => signalIfAlive(pid, 'SIGTERM'), 200);
       t.after(() => clearInterval(again));
       assert.equal((await server.exit()).code, 130);
+      client.socket.resume();
       await client.fate;
     }
     await untilGone(pid);
