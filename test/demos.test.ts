@@ -69,12 +69,21 @@ function processes(): string[] {
   });
 }
 
+/** A demo says first what happens and what to look at, and explains every sign that it draws with. */
+function assertExplained(name: string, stdout: string): void {
+  const { happens, look } = demos.find((one) => one.name === name)!;
+  const words = stdout.replace(/\n +/g, ' ');
+  assert.ok(words.startsWith(`${happens}\nLook: ${look}\n`), stdout);
+  for (const sign of new Set(stdout.match(/[░█▲▣□]/g))) assert.match(words, new RegExp(`${sign} [a-z]`), `${sign} is explained`);
+}
+
 /** Runs a demo that shows what it should, and finds the numbers in its output: one for each group of the pattern. */
 async function shown(args: string[], pattern: RegExp): Promise<{ numbers: number[]; stdout: string }> {
   const { code, stdout, stderr } = await demo(args);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: '' }, stdout);
   const tooLong = stdout.split('\n').find((line) => line.length > 80);
   assert.equal(tooLong, undefined, 'a line has more than 80 columns');
+  assertExplained(args[0]!, stdout);
   const match = pattern.exec(stdout);
   assert.ok(match !== null, `${pattern} is not in\n${stdout}`);
   return { numbers: match.slice(1).map(Number), stdout };
@@ -89,6 +98,7 @@ function tornOnScreen(screen: string): number {
 test('lifecycle: all that start are joined, exit codes tell how, daemons end with their parent', limit, async () => {
   const { code, stdout, stderr } = await demo(['lifecycle', ...TWO]);
   assert.equal(code, 0, stderr);
+  assertExplained('lifecycle', stdout);
   assert.match(stdout, /2 talkers started and joined: 2 exit codes of 0\n5 ways to end: exit codes 0, 3, 1, -15, -9\n/);
   assert.match(stdout, /the parent waited for its ordinary child; its daemon ended with it\n$/);
   assert.match(stdout, /before start\(\): isAlive false, exitCode null/);
@@ -229,16 +239,12 @@ for (const [name, toAll] of [['tickets', false], ['append', true], ['joinable', 
   });
 }
 
-for (const { name, happens, look } of demos.filter(({ name }) => name !== 'pool')) {
-  test(`${name} says first what happens and what to look at, and fits into 40 columns, all signs explained`, limit, async () => {
+for (const name of ['append', 'terminal', 'shared-dict']) {
+  test(`${name} fits into 40 columns`, limit, async () => {
     const { code, stdout } = await demo([name, ...TWO], undefined, '40');
     assert.equal(code, 0, stdout);
-    const words = stdout.replace(/\n +/g, ' ');
-    assert.ok(words.startsWith(`${happens}\nLook: ${look}\n`), stdout);
+    assertExplained(name, stdout);
     assert.deepEqual(stdout.split('\n').filter((line) => line.length > 40), []);
-    for (const sign of new Set(stdout.match(/[░█▲▣□]/g))) {
-      assert.match(words, new RegExp(`${sign} [a-z]`), `${sign} is explained`);
-    }
   });
 }
 
