@@ -75,7 +75,8 @@ function hasAtLeast(latencies: Histogram, count: number, ms: number): void {
 
 describe('a server that stands still shows', () => {
   test('beyond the end of the load: what was sent is timed until its reply', DEADLINE, async (t) => {
-    const { server, tally } = await start(t, 100, { durationMs: 200 });
+    // From the first message on: on a slow machine there may be no other before the time is up.
+    const { server, tally } = await start(t, 0, { durationMs: 200 });
     await server.whenFrozen;
     await wait(600);
     server.thaw();
