@@ -95,7 +95,8 @@ test('a map is called off as a whole: what was not begun never is', DEADLINE, as
   for (const { letGo } of tasks) letGo();
   assert.deepEqual(await pool.map(square, [1, 2, 3, 4]), [1, 4, 9, 16]);
   const begun = tasks.map(({ task }) => existsSync(task.begun));
-  assert.deepEqual(begun, tasks.map((_, i) => i < 4), 'two parts of two had begun');
+  // Two parts of two had begun. The second of each may still be about to.
+  assert.deepEqual([begun[0], begun[2], begun.slice(4).includes(true)], [true, true, false]);
   const late = pool.map({ module, target: work.waitForEver }, [1, 2], { timeoutMs: 20, kill: true });
   await assert.rejects(late, /^TimedOut: the map of waitForEver .* killed for it$/);
 });
