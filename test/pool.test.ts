@@ -136,7 +136,9 @@ test('terminate rejects what is running and what waits, and leaves no process', 
 });
 
 test('a pool of no workers, or of half a one, is refused', () => {
-  for (const size of [0, -1, 1.5, Number.NaN]) assert.throws(() => new Pool(size), { name: 'WrongUse' });
+  for (const size of [0, -1, 1.5, Number.NaN, '3', null]) {
+    assert.throws(() => new Pool(size as number), { name: 'WrongUse' }, String(size));
+  }
 });
 
 test('a program that forgets to close its pool still ends', limit, async () => {

@@ -52,13 +52,6 @@ export class Fifo<T> {
     return this.takeLast(this.length);
   }
 
-  /** Takes the last one of which this is true. @returns Whether there was one. */
-  removeLast(isIt: (value: T) => boolean): boolean {
-    const index = this.#slots.findLastIndex((value, i) => i >= this.#head && isIt(value as T));
-    if (index !== -1) this.#slots.splice(index, 1);
-    return index !== -1;
-  }
-
   /** The first one of which this is true; undefined when there is none. */
   find(isIt: (value: T) => boolean): T | undefined {
     for (let i = this.#head; i < this.#slots.length; i++) if (isIt(this.#slots[i] as T)) return this.#slots[i];

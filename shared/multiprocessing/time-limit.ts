@@ -105,9 +105,3 @@ function watch(signal: AbortSignal): Watched {
 }
 
 function nothing(): void {}
-
-/** What every wait used before {@link watchWait}; it goes with its last caller. */
-export function limitTime(timeoutMs: number | undefined, expired: () => void): NodeJS.Timeout | undefined {
-  const { timeoutMs: ms } = checkWait(timeoutMs);
-  return ms === undefined || ms > LONGEST_TIMER_MS ? undefined : setTimeout(expired, ms);
-}
