@@ -3,7 +3,7 @@
 import { connect, type Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
 import { codeOf, messageOf } from '../shared/errors.ts';
-import { counted } from '../shared/log-format.ts';
+import { counted } from '../shared/log/log-format.ts';
 
 const LF = 0x0a;
 /** Upper-casing makes three bytes of one at most (U+0390, U+01F0). */

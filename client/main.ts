@@ -5,10 +5,10 @@ import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { UsageError } from '../shared/errors.ts';
 import { CLIENT_HELP, historyFile, parseClientCommand, type ClientCommand } from './config.ts';
-import { converse } from './conversation.ts';
-import { History } from './history.ts';
-import { print } from './output.ts';
-import { relay } from './relay.ts';
+import { converse } from './interactive/conversation.ts';
+import { History } from './interactive/history.ts';
+import { print } from './interactive/output.ts';
+import { relay } from './interactive/relay.ts';
 
 const { stdin, stdout, stderr } = process;
 const EXIT_FAILED = 1;

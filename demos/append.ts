@@ -5,12 +5,12 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Manager, Pool } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import type { Screen } from './screen.ts';
-import { inTemporaryFolder } from './temporary-folder.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import type { Screen } from './stage/screen.ts';
+import { inTemporaryFolder } from './stage/temporary-folder.ts';
 
 const TASKS = 100;
 /** A number of two digits and a space, or of three. */

@@ -1,7 +1,7 @@
 // All demos, in the order in which they are best looked at. Used by main.ts and its test.
 import { append } from './append.ts';
 import { clients } from './clients.ts';
-import type { Demo } from './demo.ts';
+import type { Demo } from './stage/demo.ts';
 import { joinable } from './joinable.ts';
 import { lifecycle } from './lifecycle.ts';
 import { pool } from './pool.ts';

@@ -2,11 +2,11 @@
 // After the second Python tutorial's server, whose fault is a process for every client, without any limit.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EchoClient } from '../client/echo-client.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import type { Screen } from './screen.ts';
-import { startServerProcess } from './server-process.ts';
-import type { LogLine } from './server-process.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import type { Screen } from './stage/screen.ts';
+import { startServerProcess } from './stage/server-process.ts';
+import type { LogLine } from './stage/server-process.ts';
 
 export const clients: Demo = {
   name: 'clients',

@@ -3,12 +3,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, JoinableQueue, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options, Result } from './demo.ts';
-import { haveEnded } from './running.ts';
-import type { Screen } from './screen.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options, Result } from './stage/demo.ts';
+import { haveEnded } from './stage/running.ts';
+import type { Screen } from './stage/screen.ts';
 
 export const joinable: Demo = {
   name: 'joinable',

@@ -4,12 +4,12 @@ import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy, Lock } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import { haveEnded } from './running.ts';
-import { Screen } from './screen.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import { haveEnded } from './stage/running.ts';
+import { Screen } from './stage/screen.ts';
 
 export const lifecycle: Demo = {
   name: 'lifecycle',

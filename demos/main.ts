@@ -3,10 +3,10 @@ import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf, UsageError } from '../shared/errors.ts';
 import { activeChildren, cpuCount } from '../shared/multiprocessing/index.ts';
-import { parseArguments } from './arguments.ts';
+import { parseArguments } from './stage/arguments.ts';
 import { demos } from './catalog.ts';
-import { helpFor, listText } from './help.ts';
-import { Screen } from './screen.ts';
+import { helpFor, listText } from './stage/help.ts';
+import { Screen } from './stage/screen.ts';
 
 const EXIT_NOT_SHOWN = 1;
 const EXIT_USAGE = 2;

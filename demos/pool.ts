@@ -1,8 +1,8 @@
 // Teaches why there should be as many processes as CPUs: more of them bring no speed, and each costs time and memory.
 // After the second Python tutorial's thought on its server: several processes are for the use of several CPUs.
 import { cpuCount, Pool } from '../shared/multiprocessing/index.ts';
-import type { Demo, Options } from './demo.ts';
-import type { Screen } from './screen.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import type { Screen } from './stage/screen.ts';
 
 export const pool: Demo = {
   name: 'pool',

@@ -2,10 +2,10 @@
 // After the programs 41 to 44 of the second Python tutorial, of which the first two never end.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, Process, Queue } from '../shared/multiprocessing/index.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options, Result } from './demo.ts';
-import type { Span } from './drawing.ts';
-import type { Screen } from './screen.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options, Result } from './stage/demo.ts';
+import type { Span } from './stage/drawing.ts';
+import type { Screen } from './stage/screen.ts';
 
 export const producerConsumer: Demo = {
   name: 'producer-consumer',

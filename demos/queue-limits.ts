@@ -2,9 +2,9 @@
 // questions qsize, empty and full. After the second part of the second Python tutorial's section on queues.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { currentProcess, Process, Queue, QueueEmpty, QueueFull } from '../shared/multiprocessing/index.ts';
-import { oneForEachCpu } from './demo.ts';
-import type { Demo, Options } from './demo.ts';
-import type { Screen } from './screen.ts';
+import { oneForEachCpu } from './stage/demo.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import type { Screen } from './stage/screen.ts';
 
 export const queueLimits: Demo = {
   name: 'queue-limits',

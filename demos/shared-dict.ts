@@ -2,10 +2,10 @@
 // what others count between its get and its set. After the second Python tutorial's program on the Manager.
 import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import type { Demo, Options } from './demo.ts';
-import type { Screen } from './screen.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import type { Demo, Options } from './stage/demo.ts';
+import type { Screen } from './stage/screen.ts';
 
 export const sharedDict: Demo = {
   name: 'shared-dict',

@@ -3,11 +3,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './demo.ts';
-import type { Demo, Options, Result } from './demo.ts';
-import { Screen } from './screen.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
+import type { Demo, Options, Result } from './stage/demo.ts';
+import { Screen } from './stage/screen.ts';
 
 export const terminal: Demo = {
   name: 'terminal',

@@ -2,12 +2,12 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Manager, Process } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './barrier.ts';
-import type { Barrier } from './barrier.ts';
-import type { Result } from './demo.ts';
-import { replaceFile } from './replace-file.ts';
-import type { Screen } from './screen.ts';
-import { inTemporaryFolder } from './temporary-folder.ts';
+import { meet, newBarrier } from './stage/barrier.ts';
+import type { Barrier } from './stage/barrier.ts';
+import type { Result } from './stage/demo.ts';
+import { replaceFile } from './stage/replace-file.ts';
+import type { Screen } from './stage/screen.ts';
+import { inTemporaryFolder } from './stage/temporary-folder.ts';
 
 const OLD = JSON.stringify({ count: 1 });
 const NEW = JSON.stringify({ count: 0 });

@@ -3,19 +3,19 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf, messageOf, UsageError } from '../shared/errors.ts';
-import { counted } from '../shared/log-format.ts';
-import { Log, useColor } from '../shared/log.ts';
-import { cpuCount } from '../shared/multiprocessing/current.ts';
-import { Lock } from '../shared/multiprocessing/lock.ts';
-import { activeChildren } from '../shared/multiprocessing/process.ts';
-import { Terminal } from '../shared/terminal.ts';
-import type { Belonging } from './belonging.ts';
+import { counted } from '../shared/log/log-format.ts';
+import { Log, useColor } from '../shared/log/log.ts';
+import { cpuCount } from '../shared/multiprocessing/process/current.ts';
+import { Lock } from '../shared/multiprocessing/lock/lock.ts';
+import { activeChildren } from '../shared/multiprocessing/process/process.ts';
+import { Terminal } from '../shared/terminal/terminal.ts';
+import type { Belonging } from './signals/belonging.ts';
 import { helpText, parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
-import { isRunByNpm } from './job.ts';
-import { format } from './listener.ts';
+import { isRunByNpm } from './signals/job.ts';
+import { format } from './connections/listener.ts';
 import { startServer } from './server.ts';
-import { obeySignals, obeySignalsNoMore } from './signals.ts';
+import { obeySignals, obeySignalsNoMore } from './signals/signals.ts';
 
 /** Who has not read the last lines after so long, in milliseconds in which this process runs, is given up. */
 const LAST_LINES_MS = 3000;
@@ -45,7 +45,7 @@ const exitCode = await main();
 isEnding = true;
 await terminal.close(lastLinesMs());
 if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
-  const { tryToSay } = await import('../shared/last-words.ts');
+  const { tryToSay } = await import('../shared/terminal/last-words.ts');
   await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_WORDS_MS);
 }
 const isUnanswered = !isServer && terminal.untold > 0 && terminal.trouble !== 'EPIPE';
@@ -103,7 +103,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     },
     resize: (by) => void starting.then((server) => server.resize(by), () => {}),
   });
-  void import('./belonging.ts').then(({ Belonging }) => {
+  void import('./signals/belonging.ts').then(({ Belonging }) => {
     belonging = new Belonging(isRunByNpm(process.env, process.argv[1]), (why) => {
       log.warn('orphaned', why);
       stop.abort();

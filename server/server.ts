@@ -4,25 +4,25 @@
 // The master keeps a paused copy of every socket from accept to the end. That copy is what lets a connection survive a
 // worker that dies before it took it, and move from one worker to another.
 import type { Socket } from 'node:net';
-import type { Lock } from '../shared/multiprocessing/lock.ts';
-import { counted } from '../shared/log-format.ts';
-import type { Log } from '../shared/log.ts';
+import type { Lock } from '../shared/multiprocessing/lock/lock.ts';
+import { counted } from '../shared/log/log-format.ts';
+import type { Log } from '../shared/log/log.ts';
 import { resetConnection } from '../shared/reset.ts';
 import type { Config } from './config.ts';
-import { Connections } from './connections.ts';
-import type { Connection, Newcomer } from './connections.ts';
-import { departed, ending } from './departures.ts';
-import { freeDescriptors } from './descriptors.ts';
-import { Dispatcher } from './dispatcher.ts';
-import type { Command } from './dispatcher.ts';
-import { Door } from './door.ts';
-import { listen } from './listener.ts';
-import type { Listener } from './listener.ts';
+import { Connections } from './connections/connections.ts';
+import type { Connection, Newcomer } from './connections/connections.ts';
+import { departed, ending } from './connections/departures.ts';
+import { freeDescriptors } from './connections/descriptors.ts';
+import { Dispatcher } from './connections/dispatcher.ts';
+import type { Command } from './connections/dispatcher.ts';
+import { Door } from './connections/door.ts';
+import { listen } from './connections/listener.ts';
+import type { Listener } from './connections/listener.ts';
 import { NO_TRAFFIC } from './messages.ts';
 import type { Traffic, WorkerReport } from './messages.ts';
 import { Shutdown } from './shutdown.ts';
-import { Tally } from './tally.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { Tally } from './connections/tally.ts';
+import { WorkerPool } from './workers/worker-pool.ts';
 
 /** What a running server answers to. */
 export interface Server {

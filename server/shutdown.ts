@@ -1,11 +1,11 @@
 // A stop in order: nobody is let in any more, what was received is answered, every connection gets a FIN, and the workers
 // leave; all of it within the grace. Used by server.ts.
-import { counted } from '../shared/log-format.ts';
-import type { Log } from '../shared/log.ts';
+import { counted } from '../shared/log/log-format.ts';
+import type { Log } from '../shared/log/log.ts';
 import { afterRunning } from '../shared/running-time.ts';
-import type { Connections } from './connections.ts';
-import type { Dispatcher } from './dispatcher.ts';
-import type { WorkerPool } from './worker-pool.ts';
+import type { Connections } from './connections/connections.ts';
+import type { Dispatcher } from './connections/dispatcher.ts';
+import type { WorkerPool } from './workers/worker-pool.ts';
 
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;

@@ -1,4 +1,4 @@
-// What the load generator is told to do: flags and environment in, data out. Pure; called by client/load.ts only.
+// What the load generator is told to do: flags and environment in, data out. Pure; called by client/load/main.ts only.
 // One table, `settings`, drives the flags, their checks and the help text.
 
 import { UsageError } from '../../shared/errors.ts';

@@ -1,7 +1,7 @@
 // The load that one process makes: opens the connections, lets them run for a while, and counts. Used by processes.ts,
 // in the program itself or in processes of its own.
 
-import { watchWait } from '../../shared/multiprocessing/time-limit.ts';
+import { watchWait } from '../../shared/multiprocessing/base/time-limit.ts';
 import { addressOf, explain, type Endpoint } from '../echo-client.ts';
 import type { LoadOptions } from './config.ts';
 import { LoadConnection, type LoadHost } from './connection.ts';

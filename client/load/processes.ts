@@ -1,4 +1,4 @@
-// Spreads the load over processes, when one is too slow for the server. Called by client/load.ts; the processes run
+// Spreads the load over processes, when one is too slow for the server. Called by client/load/main.ts; the processes run
 // `generate`.
 
 import { describeDeath, currentProcess, Process } from '../../shared/multiprocessing/index.ts';

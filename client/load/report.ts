@@ -1,4 +1,4 @@
-// What was measured, for people and as JSON. Pure. Called by client/load.ts.
+// What was measured, for people and as JSON. Pure. Called by client/load/main.ts.
 
 import { bar, digits, duration, grouped } from './bars.ts';
 import type { LoadOptions } from './config.ts';

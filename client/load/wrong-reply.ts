@@ -1,7 +1,7 @@
 // A reply that is not the upper case of its message: where, and what it should be. Pure. Used by connection.ts
 // and report.ts.
 
-import { previewOf } from '../../shared/preview.ts';
+import { previewOf } from '../../shared/terminal/preview.ts';
 import type { Text } from './text.ts';
 
 /** Where what came differs from what had to come. */

@@ -1,19 +1,19 @@
 // The forked side of Process: learns from its parent who it is and what to run, runs it, and leaves in good order.
 import { writeSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { Channel } from './channel.ts';
-import { decode } from './codec.ts';
-import { setCurrentProcess } from './current.ts';
-import { leaveBy } from './exit-pipe.ts';
-import { activeChildren, FAILED } from './process.ts';
-import type { StartMessage } from './process.ts';
-import { keepWhileAwaiting } from './keep-alive.ts';
+import { Channel } from './transport/channel.ts';
+import { decode } from './values/codec.ts';
+import { setCurrentProcess } from './process/current.ts';
+import { leaveBy } from './process/exit-pipe.ts';
+import { activeChildren, FAILED } from './process/process.ts';
+import type { StartMessage } from './process/process.ts';
+import { keepWhileAwaiting } from './base/keep-alive.ts';
 import { learnKindsIn } from './kinds.ts';
-import { leave } from './leaving.ts';
-import { exportOf, importModule, setLineage, setProgramFile } from './modules.ts';
-import { takeApart } from './remote-error.ts';
-import * as router from './router.ts';
-import { tellNow } from './turn.ts';
+import { leave } from './process/leaving.ts';
+import { exportOf, importModule, setLineage, setProgramFile } from './process/modules.ts';
+import { takeApart } from './values/remote-error.ts';
+import * as router from './transport/router.ts';
+import { tellNow } from './transport/turn.ts';
 
 /** How often the child looks whether it still has a parent, in milliseconds. */
 const LOOK_FOR_PARENT_MS = 1000;

@@ -1,6 +1,6 @@
 // The kinds of load that servers are compared under. Data only; figures/ has what is no such load.
 
-/** What the load generator is to do; as the flags of client/load.ts. */
+/** What the load generator is to do; as the flags of client/load/main.ts. */
 export interface Load {
   readonly connections: number;
   readonly size: number;

@@ -1,5 +1,5 @@
 // Loads a server that runs, with the generator in C (load.c) where it can be built, and else with the one in TypeScript
-// (client/load.ts). Called by compare.ts and figures/log-delay.ts.
+// (client/load/main.ts). Called by compare.ts and figures/log-delay.ts.
 import { createReadStream, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -63,7 +63,7 @@ export class LoadGenerator {
     return new LoadGenerator(name, ({ connections, size, depth = 1, text = 'ascii', churn = false }, port, seconds) => {
       const values = { host: '127.0.0.1', port, seconds, connections, size, depth, text, processes };
       const flags = Object.entries(values).map(([flag, value]) => `--${flag}=${value}`);
-      return [process.execPath, ...nodeArgs('client/load.ts'), '--json', ...flags, ...churn ? ['--churn'] : []];
+      return [process.execPath, ...nodeArgs('client/load/main.ts'), '--json', ...flags, ...churn ? ['--churn'] : []];
     });
   }
 

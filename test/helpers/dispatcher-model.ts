@@ -1,9 +1,9 @@
 // The rules of the dispatcher, written down a second time, and what holds the dispatcher against them step by step. Used by
 // dispatcher-model.test.ts.
 import assert from 'node:assert/strict';
-import { Dispatcher } from '../../server/dispatcher.ts';
-import type { DispatcherCounters, WorkerState } from '../../server/dispatcher-life.ts';
-import type { Command } from '../../server/dispatcher.ts';
+import { Dispatcher } from '../../server/connections/dispatcher.ts';
+import type { DispatcherCounters, WorkerState } from '../../server/connections/dispatcher-states.ts';
+import type { Command } from '../../server/connections/dispatcher.ts';
 
 export interface Setup {
   readonly poolSize: number;

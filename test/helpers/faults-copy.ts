@@ -19,7 +19,7 @@ export class ServerCopy implements Disposable {
     return nodeArgs('server/main.ts', this.#directory);
   }
 
-  /** @param module As in the sources: `server/worker.ts`. */
+  /** @param module As in the sources: `server/worker/worker.ts`. */
   read(module: string): string {
     return readFileSync(modulePath(module, this.#directory), 'utf8');
   }

@@ -1,4 +1,4 @@
-// A program on a real terminal, for tests of what a person sees. Used by test/client.test.ts. Needs python3.
+// A program on a real terminal, for tests of what a person sees. Used by test/client/client.test.ts. Needs python3.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -3,14 +3,14 @@
 import assert from 'node:assert/strict';
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from '../../shared/multiprocessing/index.ts';
 import type { Death } from '../../shared/multiprocessing/index.ts';
-import { QueueClient } from '../../shared/multiprocessing/queue-client.ts';
-import type { Getter } from '../../shared/multiprocessing/queue-gets.ts';
-import { pack, unpack } from '../../shared/multiprocessing/queue-item.ts';
-import type { Item as Packed } from '../../shared/multiprocessing/queue-item.ts';
-import type { FromOwner, ToOwner } from '../../shared/multiprocessing/queue-messages.ts';
-import { QueueOwner } from '../../shared/multiprocessing/queue-owner.ts';
-import type { Putter } from '../../shared/multiprocessing/queue-puts.ts';
-import { isWithin } from '../../shared/multiprocessing/router.ts';
+import { QueueClient } from '../../shared/multiprocessing/queue/client/client.ts';
+import type { Getter } from '../../shared/multiprocessing/queue/client/gets.ts';
+import { pack, unpack } from '../../shared/multiprocessing/values/packed.ts';
+import type { Item as Packed } from '../../shared/multiprocessing/values/packed.ts';
+import type { FromOwner, ToOwner } from '../../shared/multiprocessing/queue/owner/messages.ts';
+import { QueueOwner } from '../../shared/multiprocessing/queue/owner/owner.ts';
+import type { Putter } from '../../shared/multiprocessing/queue/client/puts.ts';
+import { isWithin } from '../../shared/multiprocessing/transport/router.ts';
 import type { Random } from './faults-random.ts';
 
 export const MAKER = '5';

@@ -8,7 +8,7 @@ import { after } from 'node:test';
 import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../shared/errors.ts';
-import type { TerminalLock } from '../../shared/terminal.ts';
+import type { TerminalLock } from '../../shared/terminal/terminal.ts';
 
 const DEADLINE_MS = 30_000;
 

@@ -1,4 +1,4 @@
-// Values of every sort that a structured clone knows, from a seed. Used by test/values.test.ts.
+// Values of every sort that a structured clone knows, from a seed. Used by test/toolkit/values.test.ts.
 
 type Random = () => number;
 

@@ -130,12 +130,12 @@ async function brokenSuccessor(random: Random): Promise<Figure[]> {
   using load = loadFor(server.port, random, 16);
   await load.start();
   const before = server.workers();
-  const good = copy.read('server/worker.ts');
-  copy.write('server/worker.ts', `throw new Error('the new version is broken');\n${good}`);
+  const good = copy.read('server/worker/worker.ts');
+  copy.write('server/worker/worker.ts', `throw new Error('the new version is broken');\n${good}`);
   server.signal('SIGHUP');
   await server.printed(/a worker could not start; 1 worker still serving/);
   await load.allAnswered();
-  copy.write('server/worker.ts', good);
+  copy.write('server/worker/worker.ts', good);
   const began = performance.now();
   await server.printed(/the reload is done/);
   await untilWhole(server, 2, before);

@@ -1,0 +1,97 @@
+// The client in a pipe: standard input to the server, its replies to standard output. Called by main.ts.
+
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { codeOf, messageOf } from '../../shared/errors.ts';
+import { counted } from '../../shared/log/log-format.ts';
+import { addressOf, explain, openSocket, type Endpoint } from '../echo-client.ts';
+import { LineTrimmer } from './lines.ts';
+import { cannotWrite } from './output.ts';
+import { PrintableLines } from './printable.ts';
+
+const LF = 0x0a;
+
+export interface RelayStreams {
+  readonly stdin: Readable;
+  readonly stdout: Writable & { readonly isTTY?: boolean };
+}
+
+/**
+ * Carries bytes both ways, with back-pressure: neither the number of lines nor their length is limited by memory. It is
+ * over when as many lines have come as were sent, or when the server ends. A terminal gets what it may show.
+ * @returns What went wrong, in a sentence.
+ */
+export async function relay(endpoint: Endpoint, { stdin, stdout }: RelayStreams): Promise<string | undefined> {
+  let socket: Socket;
+  try {
+    socket = await openSocket({ ...endpoint, allowHalfOpen: true });
+  } catch (error) {
+    return messageOf(error);
+  }
+  const trimmer = new LineTrimmer();
+  const lines = stdout.isTTY ? new PrintableLines() : undefined;
+  let replies = 0;
+  let inputEnded = false;
+  let outputError: Error | undefined;
+  /** A server that sends more lines than it was asked for is not waited for either. */
+  const isAnswered = (): boolean => inputEnded && replies >= trimmer.messages;
+
+  const over = new AbortController();
+  over.signal.addEventListener('abort', () => {
+    socket.destroy();
+    stdin.destroy();
+  });
+  stdout.on('error', (error) => {
+    outputError ??= error;
+    over.abort();
+  });
+
+  async function upward(): Promise<void> {
+    for await (const chunk of stdin) {
+      for (const piece of trimmer.push(chunk)) await put(socket, piece, over.signal);
+    }
+    for (const piece of trimmer.end()) await put(socket, piece, over.signal);
+    inputEnded = true;
+    socket.end();
+    if (isAnswered()) over.abort();
+  }
+
+  async function downward(): Promise<void> {
+    for await (const chunk of socket as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length; at += 1) if (chunk[at] === LF) replies += 1;
+      await put(stdout, lines?.push(chunk) ?? chunk, over.signal);
+      if (isAnswered()) break;
+    }
+    if (lines) await put(stdout, lines.end(), over.signal);
+    over.abort();
+  }
+
+  // Whichever fails first, the other must not wait for it. What went wrong is read from the streams afterwards.
+  await Promise.all([upward(), downward()]).catch(() => over.abort());
+  if (outputError) return cannotWrite(outputError);
+  if (inputEnded && replies === trimmer.messages) return undefined;
+  const unread = failureOf(stdin);
+  if (unread) return `Cannot read standard input: ${messageOf(unread)}.`;
+  if (replies > trimmer.messages) {
+    return `${addressOf(endpoint)} sent ${counted(replies, 'line')} for ${counted(trimmer.messages, 'message')}.`;
+  }
+  const why = explain('talk', addressOf(endpoint), failureOf(socket));
+  const rest = inputEnded ? '' : ' (and the input had not ended)';
+  return `${why.message} ${shortfall(trimmer.messages, replies)}${rest}.`;
+}
+
+/** Writes, and waits while the stream's buffer is full. */
+async function put(stream: Writable, bytes: Buffer | string, signal: AbortSignal): Promise<void> {
+  if (!stream.write(bytes)) await once(stream, 'drain', { signal });
+}
+
+/** What went wrong with a stream itself: Node also destroys one with an AbortError when a loop over it is left. */
+function failureOf(stream: Readable): Error | undefined {
+  return stream.errored && codeOf(stream.errored) !== 'ABORT_ERR' ? stream.errored : undefined;
+}
+
+function shortfall(messages: number, replies: number): string {
+  const missing = messages - replies;
+  return `${missing} of ${messages} ${messages === 1 ? 'reply' : 'replies'} ${missing === 1 ? 'is' : 'are'} missing`;
+}

@@ -1,0 +1,64 @@
+// Whether a SIGTTIN or SIGTTOU is a command to the server, or the terminal's word to a job in its background that uses it
+// (SIGTTOU after `stty tostop`); and stopping with the job. Used by signals.ts.
+//
+// A signal does not tell who sent it. But the terminal sends it to the whole group, and a command goes to the master. The
+// others of the group are stopped by it: workers that have a terminal leave it to the system, as npm and a shell do.
+import { readdirSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { activeChildren } from '../../shared/multiprocessing/process/process.ts';
+import { jobOf } from './job.ts';
+
+export type JobSignal = 'SIGTTIN' | 'SIGTTOU';
+
+/**
+ * Whether this process is in the background of its terminal, and others of its group were sent the signal too. With nobody
+ * else there to tell by, it is a job like any other.
+ */
+export function isFromTerminal(signal: JobSignal): boolean {
+  const job = jobOf(process.pid);
+  if (job === undefined || !job.hasTerminal || job.foreground === job.group) return false;
+  const others = processes().filter((pid) => pid !== process.pid && isMember(pid, job.group));
+  return others.length === 0 || others.some((pid) => wasSent(pid, signal));
+}
+
+/**
+ * Stops this process and its children, until somebody continues the job, and with it all of them.
+ * A group that nobody could continue is not stopped by the system, and goes on.
+ */
+export function stopWithJob(signal: JobSignal, handler: () => void): void {
+  for (const pid of children()) process.kill(pid, 'SIGSTOP');
+  process.removeListener(signal, handler);
+  process.kill(process.pid, signal);
+  process.on(signal, handler);
+  continueChildren();
+}
+
+/** For a command that was sent to the whole group all the same: it is not the workers' affair. */
+export function continueChildren(): void {
+  for (const pid of children()) if (jobOf(pid)?.hasTerminal === true) process.kill(pid, 'SIGCONT');
+}
+
+function children(): number[] {
+  return activeChildren().flatMap(({ pid }) => pid ?? []);
+}
+
+/** Whether it is of that group, and lives. */
+function isMember(pid: number, group: number): boolean {
+  const job = jobOf(pid);
+  return job?.group === group && job.state !== 'Z';
+}
+
+/** Whether it is stopped, or about to be stopped by that signal. */
+function wasSent(pid: number, signal: JobSignal): boolean {
+  if (jobOf(pid)?.state === 'T') return true;
+  try {
+    const mask = /^ShdPnd:\s*([0-9a-f]+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1] ?? '0';
+    return (BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1) & 1n) === 1n;
+  } catch {
+    return false; // It has ended meanwhile.
+  }
+}
+
+function processes(): number[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number);
+}

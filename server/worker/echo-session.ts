@@ -1,0 +1,255 @@
+// One connection in a worker: reads, upper-cases, writes back, and knows when it may be left to another worker.
+// Made by worker.ts, which decides when to drain and when to give back.
+import type { Socket } from 'node:net';
+import { codeOf } from '../../shared/errors.ts';
+import { resetConnection } from '../../shared/reset.ts';
+import { afterRunning, afterSilence } from '../../shared/running-time.ts';
+import type { Stop } from '../../shared/running-time.ts';
+import { Uppercaser } from '../uppercase/uppercaser.ts';
+import { NO_TRAFFIC } from '../messages.ts';
+import type { CloseReason, Moved, Traffic } from '../messages.ts';
+
+/** The worker, as its sessions see it. Either `closed` or `givenBack` comes, once, and is the last of a session. */
+export interface SessionHost {
+  /** One read returned these bytes. They are changed right after: keep nothing of them. */
+  message(session: EchoSession, bytes: Buffer): void;
+  closed(session: EchoSession, reason: CloseReason, traffic: Traffic): void;
+  givenBack(session: EchoSession, moved: Moved): void;
+}
+
+/**
+ * arrived ─▶ serving ─▶ ended      the client's FIN came: what is left is sent, then our FIN
+ *                    ─▶ draining   the server stops: what has arrived is answered, then our FIN
+ *                    ─▶ returning  the worker retires: left as soon as all replies are out
+ *         and from each ─▶ over, with `closed` or `givenBack`
+ */
+type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
+
+/**
+ * The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer, or has come
+ * to the urgent mark (MSG_OOB), of which there is one at a time. So two of them have read all that was there before.
+ */
+const FULL_READ = 64 * 1024;
+const SHORT_READS = 2;
+/** So many turns of the event loop without anything to read: nothing has arrived. */
+const QUIET_TURNS = 3;
+/** How long after our FIN the client may be silent before the connection is closed all the same, in milliseconds. */
+const LINGER_MS = 1000;
+/** And how long it may go on sending. */
+const LONGEST_LINGER_MS = 2000;
+const NOTHING = Buffer.alloc(0);
+
+export class EchoSession {
+  /** The connection's number, and its client's address for the log. */
+  readonly id: number;
+  readonly peer: string;
+  readonly #socket: Socket;
+  readonly #host: SessionHost;
+  readonly #uppercaser = new Uppercaser();
+  #state: State = 'arrived';
+  #unread: Uint8Array;
+  #reason: CloseReason = 'client ended';
+  #messages: number;
+  #bytesIn: number;
+  #bytesOut: number;
+  /** How many bytes the last read returned; 0: none since we looked. */
+  #lastRead = 0;
+  #looks = 0;
+  /** Ends the clocks that run for this connection. */
+  readonly #clocks: Stop[] = [];
+
+  /**
+   * @param socket As it came from the master: paused. From here on the session's.
+   * @param moved What comes along from an earlier worker.
+   * @param idleTimeoutMs Closes the connection when for so long nothing was read from it and nothing taken of our
+   * replies; 0: never.
+   */
+  constructor(
+    host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number,
+  ) {
+    this.id = id;
+    this.peer = peer;
+    this.#host = host;
+    this.#socket = socket;
+    this.#unread = moved?.unread ?? NOTHING;
+    ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = moved?.traffic ?? NO_TRAFFIC);
+    // First of all: a client that has reset the connection by now is told of at the first read.
+    socket.on('error', (error) => this.#failed(error));
+    // Lost on the way from the master. Without it a client that half-closes gets no reply.
+    socket.allowHalfOpen = true;
+    socket.on('data', (bytes: Buffer) => this.#received(bytes));
+    socket.on('end', () => this.#clientEnded());
+    socket.on('drain', () => this.#drained());
+    socket.on('close', () => this.#closed());
+    if (idleTimeoutMs > 0) {
+      const progress = (): number => this.#bytesIn + this.#bytesOut - socket.writableLength;
+      this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
+    }
+  }
+
+  /** Answers what an earlier worker had read and not answered, and begins to read. */
+  start(): void {
+    if (this.#state !== 'arrived') return;
+    this.#state = 'serving';
+    if (this.#unread.length > 0) this.#answer(Buffer.from(this.#unread));
+    this.#unread = NOTHING;
+    this.#readOn();
+  }
+
+  /** Answers what has arrived, then sends a FIN. @param graceMs How long the server waits before it ends everything. */
+  drain(graceMs: number): void {
+    this.start();
+    if (this.#state !== 'serving' && this.#state !== 'returning') return;
+    this.#state = 'draining';
+    this.#readOn();
+    this.#lookForTheEnd();
+    // A client that reads slower than it sends, or sends faster than we read, never comes to an end: it gets its FIN in time.
+    this.#clocks.push(afterRunning(graceMs / 2, () => this.#sayGoodbye()));
+  }
+
+  /** Leaves the connection to another worker, as soon as nothing waits to be sent. */
+  giveBack(): void {
+    if (this.#state === 'arrived') {
+      this.#leave(this.#unread);
+    } else if (this.#state === 'serving') {
+      this.#state = 'returning';
+      this.#socket.pause();
+      // An empty write is done when all before it are. 'drain' would not do: it comes only after a full buffer.
+      if (this.#socket.writableLength > 0) this.#socket.write(NOTHING, () => this.#returnIfQuiet());
+      else this.#returnIfQuiet();
+    }
+  }
+
+  /** Closes a connection that could not be given back in time. */
+  giveUp(): void {
+    if (this.#state !== 'over') this.#close('not quiet in time');
+  }
+
+  get #traffic(): Traffic {
+    return { messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
+  }
+
+  #received(bytes: Buffer): void {
+    if (this.#state === 'over') return;
+    this.#lastRead = bytes.length;
+    this.#messages++;
+    this.#bytesIn += bytes.length;
+    this.#host.message(this, bytes);
+    this.#answer(bytes);
+  }
+
+  #answer(bytes: Buffer): void {
+    const reply = this.#uppercaser.push(bytes);
+    if (reply.length === 0) return;
+    this.#bytesOut += reply.length;
+    // A client that does not read stops its own connection only: nothing more is read until it has. To a long reply write()
+    // says no even when the system has taken all of it.
+    if (!this.#socket.write(reply) && this.#socket.writableLength > 0) this.#socket.pause();
+  }
+
+  #drained(): void {
+    if (this.#state === 'returning') return;
+    this.#readOn();
+    if (this.#state === 'draining') this.#lookForTheEnd();
+  }
+
+  /** Unless the client has yet to read what it was sent: 'drain' comes then. */
+  #readOn(): void {
+    if (!this.#socket.writableNeedDrain) this.#socket.resume();
+  }
+
+  /** While draining: says goodbye when all is answered that had arrived before. */
+  #lookForTheEnd(): void {
+    const looks = ++this.#looks;
+    const look = (quietTurns: number, shortReads: number): void => {
+      // A client that has to read first makes this wait: 'drain' begins it anew.
+      if (this.#state !== 'draining' || looks !== this.#looks || this.#socket.isPaused()) return;
+      const read = this.#lastRead;
+      this.#lastRead = 0;
+      const quiet = read === 0 ? quietTurns + 1 : 0;
+      const short = read > 0 && read < FULL_READ ? shortReads + 1 : shortReads;
+      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#sayGoodbye();
+      else setImmediate(look, quiet, short);
+    };
+    // By then the stream has passed on what it had read before; only what it reads now tells what the kernel has.
+    setImmediate(() => {
+      this.#lastRead = 0;
+      setImmediate(look, 0, 0);
+    });
+  }
+
+  #clientEnded(): void {
+    if (this.#state === 'over' || this.#state === 'ended') return;
+    this.#state = 'ended';
+    this.#endWith(this.#uppercaser.end());
+  }
+
+  #sayGoodbye(): void {
+    if (this.#state !== 'draining') return;
+    const socket = this.#socket;
+    this.#state = 'ended';
+    this.#reason = 'server stopping';
+    // Closing while the client sends would reset the connection, and the reset might overtake our last replies. So what
+    // still comes is read and dropped, until the client has closed too, or long enough.
+    socket.removeAllListeners('data').removeAllListeners('drain');
+    this.#stopClocks();
+    socket.once('finish', () => {
+      socket.resume();
+      const close = (): void => { socket.destroy(); };
+      this.#clocks.push(afterSilence(LINGER_MS, () => socket.bytesRead, close), afterRunning(LONGEST_LINGER_MS, close));
+    });
+    this.#endWith(this.#uppercaser.end());
+  }
+
+  /** Sends the last bytes, as they are, and our FIN. */
+  #endWith(rest: Buffer): void {
+    this.#bytesOut += rest.length;
+    if (rest.length > 0) this.#socket.end(rest);
+    else this.#socket.end();
+  }
+
+  #returnIfQuiet(): void {
+    const socket = this.#socket;
+    if (this.#state !== 'returning' || socket.writableLength > 0 || socket.destroyed) return;
+    socket.removeAllListeners('data');
+    // What the stream had read before it was paused comes out now, in this very turn: nothing can arrive in between.
+    const read = socket.readableLength > 0 ? socket.read() as Buffer | null : null;
+    if (read !== null) {
+      this.#messages++;
+      this.#bytesIn += read.length;
+      this.#host.message(this, read);
+    }
+    this.#leave(read === null ? this.#uppercaser.held : Buffer.concat([this.#uppercaser.held, read]));
+  }
+
+  /** @param unread What the next worker has to answer. */
+  #leave(unread: Uint8Array): void {
+    this.#state = 'over';
+    this.#stopClocks();
+    // Closes our descriptor and no more: the master's copy keeps the connection as it is.
+    this.#socket.destroy();
+    this.#host.givenBack(this, { unread, traffic: this.#traffic });
+  }
+
+  #failed(error: Error): void {
+    if (this.#state !== 'over') this.#reason = `error ${codeOf(error) ?? error.message}`;
+  }
+
+  #close(reason: CloseReason): void {
+    this.#reason = reason;
+    // A client that has not got all its replies must not take a FIN for their end.
+    if (this.#socket.writableLength > 0) resetConnection(this.#socket);
+    else this.#socket.destroy();
+  }
+
+  #stopClocks(): void {
+    for (const stop of this.#clocks.splice(0)) stop();
+  }
+
+  #closed(): void {
+    if (this.#state === 'over') return;
+    this.#state = 'over';
+    this.#stopClocks();
+    this.#host.closed(this, this.#reason, this.#traffic);
+  }
+}

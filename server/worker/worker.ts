@@ -1,0 +1,189 @@
+// The forked side of the server: takes sockets from the master, echoes, logs, and leaves on the master's word.
+// Started by worker-pool.ts as a Process with `work` as its target.
+import type { Socket } from 'node:net';
+import { Log } from '../../shared/log/log.ts';
+import type { LogFormat, LogLevel } from '../../shared/log/log.ts';
+import { currentProcess } from '../../shared/multiprocessing/process/current.ts';
+// For the terminal's lock, which comes as an argument: else the whole toolkit would be loaded for it (kinds.ts).
+import '../../shared/multiprocessing/lock/lock.ts';
+import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
+import { afterRunning } from '../../shared/running-time.ts';
+import type { Stop } from '../../shared/running-time.ts';
+import { Terminal } from '../../shared/terminal/terminal.ts';
+import { EchoSession } from './echo-session.ts';
+import type { SessionHost } from './echo-session.ts';
+import { jobOf } from '../signals/job.ts';
+import { forgetLostTerminal } from '../signals/lost-terminal.ts';
+import { readToWorker } from '../messages.ts';
+import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from '../messages.ts';
+
+/** What a worker needs to know from the start. */
+export interface WorkerOptions {
+  /** The worker's place in the pool, 1 to the number of workers: what the log calls it. */
+  readonly slot: number;
+  readonly idleTimeoutMs: number;
+  readonly log: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly color: boolean;
+}
+
+/** How long the last log lines may take to be given to the system, which sends them to the master, in milliseconds. */
+const LAST_WORDS_MS = 500;
+
+/** Serves connections until the master says `retire` or `drain` and none is left. */
+export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
+  // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): when to
+  // stop is the master's word.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  // Where there is a terminal, it says by these when its background is to stop (job-control.ts).
+  if (jobOf(process.pid)?.hasTerminal !== true) for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  forgetLostTerminal();
+  const log: Log = new Log({
+    print: (block) => terminal.print(block),
+    format: options.logFormat, level: options.log, color: options.color, who: options.slot,
+  });
+  const master = currentProcess().parent!;
+  const terminal = new Terminal({
+    lock: terminalLock, droppedLine: (count) => log.droppedLine(count),
+    handTo: (blocks) => {
+      for (const block of blocks) master.post({ type: 'lines', ...block } satisfies FromWorker);
+      return master.flushed();
+    },
+  });
+  await new Worker(options, log, terminal).ended;
+  await terminal.close(LAST_WORDS_MS);
+}
+
+class Worker implements SessionHost {
+  readonly ended: Promise<void>;
+  readonly #options: WorkerOptions;
+  readonly #log: Log;
+  readonly #terminal: Terminal;
+  readonly #sessions = new Map<number, EchoSession>();
+  /** Those that came in this turn of the event loop and are not read from yet. */
+  #arrived: EchoSession[] = [];
+  readonly #master = currentProcess().parent!;
+  #leaving: 'retire' | 'drain' | undefined;
+  #stopGrace: Stop = () => {};
+  #graceMs = 0;
+  /** Whether more connections may come although it is leaving. */
+  #awaitsMore = false;
+  #end: () => void = () => {};
+
+  constructor(options: WorkerOptions, log: Log, terminal: Terminal) {
+    this.#options = options;
+    this.#log = log;
+    this.#terminal = terminal;
+    this.ended = new Promise((resolve) => { this.#end = resolve; });
+    this.#master.listen((message, socket) => this.#hear(message, socket));
+    this.#tell({ type: 'ready' });
+  }
+
+  #tell(message: FromWorker): void {
+    this.#master.post(message);
+  }
+
+  #hear(unread: unknown, socket: Socket | undefined): void {
+    const message = readToWorker(unread);
+    switch (message?.type) {
+      case 'connection':
+        this.#serve(message, socket);
+        break;
+      case 'ping':
+        this.#tell({ type: 'pong', unprinted: this.#terminal.unprinted });
+        break;
+      case 'retire':
+        this.#retire(message.graceMs);
+        break;
+      case 'drain':
+        this.#drain(message.graceMs);
+        break;
+      case 'leave':
+        this.#awaitsMore = false;
+        this.#endIfDone();
+        break;
+      case 'check':
+        // Node drops a message whose socket this process had no descriptor for. If it did arrive, and has ended since, the
+        // master was told so before it hears of this, and does not believe it.
+        if (!this.#sessions.has(message.id)) this.#tell({ type: 'unusable', id: message.id });
+        break;
+      case undefined:
+        socket?.destroy();
+        this.#log.warn('protocol', 'the master sent a message that is none of the protocol; it is ignored');
+        break;
+    }
+  }
+
+  #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
+    if (socket === undefined) {
+      // It was destroyed before it was sent.
+      this.#tell({ type: 'unusable', id });
+      return;
+    }
+    const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
+    this.#sessions.set(id, session);
+    this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
+    if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
+    if (moved === null) this.#log.connected(peer);
+    if (this.#leaving === 'retire') session.giveBack();
+    if (this.#leaving === 'drain') session.drain(this.#graceMs);
+  }
+
+  /**
+   * Not a byte is read before the system has the message `accepted`: if this process died then, the connection would be given
+   * to another worker, and what this one had read of it would be missing.
+   */
+  async #startArrived(): Promise<void> {
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    await this.#master.flushed();
+    for (const session of arrived) session.start();
+  }
+
+  message({ peer }: EchoSession, bytes: Buffer): void {
+    this.#log.message(peer, bytes);
+  }
+
+  closed({ id, peer }: EchoSession, reason: CloseReason, traffic: Traffic): void {
+    this.#master.postLater({ type: 'closed', id, reason, traffic } satisfies FromWorker);
+    this.#log.closed(peer, reason, traffic);
+    this.#forget(id);
+  }
+
+  givenBack({ id }: EchoSession, moved: Moved): void {
+    this.#tell({ type: 'givenBack', id, moved });
+    this.#forget(id);
+  }
+
+  #forget(id: number): void {
+    this.#sessions.delete(id);
+    this.#endIfDone();
+  }
+
+  #retire(graceMs: number): void {
+    if (this.#leaving !== undefined) return;
+    this.#leaving = 'retire';
+    // From now on the master prints: whatever ends this process then, no line is lost.
+    this.#terminal.handOver();
+    this.#stopGrace = afterRunning(graceMs, () => {
+      for (const session of this.#sessions.values()) session.giveUp();
+    });
+    for (const session of this.#sessions.values()) session.giveBack();
+    this.#endIfDone();
+  }
+
+  #drain(graceMs: number): void {
+    this.#leaving = 'drain';
+    this.#terminal.handOver();
+    this.#graceMs = graceMs;
+    this.#awaitsMore = true;
+    this.#stopGrace();
+    for (const session of this.#sessions.values()) session.drain(graceMs);
+  }
+
+  #endIfDone(): void {
+    if (this.#leaving === undefined || this.#awaitsMore || this.#sessions.size > 0) return;
+    this.#stopGrace();
+    this.#end();
+  }
+}

@@ -1,0 +1,93 @@
+// Log: what happens in a process of the server, as whole lines for the terminal. Master and workers have one each, and
+// tell it; what a line looks like is log-format.ts's affair.
+import type { Who } from '../terminal/color.ts';
+import { counted, JsonFormat, PrettyFormat } from './log-format.ts';
+import type { LineFormat } from './log-format.ts';
+
+export { useColor } from '../terminal/color.ts';
+
+export type LogFormat = 'pretty' | 'json';
+/** What is told of connections: their messages too, only their begin and end, or nothing. Notices always come. */
+export type LogLevel = 'messages' | 'connections' | 'none';
+
+export interface LogOptions {
+  /** Takes one line at a time, for example to a Terminal. */
+  print: (block: string) => void;
+  format: LogFormat;
+  level: LogLevel;
+  /** Only for `pretty`. */
+  color: boolean;
+  who: Who;
+  /** The time in milliseconds since 1970. Default: Date.now. */
+  now?: () => number;
+}
+
+/** What a connection has seen. */
+export interface Counters {
+  readonly messages: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export class Log {
+  readonly #print: (block: string) => void;
+  readonly #format: LineFormat;
+  readonly #messages: boolean;
+  readonly #connections: boolean;
+
+  constructor({ print, format, level, color, who, now = Date.now }: LogOptions) {
+    this.#print = print;
+    this.#format = format === 'json' ? new JsonFormat(who, now) : new PrettyFormat(who, color, now);
+    this.#messages = level === 'messages';
+    this.#connections = level !== 'none';
+  }
+
+  /**
+   * A client sent something.
+   * @param peer Its address and port.
+   * @param bytes All of what one read returned. Only the first are looked at, now: they may change afterwards.
+   */
+  message(peer: string, bytes: Buffer): void {
+    if (this.#messages) this.#print(this.#format.message(peer, bytes));
+  }
+
+  /** A client is served from now on. */
+  connected(peer: string): void {
+    if (this.#connections) this.#print(this.#format.connection('connected', peer, 'connected', {}));
+  }
+
+  /**
+   * A client is gone.
+   * @param reason Why, in a few words.
+   * @param counters What it had sent and received, if it was served.
+   */
+  closed(peer: string, reason: string, counters?: Counters): void {
+    if (!this.#connections) return;
+    const text = counters === undefined ? `closed: ${reason}` : `closed: ${reason}, ${summary(counters)}`;
+    this.#print(this.#format.connection('closed', peer, text, { reason, ...counters }));
+  }
+
+  /**
+   * Something about the server itself: it listens, a worker has started, it stops.
+   * @param event What happened, in a word: for programs that read the JSON.
+   * @param text What happened, in a sentence: printed as it is, with control characters escaped.
+   * @param fields The facts in the sentence, as they go into the JSON.
+   */
+  info(event: string, text: string, fields: object = {}): void {
+    this.#print(this.#format.notice('info', event, text, fields));
+  }
+
+  /** As {@link info}, for what went wrong and the server lives with. */
+  warn(event: string, text: string, fields: object = {}): void {
+    this.#print(this.#format.notice('warn', event, text, fields));
+  }
+
+  /** The line, in this log's format, by which a Terminal tells that it dropped some. */
+  droppedLine(count: number): string {
+    return this.#format.notice('warn', 'dropped', `${counted(count, 'line')} dropped`, { lines: count });
+  }
+}
+
+function summary({ messages, bytesIn, bytesOut }: Counters): string {
+  return `${counted(messages, 'message')}, ${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out`;
+}

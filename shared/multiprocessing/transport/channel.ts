@@ -1,0 +1,290 @@
+// One fork channel, seen from either end: what is posted within a turn of the event loop travels as one message.
+// Process and child.ts make one each; the router sends envelopes over it, the server its own messages and sockets.
+import type { SendHandle } from 'node:child_process';
+import type { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { decode, encode } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
+import { Fifo } from '../base/fifo.ts';
+import { tellForeign, tellUnreadable } from './foreign.ts';
+import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
+import { tellNow } from './turn.ts';
+import { numberOf, WireReader, WireWriter } from './wire.ts';
+import type { Message } from './wire.ts';
+
+/** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
+export type Envelope = [to: string, from: string, ref: string, body: unknown];
+/** A message for the process at the other end itself: encoded, or as it is. */
+type Direct = [body: Encoded] | [body: unknown, isPlain: true];
+type Item = Envelope | Direct;
+
+/** What came as one message, and how far it was taken in. */
+interface Batch {
+  readonly items: Item[];
+  readonly socket: Socket | undefined;
+  taken: number;
+}
+
+/** Hears what the process at the other end posts or sends. The socket is missing when it was destroyed on the way. */
+export type ChannelListener = (message: unknown, socket: Socket | undefined) => void;
+
+/** The forked child, as its parent sees it, or `process` in a forked child: what a channel needs of them. */
+export interface Port extends EventEmitter {
+  connected: boolean;
+  send?(message: unknown, socket: Socket | undefined, options: { keepOpen: boolean }, callback: () => void): boolean;
+}
+
+export class Channel {
+  readonly #port: Port;
+  readonly #onEnvelope: (envelope: Envelope) => void;
+  readonly #writer = new WireWriter();
+  readonly #reader = new WireReader();
+  #scheduled = false;
+  #flushLater: NodeJS.Immediate | undefined;
+  /** How many messages were given to Node, and how many of them, the first ones, to the system. */
+  #sent = 0;
+  #settled = 0;
+  /** Those between the two, in order. */
+  readonly #underWay = new Fifo<Message>();
+  #divert: ((message: Message) => void) | undefined;
+  /** The number of the last message that came from the other end. */
+  #received = 0;
+  #whenTaken: (() => void) | undefined;
+  /** Whoever waits for that, the one for the earliest message first. */
+  readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
+  readonly #inbox: Batch[] = [];
+  /** Decoded when they are heard: a child has then loaded what the primitives in them need. */
+  readonly #early = new Fifo<[Direct, Socket | undefined]>();
+  #listener: ChannelListener | undefined;
+  #passedOver = 0;
+
+  /** @param onEnvelope Gets each envelope that arrives, in order. */
+  constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
+    this.#port = port;
+    this.#onEnvelope = onEnvelope;
+    port.on('message', (message: unknown, handle: SendHandle | undefined) => {
+      this.#read(message, handle);
+      this.#takeIn();
+    });
+  }
+
+  /** How many messages, or items in them, were passed over: they were not the toolkit's, or could not be read. */
+  get passedOver(): number {
+    return this.#passedOver;
+  }
+
+  /** Sets who hears the messages for this process. Those that came when nobody did are heard at once, in order. */
+  listen(listener: ChannelListener | undefined): void {
+    this.#listener = listener;
+    this.#hear();
+  }
+
+  /**
+   * Posts a message to the process at the other end: a clone of what it is now; the toolkit's primitives may be in it.
+   * Order is kept. It arrives even if this process calls process.exit() at once, or throws; it may be lost if a signal
+   * ends this process before {@link flushed} has settled, or if that process dies.
+   * @throws {NotCloneable} It holds a function, a socket …
+   */
+  post(message: unknown): void {
+    tellNow();
+    this.#push(directOf(message));
+  }
+
+  /**
+   * The same for a message that is in no hurry: it goes with the next one that is, or when all that has come in is dealt with.
+   * @throws {NotCloneable} It holds a function, a socket …
+   */
+  postLater(message: unknown): void {
+    tellNow();
+    if (this.#writer.add(directOf(message))) this.flush();
+    else this.#flushLater ??= setImmediate(() => this.flush());
+  }
+
+  /**
+   * Sends a message with a socket, of which this process keeps its own copy.
+   * Settles when the message was given to the system, which does not say that it arrived, or the channel is closed.
+   * Send the next socket only after the other end has answered for this one: Node has one in flight per child,
+   * and whatever queues behind it is lost when the child dies.
+   * @throws {NotCloneable} The message holds a function, a socket …
+   */
+  async sendSocket(message: unknown, socket: Socket): Promise<void> {
+    const item = directOf(message);
+    this.flush();
+    this.#writer.add(item);
+    const messages = this.#writer.take();
+    const last = messages.pop()!;
+    for (const message of messages) this.#send(message, undefined);
+    this.#send(last, socket);
+    await this.flushed();
+  }
+
+  /** For Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
+  postOwn(message: object): void {
+    tellNow();
+    this.#push([message, true]);
+  }
+
+  /** For the router: passes an envelope on. */
+  pass(envelope: Envelope): void {
+    this.#push(envelope);
+  }
+
+  /** Settles when all that was posted so far was given to the system, or the channel is closed. */
+  async flushed(): Promise<void> {
+    this.flush();
+    if (this.#settled === this.#sent) return;
+    const awaited = this.#sent;
+    await new Promise<void>((resolve) => this.#waiters.push({ awaited, resolve }));
+  }
+
+  /** Gives all that was posted to the system now, as far as it has room: for a process that is about to end. */
+  flush(): void {
+    this.#scheduled = false;
+    clearImmediate(this.#flushLater);
+    this.#flushLater = undefined;
+    if (this.#writer.isEmpty) return;
+    for (const message of this.#writer.take()) this.#send(message, undefined);
+  }
+
+  /**
+   * For Process: the other end is gone. Node forgets the callbacks of what was waiting behind a socket on its way, and
+   * then does not even say 'disconnect'.
+   */
+  abandon(): void {
+    this.#settle(this.#sent);
+  }
+
+  /**
+   * For a process that exits: from now on every message goes this way, at once; first those that Node may drop.
+   */
+  divert(write: (message: Message) => void): void {
+    this.flush();
+    this.#divert = write;
+    for (const message of this.#underWay) write(message);
+  }
+
+  /**
+   * For Process: the other end has exited, and nothing more will come. Takes in what came another way and not over the
+   * channel, and then calls `done`.
+   */
+  takeLast(messages: readonly unknown[], done: () => void): void {
+    for (const message of messages) if ((numberOf(message) ?? 0) > this.#received) this.#read(message, undefined);
+    this.#whenTaken = done;
+    this.#takeIn();
+  }
+
+  #push(item: Item): void {
+    if (this.#writer.add(item) || this.#divert !== undefined) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      process.nextTick(() => this.flush());
+    }
+  }
+
+  #send(message: Message, socket: Socket | undefined): void {
+    const number = ++this.#sent;
+    message[0].n = number;
+    this.#underWay.push(message);
+    if (this.#divert !== undefined) this.#divert(message);
+    // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
+    else if (this.#port.connected) this.#port.send!(message, socket, { keepOpen: true }, () => this.#settle(number));
+    else process.nextTick(() => this.#settle(number));
+  }
+
+  /** Node calls back in the order of sending. */
+  #settle(number: number): void {
+    for (; this.#settled < number; this.#settled++) this.#underWay.shift();
+    while (this.#waiters.length > 0 && this.#waiters.at(0)!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
+  }
+
+  /** Anybody may send over the port: a target or a library with process.send(), Node itself in its watch mode. */
+  #read(message: unknown, handle: SendHandle | undefined): void {
+    // One that was forged is out of turn, or takes the place of one that then is.
+    if (numberOf(message) === this.#received + 1) this.#received++;
+    const read = this.#reader.read(message);
+    const items = read.filter(isItem);
+    if (items.length < read.length) {
+      this.#passedOver += read.length - items.length;
+      tellForeign(message);
+    }
+    if (items.length > 0) {
+      this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
+    } else if (this.#port.listenerCount('message') === 1) {
+      close(handle);
+    }
+  }
+
+  /** One after the other; when a listener throws, the rest is not lost. */
+  #takeIn(): void {
+    try {
+      for (let batch = this.#inbox[0]; batch !== undefined; batch = this.#inbox[0]) {
+        while (batch.taken < batch.items.length) this.#take(batch.items[batch.taken++]!, batch.socket);
+        this.#inbox.shift();
+      }
+    } finally {
+      if (this.#inbox.length > 0) setImmediate(() => this.#takeIn());
+    }
+    const done = this.#whenTaken;
+    this.#whenTaken = undefined;
+    done?.();
+  }
+
+  #take(item: Item, socket: Socket | undefined): void {
+    if (item.length === 4) {
+      try {
+        this.#onEnvelope(item);
+      } catch (error) {
+        this.#unreadable(error);
+      }
+    } else {
+      this.#early.push([item, socket]);
+      this.#hear();
+    }
+  }
+
+  #hear(): void {
+    while (this.#listener !== undefined && this.#early.length > 0) {
+      const [item, socket] = this.#early.shift()!;
+      let message: unknown;
+      try {
+        message = item.length === 2 ? item[0] : decode(item[0]);
+      } catch (error) {
+        this.#unreadable(error);
+        close(socket);
+        continue;
+      }
+      this.#listener(message, socket);
+    }
+  }
+
+  #unreadable(error: unknown): void {
+    this.#passedOver++;
+    tellUnreadable(error);
+  }
+}
+
+function directOf(message: unknown): Direct {
+  const plain = copyPlain(message);
+  return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
+}
+
+function isItem(item: unknown[] | undefined): item is Item {
+  switch (item?.length) {
+    case 1:
+      return true; // decode() looks closer.
+    case 2:
+      return item[1] === true;
+    case 4:
+      return typeof item[0] === 'string' && typeof item[1] === 'string' && typeof item[2] === 'string';
+    default:
+      return false;
+  }
+}
+
+/** Nobody will have it. */
+function close(handle: SendHandle | undefined): void {
+  if (handle === undefined) return;
+  if ('destroy' in handle) handle.destroy();
+  else handle.close();
+}

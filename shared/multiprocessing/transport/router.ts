@@ -1,0 +1,200 @@
+// Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
+// that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's is
+// '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
+import type { Channel, Envelope } from './channel.ts';
+import type { Death } from '../base/errors.ts';
+import { heard } from './linger.ts';
+import { isDeath } from '../base/shape.ts';
+import { tellNow } from './turn.ts';
+
+/** The part of a primitive that lives in this process and hears of the others. */
+export interface Endpoint {
+  /** A message about this primitive came from the process at that address. */
+  receive(from: string, body: unknown): void;
+  /** The process at that address holds this primitive from now on. */
+  attached?(from: string): void;
+  /** A process that had to do with this one, or with its children, died; with it everything below its address. */
+  died(death: Death): void;
+}
+
+interface Child {
+  readonly channel: Channel;
+  /** Those outside the child's part of the tree with whom it or its children had messages: they hear of its death. */
+  readonly contacts: Set<string>;
+}
+
+/** The name under which a death travels, where other envelopes name a primitive. */
+const DEATH_NOTICE = '';
+/** The deaths of so many children are known in detail. Of those before it is only known that they are dead. */
+const DEATHS_KEPT = 1000;
+/** The body of the message by which a process says that it holds a primitive from now on. */
+export const ATTACH = 'attach';
+
+let self = '';
+let parent: Channel | undefined;
+let lastChild = 0;
+let lastRef = 0;
+const children = new Map<string, Child>();
+const deaths = new Map<string, Death>();
+const endpoints = new Map<string, Endpoint>();
+/** Who hears for primitives that were forgotten, by their kinds. */
+const forgotten = new Map<string, (ref: string) => Pick<Endpoint, 'receive'>>();
+
+/** This process's address. */
+export function selfAddress(): string {
+  return self;
+}
+
+/** Says who this process is. Called once, by a forked child, before anything else. */
+export function becomeChild(address: string, channelToParent: Channel): void {
+  self = address;
+  parent = channelToParent;
+}
+
+/** An address for a new child of this process. */
+export function newChildAddress(): string {
+  return self === '' ? `${++lastChild}` : `${self}.${++lastChild}`;
+}
+
+/** A name for a new primitive of that kind that lives here, unique in the whole tree. `kind`: a word, and more after a dot. */
+export function newRef(kind: string): string {
+  return `${self}#${kind}-${++lastRef}`;
+}
+
+/**
+ * Says who hears what comes for a primitive of that kind which this process has forgotten: others may still have it, or
+ * it is on its way to them, and they must not wait in vain.
+ */
+export function hearForForgotten(kind: string, find: (ref: string) => Pick<Endpoint, 'receive'>): void {
+  forgotten.set(kind, find);
+}
+
+/** The address of the process in which the primitive of that name lives. */
+export function ownerOf(ref: string): string {
+  return ref.slice(0, ref.indexOf('#'));
+}
+
+/** Whether the process at `address` is the one at `ancestor` or lives below it. */
+export function isWithin(address: string, ancestor: string): boolean {
+  return ancestor === '' || address === ancestor || address.startsWith(`${ancestor}.`);
+}
+
+export function addEndpoint(ref: string, endpoint: Endpoint): void {
+  endpoints.set(ref, endpoint);
+}
+
+export function removeEndpoint(ref: string): void {
+  endpoints.delete(ref);
+}
+
+export function addChild(address: string, channel: Channel): void {
+  children.set(address, { channel, contacts: new Set() });
+}
+
+/** A child of this process has died: tells everyone who had to do with it. */
+export function childDied(death: Death): void {
+  const child = children.get(death.address);
+  if (child === undefined) return;
+  children.delete(death.address);
+  deaths.set(death.address, death);
+  if (deaths.size > DEATHS_KEPT) deaths.delete(deaths.keys().next().value!);
+  hearDeath(death);
+  // The root is told of every death: all between keep contacts, which with the dead among them would only grow.
+  for (const contact of child.contacts.add('')) {
+    if (contact !== self) route([contact, self, DEATH_NOTICE, death]);
+  }
+}
+
+/** How that child died; undefined when it lives, or there never was one. */
+function deathOf(child: string): Death | undefined {
+  const number = Number(child.slice(child.lastIndexOf('.') + 1));
+  if (children.has(child) || !Number.isInteger(number) || number < 1 || number > lastChild) return undefined;
+  return deaths.get(child) ?? { address: child, name: `child ${number}`, pid: undefined, exitCode: NaN };
+}
+
+/** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */
+export function post(to: string, ref: string, body: unknown): void {
+  tellNow();
+  route([to, self, ref, body]);
+}
+
+/** The same in the name of a child of this process, which may be too young to speak for itself. */
+export function postFor(child: string, to: string, ref: string, body: unknown): void {
+  children.get(child)?.contacts.add(to);
+  route([to, child, ref, body]);
+}
+
+/** All that was posted or passed on goes to the system now: what this process does next may take long. */
+export function flush(): void {
+  parent?.flush();
+  for (const { channel } of children.values()) channel.flush();
+}
+
+/** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
+export function arrive(envelope: Envelope, via: string | undefined): void {
+  heard();
+  if (!isCredible(envelope, via)) return;
+  if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
+  route(envelope);
+}
+
+/** A child speaks for itself and for those below it, and tells of the deaths of these; nobody can tell this process that it died. */
+function isCredible([, from, ref, body]: Envelope, via: string | undefined): boolean {
+  if (via !== undefined && !isWithin(from, via)) return false;
+  if (ref !== DEATH_NOTICE) return true;
+  if (!isDeath(body)) return false;
+  return via === undefined ? !isWithin(self, body.address) : body.address !== via && isWithin(body.address, via);
+}
+
+function route(envelope: Envelope): void {
+  const [to, from, ref, body] = envelope;
+  if (ref === DEATH_NOTICE) forgetContact((body as Death).address);
+  if (to === self) {
+    deliver(envelope);
+  } else if (isWithin(to, self)) {
+    const next = nextHop(to);
+    const child = children.get(next);
+    if (child !== undefined) {
+      child.contacts.add(from);
+      child.channel.pass(envelope);
+    } else if (ref !== DEATH_NOTICE) {
+      const death = deathOf(next);
+      if (death !== undefined) route([from, self, DEATH_NOTICE, death]);
+    }
+  } else {
+    parent?.pass(envelope);
+  }
+}
+
+/** The child of this process through which `to` is reached. */
+function nextHop(to: string): string {
+  const end = to.indexOf('.', self === '' ? 0 : self.length + 1);
+  return end === -1 ? to : to.slice(0, end);
+}
+
+function deliver([, from, ref, body]: Envelope): void {
+  if (ref === DEATH_NOTICE) {
+    hearDeath(body as Death);
+    return;
+  }
+  const endpoint = endpoints.get(ref);
+  if (body === ATTACH) endpoint?.attached?.(from);
+  else if (endpoint !== undefined) endpoint.receive(from, body);
+  else forgotten.get(kindOf(ref))?.(ref).receive(from, body);
+}
+
+function kindOf(ref: string): string {
+  return /#(\w*)/.exec(ref)?.[1] ?? '';
+}
+
+/** Whoever is dead need not be told of anybody's death. */
+function forgetContact(dead: string): void {
+  for (const { contacts } of children.values()) {
+    for (const contact of contacts) if (isWithin(contact, dead)) contacts.delete(contact);
+  }
+}
+
+function hearDeath(death: Death): void {
+  forgetContact(death.address);
+  for (const endpoint of [...endpoints.values()]) endpoint.died(death);
+}

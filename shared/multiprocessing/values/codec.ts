@@ -1,0 +1,153 @@
+// Values on their way to another process: structured clones, in which the toolkit's own primitives (a Lock, a Queue …)
+// travel as references and come out as proxies, and errors are taken apart. For arguments, items, messages, results.
+import { deserialize, serialize } from 'node:v8';
+import { messageOf } from '../../errors.ts';
+import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRAVEL } from './cloneable.ts';
+import type { Ticket, Traveller } from './cloneable.ts';
+import { NotCloneable } from '../base/errors.ts';
+import { rebuildError, takeApart } from './remote-error.ts';
+import type { RemoteError } from './remote-error.ts';
+
+export { TRAVEL } from './cloneable.ts';
+export type { Ticket, Traveller } from './cloneable.ts';
+
+/** What cannot be cloned as it is, and where it stands. */
+interface Substituted {
+  readonly path: readonly string[];
+  readonly object: Traveller | Error;
+}
+
+type Placed<T> = readonly (readonly [path: readonly string[], what: T])[];
+
+interface Packet {
+  readonly bytes: Uint8Array;
+  /** The primitives in the value: where each one stands, and its ticket. */
+  readonly tickets?: Placed<Ticket>;
+  /** Its errors that a clone would change: most have more than a message. */
+  readonly errors?: Placed<RemoteError>;
+}
+
+/** A value ready to be sent: itself where it has no parts, so that numbers and strings cost nothing, else its clone. */
+export type Encoded = Packet | string | number | bigint | boolean | null | undefined;
+
+const kinds = new Map<string, (ticket: Ticket) => Traveller>();
+
+/** Says how a primitive of that kind comes to life in the process that receives its ticket. */
+export function defineKind(kind: string, revive: (ticket: Ticket) => Traveller): void {
+  kinds.set(kind, revive);
+}
+
+/**
+ * Clones a value at once, so that what the sender changes later does not matter.
+ * @param what How the error names the value: `argument 2 of Process-1`.
+ * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class, a primitive
+ * inside a Map …, takes more than 512 MiB, or is nested more than 1,000 levels deep.
+ */
+export function encode(value: unknown, what: string): Encoded {
+  return prepare(value, what)();
+}
+
+/**
+ * The first half of {@link encode}: clones the value, or throws. The primitives in it travel when the returned function
+ * is called, once; until then nothing has happened to them.
+ */
+export function prepare(value: unknown, what: string): () => Encoded {
+  if (typeof value !== 'object' || value === null) {
+    if (typeof value === 'function' || typeof value === 'symbol') throw notCloneable(what, `it is a ${typeof value}`);
+    if (typeof value === 'string' && value.length > MOST_BYTES / 2) throw notCloneable(what, tooLarge(value.length));
+    return () => value as Encoded;
+  }
+  try {
+    const found: Substituted[] = [];
+    const bytes = serialize(survey(value) ? withoutSubstituted(value, [], found, new Map()) : value);
+    if (bytes.length > MOST_BYTES) throw new Error(tooLarge(bytes.length));
+    if (found.length === 0) return () => ({ bytes });
+    const errors: [readonly string[], RemoteError][] = [];
+    for (const { path, object } of found) if (!isTraveller(object)) errors.push([path, takeApart(object)]);
+    return () => {
+      const tickets: [readonly string[], Ticket][] = [];
+      for (const { path, object } of found) if (isTraveller(object)) tickets.push([path, object[TRAVEL]()]);
+      return { bytes, ...(tickets.length > 0 ? { tickets } : {}), ...(errors.length > 0 ? { errors } : {}) };
+    };
+  } catch (error) {
+    throw notCloneable(what, messageOf(error), error);
+  }
+}
+
+/**
+ * The value again, with proxies in the place of primitives that live elsewhere.
+ * @throws {NotCloneable} It cannot be put together: a primitive in it is of a kind that this process does not know.
+ */
+export function decode(encoded: Encoded): unknown {
+  if (typeof encoded !== 'object' || encoded === null) return encoded;
+  try {
+    const root = { value: deserialize(encoded.bytes) as unknown };
+    for (const [path, ticket] of encoded.tickets ?? []) place(root, path, revive(ticket));
+    for (const [path, error] of encoded.errors ?? []) place(root, path, rebuildError(error));
+    return root.value;
+  } catch (error) {
+    if (error instanceof NotCloneable) throw error;
+    const why = messageOf(error);
+    throw new NotCloneable(`a value came from another process that cannot be put together: ${why}`, { cause: error });
+  }
+}
+
+/** Puts something in its place in a value, and nowhere else: what came may be malformed. */
+function place(root: { value: unknown }, path: readonly string[], what: unknown): void {
+  let place: Record<string, unknown> = root;
+  let key = 'value';
+  for (const step of path) {
+    if (!Object.hasOwn(place, key)) break;
+    place = place[key] as Record<string, unknown>;
+    key = step;
+  }
+  if (!Object.hasOwn(place, key)) throw new Error(`there is no place for what stood at ${path.join('.')}`);
+  place[key] = what;
+}
+
+/** The tickets of the primitives that travel in an encoded value. */
+export function ticketsOf(encoded: Encoded): Ticket[] {
+  if (typeof encoded !== 'object' || encoded === null) return [];
+  return (encoded.tickets ?? []).map(([, ticket]) => ticket);
+}
+
+/** Whether this process has loaded what the primitives in an encoded value need. */
+export function isKnown(encoded: Encoded): boolean {
+  return ticketsOf(encoded).every(({ kind }) => kinds.has(kind));
+}
+
+function revive(ticket: Ticket): Traveller {
+  const make = kinds.get(ticket.kind);
+  if (make === undefined) throw new NotCloneable(`a ${ticket.kind} came from another process, which is not known here`);
+  return make(ticket);
+}
+
+function notCloneable(what: string, why: string, cause?: unknown): NotCloneable {
+  return new NotCloneable(`${what} cannot be sent to another process: ${why}`, { cause });
+}
+
+function isTraveller(value: object): value is Traveller {
+  return TRAVEL in value;
+}
+
+/** A copy of the arrays and objects around what is substituted, with null in its place; everything else is shared. */
+function withoutSubstituted(
+  value: unknown, path: string[], found: Substituted[], copies: Map<object, unknown>,
+): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (isSubstituted(value)) {
+    found.push({ path, object: value });
+    return null;
+  }
+  if (!isPlainPart(value)) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const isArray = Array.isArray(value);
+  // Without a prototype, so that a property `__proto__` is one like any other.
+  const copy = (isArray ? new Array(value.length) : Object.create(null)) as Record<string, unknown>;
+  copies.set(value, copy);
+  for (const [key, inner] of Object.entries(value)) {
+    copy[key] = withoutSubstituted(inner, [...path, key], found, copies);
+  }
+  return copy;
+}

@@ -1,0 +1,19 @@
+// The last words of a process, for when its own output is no way to say them. Used by the server's main.ts.
+import { openOutput } from './output.ts';
+
+/**
+ * Writes to a descriptor that others share and that nobody may read, such as standard error: without blocking, and
+ * without making the end of the process wait.
+ * @param text One or more whole lines.
+ * @param timeoutMs How long to try, in milliseconds.
+ * @returns Whether all of it is written.
+ */
+export async function tryToSay(fd: number, text: string, timeoutMs: number): Promise<boolean> {
+  const bytes = Buffer.from(text);
+  const output = openOutput(fd);
+  const timer = setTimeout(() => output.end(), timeoutMs);
+  const { written } = await output.writeAll(bytes);
+  clearTimeout(timer);
+  output.end();
+  return written === bytes.length;
+}

@@ -1,0 +1,88 @@
+// Writing to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended when
+// the rest is not wanted any more. Made by terminal-output.ts; the process runs terminal-relay-entry.ts.
+import { fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import type { Outcome, Output } from './output.ts';
+
+/** From the relay: how much of the last bytes is written now, and at the end what stopped the rest. */
+export type FromRelay =
+  | { readonly type: 'written'; readonly written: number }
+  | { readonly type: 'done'; readonly written: number; readonly error: string | null };
+
+/** The relay's descriptor: not one of the standard three, whose flags Node and libuv change. */
+export const RELAY_FD = 4;
+/** The code of the error when the relay has ended by itself, or could not be started. A new one may do better. */
+export const RELAY_LOST = 'ERR_ECHOPOOL_RELAY';
+
+const SOURCE = import.meta.url.endsWith('.ts');
+const ENTRY = new URL(SOURCE ? './relay-entry.ts' : './relay-entry.js', import.meta.url);
+
+export class RelayOutput implements Output {
+  readonly isRelayed = true;
+  readonly #fd: number;
+  #relay: ChildProcess | undefined;
+  #written = 0;
+  #settle: ((error?: unknown) => void) | undefined;
+  #ended = false;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  async writeAll(bytes: Uint8Array): Promise<Outcome> {
+    if (this.#ended) return { written: 0 };
+    const relay = this.#relay ??= this.#start();
+    this.#written = 0;
+    relay.ref();
+    relay.channel?.ref();
+    const error = await new Promise((resolve) => {
+      this.#settle = resolve;
+      // Whether it has arrived is told by the answer, or by the end of the relay.
+      if (relay.connected) relay.send(bytes, () => {});
+    });
+    this.#settle = undefined;
+    relay.unref();
+    relay.channel?.unref();
+    return error === undefined ? { written: this.#written } : { written: this.#written, error };
+  }
+
+  /** What it has not said to be written is not: a write that waits for the reader has not begun, as it is a small one. */
+  stop(): void {
+    if (this.#settle !== undefined) this.#relay?.kill('SIGKILL');
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#relay?.kill('SIGKILL');
+  }
+
+  #start(): ChildProcess {
+    const relay = fork(ENTRY, [], {
+      // Flags of ours that are not for it, such as --inspect, stay here; a source needs what loads it.
+      execArgv: SOURCE ? process.execArgv : [],
+      // Nobody's signals reach it: what the terminal sends to the whole group is not meant for it.
+      detached: true, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#fd],
+    });
+    let stopped = false;
+    relay.on('message', (message: FromRelay) => {
+      this.#written = message.written;
+      if (message.type === 'done') this.#settle?.(message.error === null ? undefined : withCode(message.error, message.error));
+    });
+    const gone = (reason: string): void => {
+      if (stopped) return;
+      stopped = true;
+      if (this.#relay === relay) this.#relay = undefined;
+      this.#settle?.(relay.killed ? undefined : withCode(reason, RELAY_LOST));
+    };
+    // All that it has said comes before the end of its channel.
+    relay.on('disconnect', () => gone('the process that writes to the terminal has ended'));
+    relay.on('error', (error) => {
+      if (relay.pid === undefined) gone(`the process that writes to the terminal could not be started: ${error.message}`);
+    });
+    return relay;
+  }
+}
+
+function withCode(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code });
+}

@@ -1,0 +1,171 @@
+// Reloads, resizing and recycling under load: no connection is lost for them, and there are never too many workers.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ServerCopy } from '../helpers/faults-copy.ts';
+import { Load } from '../helpers/faults-load.ts';
+import { until } from '../helpers/faults-proc.ts';
+import { onTwoCpus, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
+import { startTestServer } from '../helpers/server.ts';
+import type { TestServer } from '../helpers/server.ts';
+import { connectClient, fillUp } from '../helpers/test-client.ts';
+
+/** Looks all the time how many workers there are. @returns What ends it, and tells the most that were seen. */
+function watchCount(server: TestServer): () => number {
+  let most = 0;
+  const timer = setInterval(() => { most = Math.max(most, server.workers().length); }, 3);
+  return () => {
+    clearInterval(timer);
+    return most;
+  };
+}
+
+function count(server: TestServer, pattern: RegExp): number {
+  return [...server.stdout.matchAll(pattern)].length;
+}
+
+test('20 reloads under load cost no connection and no byte, and there are never more workers than places', async (t) => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
+  using load = new Load({ port: server.port, seed: 20, connections: 24, paceMs: 40 });
+  await load.start();
+  const lasting = load.clients.filter(({ kind }) => kind !== 'half');
+  const mostWorkers = watchCount(server);
+  for (let reload = 1; reload <= 20; reload++) {
+    const before = server.workers();
+    server.signal('SIGHUP');
+    await until(() => count(server, /the reload is done/g) === reload, `reload ${reload}`, { report: () => server.stdout.slice(-4000) });
+    await untilWhole(server, 2, before);
+  }
+  await load.allAnswered();
+  assert.equal(mostWorkers(), 2);
+  assert.deepEqual(lasting.filter((client) => !client.isTalking), [], 'the same clients are connected as before');
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.doesNotMatch(server.stdout, /not quiet in time|cut off/);
+  assert.equal(await server.stop(), 0);
+  t.diagnostic(`${load.summary()}; ${load.latencies}`);
+});
+
+test('the only worker is reloaded too: its clients wait for the successor, and stay connected', async () => {
+  await using server = await startTestServer(['--workers', '1', '--log', 'none']);
+  using load = new Load({ port: server.port, seed: 25, connections: 16 });
+  await load.start();
+  const lasting = load.clients.filter(({ kind }) => kind !== 'half');
+  const mostWorkers = watchCount(server);
+  for (let reload = 1; reload <= 3; reload++) {
+    const before = server.workers();
+    server.signal('SIGHUP');
+    await untilWhole(server, 1, before);
+  }
+  await load.allAnswered();
+  assert.equal(mostWorkers(), 1);
+  assert.deepEqual(lasting.filter((client) => !client.isTalking), []);
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
+test('signals that come during a reload are noted: the pool gets the size and the code that was asked for last', async () => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: [...onTwoCpus(), process.execPath] });
+  using load = new Load({ port: server.port, seed: 21, connections: 16 });
+  await load.start();
+  const mostWorkers = watchCount(server);
+  const old = server.workers();
+  const noted = (): number => count(server, /reload: every worker|the pool is to have|as before/g);
+  for (const signal of ['SIGHUP', 'SIGTTOU', 'SIGHUP', 'SIGTTIN', 'SIGTTOU', 'SIGTTOU', 'SIGTTIN', 'SIGTTIN'] as const) {
+    const before = noted();
+    server.signal(signal);
+    // Signals of the same kind that are pending at the same time would be one.
+    await until(() => noted() > before, `a word about ${signal}`);
+  }
+  await server.printed(/the reload is done/);
+  const now = await untilWhole(server, 2, old);
+  assert.match(server.stdout, /1 worker, as before: there may be 1 to/, 'the third SIGTTOU would leave none');
+  assert.equal(mostWorkers(), 2);
+  server.signal('SIGTTOU');
+  await untilWhole(server, 1);
+  await load.allAnswered();
+  server.signal('SIGTTIN');
+  await untilWhole(server, 2);
+  assert.equal(readyWorkers(server).filter((pid) => now.includes(pid)).length, 1);
+  await load.allAnswered();
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
+test('a connection that is not quiet within --grace is reported and reset, and the reload goes on', async () => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--grace', '0.5']);
+  using load = new Load({ port: server.port, seed: 22, connections: 8, kinds: ['prompt'] });
+  await load.start();
+  const stuck = await connectClient(server.port, { paused: true });
+  const slot = await server.slotOf(stuck.peer);
+  // Somebody with the same worker, to see when that reads no more.
+  const others = [await connectClient(server.port)];
+  while (await server.slotOf(others.at(-1)!.peer) !== slot) others.push(await connectClient(server.port));
+  await fillUp(stuck, others.at(-1)!);
+  for (const other of others) await other[Symbol.asyncDispose]();
+  const before = server.workers();
+  server.signal('SIGHUP');
+  await server.printed(/closed: not quiet in time/);
+  await server.printed(/the reload is done/);
+  await untilWhole(server, 2, before);
+  // A paused socket whose last write is done is not watched: it would never notice.
+  stuck.socket.resume();
+  assert.equal(await stuck.fate, 'ECONNRESET', 'a FIN would say that these were all replies');
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
+test('a successor that cannot start leaves the others serving, says so, and the reload ends when it can', async () => {
+  using copy = new ServerCopy();
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections'], { main: copy.main });
+  using load = new Load({ port: server.port, seed: 24, connections: 16 });
+  await load.start();
+  const lasting = load.clients.filter(({ kind }) => kind !== 'half');
+  const before = server.workers();
+  const good = copy.read('server/worker/worker.ts');
+  copy.write('server/worker/worker.ts', `throw new Error('the new version is broken');\n${good}`);
+  server.signal('SIGHUP');
+  await server.printed(/warning: a worker could not start; 1 worker still serving, and it is tried again/);
+  await server.printed(/exited with code 1: .*the new version is broken/);
+  await load.allAnswered();
+  assert.equal(readyWorkers(server).filter((pid) => before.includes(pid)).length, 1);
+  copy.write('server/worker/worker.ts', good);
+  await server.printed(/the reload is done/);
+  await untilWhole(server, 2, before);
+  await load.allAnswered();
+  assert.deepEqual(lasting.filter((client) => !client.isTalking), []);
+  await load.finish();
+  assert.deepEqual(load.troubles, [], load.summary());
+  assert.equal(await server.stop(), 0);
+});
+
+test('--max-connections-per-worker 1: each client has a worker of its own, and the log counts one in the singular', async () => {
+  await using server = await startTestServer(['--workers', '1', '--max-connections-per-worker', '1']);
+  for (const word of ['ONE', 'TWO']) {
+    await using client = await connectClient(server.port);
+    assert.equal(await client.ask(word.toLowerCase()), word);
+    assert.match((await server.printed(/worker 1 gives its connections back and ends \(.*\)/))[0], /\(1 connection served\)/);
+  }
+});
+
+test('--max-connections-per-worker replaces a worker after so many clients, one at a time, and its clients stay', async () => {
+  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--max-connections-per-worker', '25']);
+  using load = new Load({ port: server.port, seed: 23, connections: 24, paceMs: 10 });
+  await load.start();
+  const lasting = load.clients.filter(({ kind }) => kind !== 'half');
+  const mostWorkers = watchCount(server);
+  await until(() => count(server, /25 connections served/g) >= 4, 'four recycled workers', { report: () => server.stdout.slice(-4000) });
+  await load.allAnswered();
+  assert.equal(mostWorkers(), 2);
+  assert.deepEqual(lasting.filter((client) => !client.isTalking), []);
+  await load.finish();
+  await untilWhole(server, 2);
+  assert.deepEqual(load.troubles, [], load.summary());
+  const steps = [...server.stdout.matchAll(/worker \d (gives its connections back|is ready)/g)].map((match) => match[1]);
+  for (const [i, step] of steps.entries()) {
+    if (i > 2) assert.notEqual(step, steps[i - 1], 'the next retires only when the one before has its successor');
+  }
+  assert.equal(await server.stop(), 0);
+});

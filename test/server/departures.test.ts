@@ -1,0 +1,156 @@
+// Clients that leave while they wait: their places are free when others need them, and whoever is owed an answer stays.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { describe, test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { departed } from '../../server/connections/departures.ts';
+import { listen } from '../../server/connections/listener.ts';
+import { startTestServer } from '../helpers/server.ts';
+import type { TestServer } from '../helpers/server.ts';
+import { connectClient } from '../helpers/test-client.ts';
+import type { TestClient } from '../helpers/test-client.ts';
+
+const addresses = Object.values(networkInterfaces()).flat().map((one) => one?.address);
+const noIPv6 = !addresses.includes('::1') && 'there is no ::1 here';
+const ONE_PLACE = ['--workers', '1', '--connections-per-worker', '1', '--log', 'connections'];
+
+/** How many the log says have gone so far. */
+function gone(server: TestServer): number {
+  const told = [...server.stdout.matchAll(/(\d+) connections? gone: left while waiting/g)];
+  return told.reduce((sum, match) => sum + Number(match[1]), 0);
+}
+
+const ways: ((client: TestClient) => void)[] = [
+  (client) => client.socket.destroy(),
+  (client) => client.reset(),
+  // A word that nobody has answered, and no half-close: on this machine that is seen.
+  (client) => {
+    client.send('hello?');
+    client.socket.destroySoon();
+  },
+];
+
+const hosts: [listens: string, connects: string][] = [
+  ['127.0.0.1', '127.0.0.1'], ...(noIPv6 ? [] : [['::1', '::1'], ['::', '127.0.0.1']] as [string, string][]),
+];
+
+describe('those that wait and leave', { concurrency: 2 }, () => {
+  for (const [listens, host] of hosts) {
+    test(`give their places to others, in whatever way they left, on ${listens} from ${host}`, async () => {
+      await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--host', listens]);
+      await using first = await connectClient(server.port, { host });
+      assert.equal(await first.ask('first'), 'FIRST');
+      const connect = (): Promise<TestClient> => connectClient(server.port, { host });
+      const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, connect));
+      let line = await tenMore();
+      for (const leave of ways) {
+        for (const client of line) leave(client);
+        await Promise.all(line.map(({ fate }) => fate));
+        line = await tenMore();
+      }
+      for (const [i, client] of line.entries()) client.end(`other ${i}`);
+      // All of those ten are let in before: who comes after them is refused.
+      const tooMany = await connectClient(server.port, { host });
+      assert.equal((await tooMany.readToEnd()).length, 0);
+      first.end();
+      for (const [i, client] of line.entries()) assert.equal((await client.readToEnd()).toString(), `OTHER ${i}`);
+      assert.equal(await server.stop(), 0);
+      assert.match(server.stdout, /served \d+ connections, .* 1 refused, 0 cut off/);
+    });
+  }
+
+  test('give back their share of --connections-per-address', async () => {
+    await using server = await startTestServer([...ONE_PLACE, '--connections-per-address', '3']);
+    await using first = await connectClient(server.port, { localAddress: '127.0.0.2' });
+    assert.equal(await first.ask('first'), 'FIRST');
+    for (let round = 0; round < 2; round++) {
+      const waiting = await Promise.all([1, 2, 3].map(() => connectClient(server.port)));
+      for (const client of waiting) await client[Symbol.asyncDispose]();
+    }
+    first.end();
+    await first.fate;
+    assert.equal(await server.stop(), 0);
+    assert.match(server.stdout, / 0 refused, 0 cut off/);
+  });
+});
+
+describe('clients that come one after the other, each when the one before has left', () => {
+  for (const limit of [['--connections-per-address', '1'], ['--connections-per-worker', '1', '--waiting', '0']]) {
+    test(`are all let in with ${limit.join(' ')}`, async () => {
+      await using server = await startTestServer(['--workers', '1', '--log', 'none', ...limit]);
+      for (let i = 0; i < 50; i++) {
+        const client = await connectClient(server.port);
+        client.end('hi');
+        assert.equal((await client.readToEnd()).toString(), 'HI', `client ${i}`);
+      }
+      for (let i = 0; i < 50; i++) {
+        const client = await connectClient(server.port);
+        assert.equal(await client.ask('hi'), 'HI', `client ${50 + i}`);
+        client.reset();
+      }
+      assert.equal(await server.stop(), 0);
+      assert.match(server.stdout, /served 100 connections, .* 0 refused, 0 cut off/);
+    });
+  }
+
+  test('and who comes while the one before still reads is refused, although it has sent all', async () => {
+    await using server = await startTestServer(['--workers', '1', '--connections-per-worker', '1', '--waiting', '0']);
+    await using reader = await connectClient(server.port, { allowHalfOpen: true });
+    assert.equal(await reader.ask('hi'), 'HI');
+    reader.socket.pause();
+    reader.end(Buffer.alloc(16 * 1024 * 1024, 'a'));
+    const tooMany = await connectClient(server.port);
+    assert.equal((await tooMany.readToEnd()).length, 0);
+    await server.printed(/1 connection refused: all workers and the waiting line are full/);
+  });
+});
+
+test('who half-closes and is owed an answer keeps the place, and who comes then is refused', async () => {
+  await using server = await startTestServer([...ONE_PLACE, '--waiting', '2']);
+  await using first = await connectClient(server.port);
+  assert.equal(await first.ask('first'), 'FIRST');
+  const [half, silent] = [await connectClient(server.port), await connectClient(server.port)];
+  half.end('half');
+  await once(half.socket, 'finish');
+  const tooMany = await connectClient(server.port);
+  assert.equal((await tooMany.readToEnd()).length, 0);
+  await server.printed(/1 connection refused: all workers and the waiting line are full/);
+  first.end();
+  assert.equal((await half.readToEnd()).toString(), 'HALF');
+  assert.equal(await silent.ask('silent'), 'SILENT');
+  assert.equal(gone(server), 0);
+  await silent[Symbol.asyncDispose]();
+});
+
+test('who half-closes without a word gets the end at once when others need the place', async () => {
+  await using server = await startTestServer([...ONE_PLACE, '--waiting', '1']);
+  await using first = await connectClient(server.port);
+  assert.equal(await first.ask('first'), 'FIRST');
+  const empty = await connectClient(server.port, { allowHalfOpen: true });
+  empty.end();
+  await once(empty.socket, 'finish');
+  await using next = await connectClient(server.port);
+  assert.equal((await empty.readToEnd()).length, 0);
+  assert.equal(await empty.fate, 'FIN');
+  first.end();
+  assert.equal(await next.ask('next'), 'NEXT');
+});
+
+test('what an earlier worker has read is an answer that is owed', async (t: TestContext) => {
+  const accepted: { socket: import('node:net').Socket }[] = [];
+  const listener = await listen('127.0.0.1', 0, {
+    connection: (socket) => accepted.push({ socket }), failed: (error) => assert.fail(error),
+  });
+  t.after(() => listener.close());
+  const client = await connectClient(Number(/\d+$/.exec(listener.address)![0]), { allowHalfOpen: true });
+  client.end();
+  await once(client.socket, 'finish');
+  while (accepted.length === 0) await new Promise(setImmediate);
+  const { socket } = accepted[0]!;
+  const traffic = { messages: 1, bytesIn: 1, bytesOut: 0 };
+  assert.deepEqual(departed([{ socket, moved: { traffic, unread: Uint8Array.of(1) } }]), []);
+  assert.equal(departed([{ socket, moved: { traffic, unread: new Uint8Array() } }]).length, 1);
+  socket.destroy();
+  assert.equal(await client.fate, 'FIN');
+});

@@ -1,0 +1,130 @@
+// One connection in a worker, by itself: a socket as the listener gives it, and a host that notes what it is told.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { test } from 'node:test';
+import type { TestContext } from 'node:test';
+import { EchoSession } from '../../server/worker/echo-session.ts';
+import { listen } from '../../server/connections/listener.ts';
+import type { CloseReason } from '../../server/messages.ts';
+import { connectClient } from '../helpers/test-client.ts';
+
+/** Sends before and after an urgent byte, says so, and prints what comes back, up to the end. */
+const URGENT = `
+import socket, sys
+with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
+    print('connected', flush=True)
+    for line in sys.stdin:
+        s.sendall(b'before ')
+        s.send(b'!', socket.MSG_OOB)
+        s.sendall(b'after')
+        open(sys.argv[2], 'w').close()
+        break
+    print(b''.join(iter(lambda: s.recv(1000), b'')).decode(), flush=True)
+`;
+
+interface Accepting {
+  readonly port: number;
+  next(): Promise<Socket>;
+}
+
+async function accepting(t: TestContext): Promise<Accepting> {
+  const came: Socket[] = [];
+  const listener = await listen('127.0.0.1', 0, {
+    connection(socket) {
+      t.after(() => socket.destroy());
+      came.push(socket);
+    },
+    failed: (error) => assert.fail(error),
+  });
+  t.after(() => listener.close());
+  return {
+    port: Number(/\d+$/.exec(listener.address)![0]),
+    async next() {
+      while (came.length === 0) await new Promise(setImmediate);
+      return came.shift()!;
+    },
+  };
+}
+
+/** A session over the socket, and how it ends. */
+function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; closed: Promise<CloseReason> } {
+  let session!: EchoSession;
+  const closed = new Promise<CloseReason>((resolve) => {
+    const told = (_: unknown, reason: CloseReason): void => resolve(reason);
+    const host = { message: () => {}, closed: told, givenBack: assert.fail };
+    session = new EchoSession(host, 1, 'peer', socket, null, idleTimeoutMs);
+  });
+  return { session, closed };
+}
+
+/** Blocks this process, and with it all of its clocks. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
+
+test('a silent client is closed as idle, and one that does not read too', async (t) => {
+  const { port, next } = await accepting(t);
+  const silent = await connectClient(port);
+  const first = serve(await next(), 60);
+  first.session.start();
+  assert.equal(await silent.ask('once'), 'ONCE');
+  assert.equal(await first.closed, 'idle');
+  assert.equal(await silent.fate, 'FIN');
+  const deaf = await connectClient(port, { paused: true });
+  const second = serve(await next(), 60);
+  second.session.start();
+  deaf.send(Buffer.alloc(32 * 1024 * 1024, 'x'));
+  assert.equal(await second.closed, 'idle');
+  deaf.socket.resume();
+  assert.match(await deaf.fate, /ECONNRESET|EPIPE/);
+});
+
+test('a client that sends is not idle, however long its worker stands still', async (t) => {
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port);
+  // Twenty beats of 50 ms, of which a standstill counts two.
+  const { session, closed } = serve(await next(), 1000);
+  session.start();
+  let over: string | undefined;
+  void closed.then((reason) => { over = reason; });
+  for (let round = 0; round < 3; round++) {
+    await new Promise<void>((resolve) => { client.socket.write('here', () => resolve()); });
+    standStill(1500);
+    assert.equal(await client.readText('HERE'), 'HERE', over);
+  }
+  assert.equal(over, undefined);
+  session.giveUp();
+  await closed;
+});
+
+test('what follows urgent data is answered before a drain ends the connection', {
+  skip: spawnSync('python3', ['--version']).status !== 0 && 'needs python3',
+}, async (t) => {
+  const { port, next } = await accepting(t);
+  const folder = mkdtempSync(join(tmpdir(), 'echo-session-'));
+  const sent = join(folder, 'sent');
+  t.after(() => rmSync(folder, { recursive: true }));
+  const client = spawn('python3', ['-c', URGENT, String(port), sent], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => client.kill('SIGKILL'));
+  const lines = createInterface({ input: client.stdout })[Symbol.asyncIterator]();
+  assert.equal((await lines.next()).value, 'connected');
+  const { session, closed } = serve(await next());
+  session.start();
+  // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes,
+  // nothing is read before the drain begins; and a read ends at the mark.
+  await new Promise(setImmediate);
+  await stat(folder);
+  client.stdin.write('\n');
+  for (let looks = 0; !existsSync(sent) && looks < 10_000; looks++) standStill(2);
+  session.drain(60_000);
+  assert.equal((await lines.next()).value, 'BEFORE AFTER');
+  assert.equal(await closed, 'server stopping');
+  if (client.exitCode === null) await once(client, 'exit');
+});

@@ -1,0 +1,42 @@
+// What no toolkit sends, sent to its primitives: nobody is ended by it, and what was promised to others goes on.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TRAVEL } from '../../shared/multiprocessing/values/codec.ts';
+import { Lock, Manager, Pipe } from '../../shared/multiprocessing/index.ts';
+import * as router from '../../shared/multiprocessing/transport/router.ts';
+import { sendGarbage } from '../fixtures/malformed-work.ts';
+import { echo } from '../fixtures/pipe-work.ts';
+import { moduleUrl } from '../helpers/paths.ts';
+import { DEADLINE, startProcess } from '../helpers/processes.ts';
+
+const module = moduleUrl('test/fixtures/malformed-work.ts');
+
+test('malformed messages to a lock, a pipe, a dict and a list are ignored, and so are deaths that are not the teller\'s to tell',
+  DEADLINE, async (t) => {
+    const lock = new Lock();
+    const manager = new Manager();
+    const dict = manager.dict({ key: 1 });
+    const list = manager.list([1, 2]);
+    const [here, there] = Pipe();
+    startProcess(t, { module: moduleUrl('test/fixtures/pipe-work.ts'), target: echo, args: [there] });
+    await here.send('at home there');
+    await here.recv();
+    const pipe = router.newRef('pipe').replace(/\d+$/, (number) => String(Number(number) - 1));
+    const refs = [lock, dict, list].map((primitive) => primitive[TRAVEL]().ref);
+    await lock.acquire();
+    const waits = lock.acquire();
+    const all = [...refs, `${pipe}/0`, `${pipe}/1`, '#pipes', '#lock-99', '#dict-99', '#nothing'];
+    const { mail, process } = startProcess(t, { module, target: sendGarbage, args: [all, 500, 1] });
+    assert.equal(await mail.next(), 'sent');
+    await process.join();
+    assert.equal(process.exitCode, 0);
+    await lock.release();
+    assert.equal(await waits, true, 'the lock is had');
+    assert.equal(lock.abandonedBy, undefined);
+    await here.send('still here');
+    assert.equal(await here.recv(), 'still here');
+    await dict.set('other', 5);
+    assert.equal(await dict.get('other'), 5);
+    await list.push(7);
+    assert.equal((await list.toArray()).at(-1), 7);
+  });
