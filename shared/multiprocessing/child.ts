@@ -8,7 +8,7 @@ import { leaveBy } from './process/exit-pipe.ts';
 import { activeChildren, FAILED } from './process/process.ts';
 import type { StartMessage } from './process/process.ts';
 import { keepWhileAwaiting } from './base/keep-alive.ts';
-import { learnKindsIn } from './kinds.ts';
+import { loadKindsIn } from './kinds.ts';
 import { leave } from './process/leaving.ts';
 import { exportOf, importModule, setLineage, setProgramFile } from './process/modules.ts';
 import { takeApart } from './values/remote-error.ts';
@@ -54,7 +54,7 @@ async function run(start: StartMessage): Promise<void> {
   try {
     if (start.cwd !== undefined) process.chdir(start.cwd);
     const exports = await importModule(start.module);
-    await learnKindsIn(start.args);
+    await loadKindsIn(start.args);
     await exportOf(exports, start)(...start.args.map(decode));
   } catch (error) {
     report(error);

@@ -1,9 +1,19 @@
-// Which of the toolkit's files a forked process loads: each costs its start about a millisecond, so a target that imports
-// what it uses gets no more; but a primitive may come to it in an argument, and must find its file there.
-import { isKnown } from './values/codec.ts';
+// The kinds of primitives that may come in a value, and what each needs here. A forked process loads only what its target
+// imports, as each file costs its start a millisecond; but a primitive may come to it as an argument, and must find its file.
+import { kindsMissing } from './values/codec.ts';
 import type { Encoded } from './values/codec.ts';
 
-/** Loads the whole toolkit unless all primitives in these values can come to life already. */
-export async function learnKindsIn(values: readonly Encoded[]): Promise<void> {
-  if (!values.every(isKnown)) await import('./index.ts');
+const loadLock = (): Promise<unknown> => import('./lock/lock.ts');
+/** What values come out of: any kind may come with a later one, and then there is no time to load it. */
+const loadAll = (): Promise<unknown> => Promise.all([
+  loadLock(), import('./queue/joinable-queue.ts'), import('./pipe/pipe.ts'), import('./manager/manager.ts'),
+]);
+
+const KINDS: Readonly<Record<string, () => Promise<unknown>>> = {
+  Lock: loadLock, Queue: loadAll, JoinableQueue: loadAll, Connection: loadAll, DictProxy: loadAll, ListProxy: loadAll,
+};
+
+/** Loads what the primitives in these values need to come to life. A kind that is none of ours stays unknown. */
+export async function loadKindsIn(values: readonly Encoded[]): Promise<void> {
+  for (const kind of values.flatMap(kindsMissing)) if (Object.hasOwn(KINDS, kind)) await KINDS[kind]!();
 }

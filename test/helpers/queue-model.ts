@@ -1,16 +1,16 @@
 // The protocol of Queue without processes: an owner and clients on a network that delays as it likes. Nothing in it knows a
 // time: what stands still is what chance does not choose. Each kind of trouble can be had alone. Used by queue-model.test.ts.
+import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from '../../shared/multiprocessing/index.ts';
 import type { Death } from '../../shared/multiprocessing/index.ts';
 import { QueueClient } from '../../shared/multiprocessing/queue/client/client.ts';
 import type { Getter } from '../../shared/multiprocessing/queue/client/gets.ts';
 import { pack, unpack } from '../../shared/multiprocessing/values/packed.ts';
-import type { Item as Packed } from '../../shared/multiprocessing/values/packed.ts';
+import type { Packed } from '../../shared/multiprocessing/values/packed.ts';
 import type { FromOwner, ToOwner } from '../../shared/multiprocessing/queue/owner/messages.ts';
 import { QueueOwner } from '../../shared/multiprocessing/queue/owner/owner.ts';
 import type { Putter } from '../../shared/multiprocessing/queue/client/puts.ts';
-import { isWithin } from '../../shared/multiprocessing/transport/router.ts';
 import type { Random } from './faults-random.ts';
 
 export const MAKER = '5';

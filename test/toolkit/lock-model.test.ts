@@ -1,5 +1,6 @@
 // The protocol of Lock without processes: seats and an arbiter on a network that delays as it likes and loses the dead.
 // Thousands of random runs, first each kind of trouble alone and without a clock; a failure names the run, which can be repeated.
+import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ProcessDied } from '../../shared/multiprocessing/index.ts';
@@ -8,7 +9,6 @@ import { LockArbiter } from '../../shared/multiprocessing/lock/lock-arbiter.ts';
 import type { FromArbiter, ToArbiter } from '../../shared/multiprocessing/lock/messages.ts';
 import { LockSeat } from '../../shared/multiprocessing/lock/lock-client.ts';
 import type { Waiter } from '../../shared/multiprocessing/lock/lock-client.ts';
-import { isWithin } from '../../shared/multiprocessing/transport/router.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { runSeeds } from '../helpers/seeds.ts';
 

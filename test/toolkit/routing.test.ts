@@ -1,4 +1,5 @@
 // Routes between any two processes of a tree, and who learns of whose death.
+import { isWithin, ownerOf } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -161,13 +162,13 @@ test('a process learns of the death of one that never spoke: it wrote to it, or 
   });
 
 test('an address is within itself and within those it begins with', () => {
-  assert.ok(router.isWithin('1.2', '1'));
-  assert.ok(router.isWithin('1', '1'));
-  assert.ok(router.isWithin('12', ''));
-  assert.ok(!router.isWithin('12', '1'));
-  assert.ok(!router.isWithin('1', '1.2'));
-  assert.equal(router.ownerOf('1.2#3'), '1.2');
-  assert.equal(router.ownerOf('#3'), '');
+  assert.ok(isWithin('1.2', '1'));
+  assert.ok(isWithin('1', '1'));
+  assert.ok(isWithin('12', ''));
+  assert.ok(!isWithin('12', '1'));
+  assert.ok(!isWithin('1', '1.2'));
+  assert.equal(ownerOf('1.2#3'), '1.2');
+  assert.equal(ownerOf('#3'), '');
 });
 
 test('who writes to a child that died long ago learns that it is dead, and that no more is known of it', () => {

@@ -93,6 +93,11 @@ export class QueueClosed extends Error {
   readonly code = 'ERR_QUEUE_CLOSED';
 }
 
+/** The sentence of anything that was thrown, without a stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** The toolkit's own errors by their names: what is thrown in another process comes back as what it was. */
 export const OWN_ERRORS: Readonly<Record<string, { readonly prototype: Error }>> = {
   ProcessDied, TimedOut, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,

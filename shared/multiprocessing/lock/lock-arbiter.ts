@@ -1,9 +1,9 @@
 // The arbiter of one Lock: who has the token, and who gets it next. Lives in the process that made the lock, which
 // hears when any of the others dies; so no lock file can go stale here and no holder's death can block the rest.
 // Pure: it is told what came and tells what to send. lock.ts connects it, the model test drives it without processes.
+import { isWithin } from '../base/address.ts';
 import type { Death } from '../base/errors.ts';
 import type { FromArbiter, ToArbiter } from './messages.ts';
-import { isWithin } from '../transport/router.ts';
 import { WaitingLine } from '../base/waiting-line.ts';
 
 interface Entry {

@@ -5,6 +5,7 @@
 // release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does next. Only in a
 // burst (lock-pace.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
 // Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
+import { isWithin, ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { defineKind, TRAVEL } from '../values/codec.ts';
@@ -168,7 +169,7 @@ function openToOthers(ref: string, seat: LockSeat): LockPlace {
 
 /** The lock was made elsewhere. */
 function sitDown(ref: string): LockPlace {
-  const owner = router.ownerOf(ref);
+  const owner = ownerOf(ref);
   const seat = new LockSeat(false);
   const endpoint: router.Endpoint = {
     receive: (from, body) => {
@@ -176,7 +177,7 @@ function sitDown(ref: string): LockPlace {
       if (message !== undefined) seat.hear(message);
     },
     died: (death) => {
-      if (router.isWithin(owner, death.address)) seat.orphan(death);
+      if (isWithin(owner, death.address)) seat.orphan(death);
     },
   };
   connect(seat, false, (message) => router.post(owner, ref, message));
@@ -219,7 +220,7 @@ const LockFromElsewhere = Lock as unknown as new (place: LockPlace) => Lock;
 function placeOf(ref: string): LockPlace {
   const place = places.get(ref);
   if (place !== undefined) return place;
-  return router.ownerOf(ref) === router.selfAddress() ? openToOthers(ref, new LockSeat(true)) : sitDown(ref);
+  return ownerOf(ref) === router.selfAddress() ? openToOthers(ref, new LockSeat(true)) : sitDown(ref);
 }
 
 router.hearForForgotten('lock', (ref) => {

@@ -1,10 +1,11 @@
 // Calls to an object that lives in one process and is used by many: a message to its owner, and an answer. Used by the
 // dicts and lists of a Manager.
+import { isWithin, ownerOf } from '../base/address.ts';
 import { ManagerClosed, NotCloneable, ProcessDied, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { waitBegins, waitEnds } from '../base/keep-alive.ts';
-import { copyOf } from '../transport/custody.ts';
-import type { Item } from '../values/packed.ts';
+import { copyOf } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import * as router from '../transport/router.ts';
 import { isCount, isObject, isString } from '../base/shape.ts';
 import { mayServeAtOnce, nextTurn } from '../transport/turn.ts';
@@ -51,7 +52,7 @@ export interface Caller<Call> {
    */
   call(call: Call): Promise<unknown>;
   /** A packed value from an answer, as this process may unpack it. */
-  own(item: Item): Item;
+  own(item: Packed): Packed;
 }
 
 /** The way to an object in this very process. `opened` hears the object's name when it gets one. */
@@ -90,7 +91,7 @@ class DistantCaller<Call> implements Caller<Call> {
   /** @param gone Called when nobody here needs it any more. */
   constructor(ref: string, gone: () => void) {
     this.#ref = ref;
-    this.#owner = router.ownerOf(ref);
+    this.#owner = ownerOf(ref);
     this.#gone = gone;
     router.addEndpoint(ref, { receive: (from, body) => this.#heard(from, body), died: (death) => this.#died(death) });
   }
@@ -123,7 +124,7 @@ class DistantCaller<Call> implements Caller<Call> {
     });
   }
 
-  own(item: Item): Item {
+  own(item: Packed): Packed {
     return item;
   }
 
@@ -146,7 +147,7 @@ class DistantCaller<Call> implements Caller<Call> {
   }
 
   #died(death: Death): void {
-    if (!router.isWithin(this.#owner, death.address)) return;
+    if (!isWithin(this.#owner, death.address)) return;
     this.#ownerDied = lost(death);
     if (this.#pending.size > 0) waitEnds();
     for (const { reject } of this.#pending.values()) reject(this.#ownerDied);
@@ -201,7 +202,7 @@ export class Proxies<Call, Proxy extends object> {
 
   /** The proxy of that name, which has come from another process. */
   arrived(ref: string): Proxy {
-    if (router.ownerOf(ref) === router.selfAddress()) return this.#here.get(ref) ?? this.of(this.#over);
+    if (ownerOf(ref) === router.selfAddress()) return this.#here.get(ref) ?? this.of(this.#over);
     let known = this.#elsewhere.get(ref);
     if (known === undefined) {
       known = { caller: new DistantCaller<Call>(ref, () => this.#elsewhere.delete(ref)), proxy: undefined };

@@ -8,15 +8,14 @@ import { defineKind, TRAVEL } from '../values/codec.ts';
 import type { Ticket, Traveller } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { freeze } from './frozen.ts';
-import { isItem } from '../values/packed-shape.ts';
+import { isPacked, pack, unpack } from '../values/packed.ts';
 import { carry, drop, refuse } from '../transport/custody.ts';
-import { pack, unpack } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { hasShape, isNumber, isString } from '../base/shape.ts';
 
 type DictCall =
   | { readonly type: 'get' | 'delete' | 'has'; readonly key: string }
-  | { readonly type: 'set'; readonly key: string; readonly value: Item }
+  | { readonly type: 'set'; readonly key: string; readonly value: Packed }
   | { readonly type: 'increment'; readonly key: string; readonly by: number }
   | { readonly type: 'size' | 'keys' | 'values' | 'entries' };
 
@@ -25,13 +24,13 @@ const KEY = { key: isString };
 /** The dict itself. It keeps packed values, which only those who get them unpack. */
 export class SharedDict implements Callable<DictCall> {
   /** A Map, so that `__proto__` is a key like any other. */
-  readonly #values = new Map<string, Item>();
+  readonly #values = new Map<string, Packed>();
   isShutDown = false;
   onShutdown: (() => void) | undefined;
 
   understands(call: unknown): call is DictCall {
     return hasShape<DictCall>(call, {
-      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isItem }, increment: { key: isString, by: isNumber },
+      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isPacked }, increment: { key: isString, by: isNumber },
       size: {}, keys: {}, values: {}, entries: {},
     });
   }
@@ -110,7 +109,7 @@ export class DictProxy<V = unknown> implements Traveller {
    * throws, as the methods do that change a Map, Set or Date. Bytes in it are your own to change.
    */
   async get(key: string): Promise<V | undefined> {
-    return this.#open(await this.#caller.call({ type: 'get', key: checked(key) }) as Item);
+    return this.#open(await this.#caller.call({ type: 'get', key: checked(key) }) as Packed);
   }
 
   /** Sets a key's value, to a structured clone; the toolkit's primitives may be in it. @throws {NotCloneable} */
@@ -147,11 +146,11 @@ export class DictProxy<V = unknown> implements Traveller {
 
   /** All values. The array is your own, the values are frozen as those from {@link get}. */
   async values(): Promise<V[]> {
-    return (await this.#caller.call({ type: 'values' }) as Item[]).map((value) => this.#open(value));
+    return (await this.#caller.call({ type: 'values' }) as Packed[]).map((value) => this.#open(value));
   }
 
   async entries(): Promise<[key: string, value: V][]> {
-    const entries = await this.#caller.call({ type: 'entries' }) as [string, Item][];
+    const entries = await this.#caller.call({ type: 'entries' }) as [string, Packed][];
     return entries.map(([key, value]) => [key, this.#open(value)]);
   }
 
@@ -174,7 +173,7 @@ export class DictProxy<V = unknown> implements Traveller {
     return `DictProxy ${inspect({ isHere: this.#caller.isHere }, options)}`;
   }
 
-  #open(item: Item): V {
+  #open(item: Packed): V {
     return freeze(unpack(this.#caller.own(item))) as V;
   }
 }

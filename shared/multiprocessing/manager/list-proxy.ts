@@ -8,28 +8,27 @@ import { defineKind, TRAVEL } from '../values/codec.ts';
 import type { Ticket, Traveller } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { freeze } from './frozen.ts';
-import { isItem } from '../values/packed-shape.ts';
+import { isPacked, pack, unpack } from '../values/packed.ts';
 import { carry, drop, refuse } from '../transport/custody.ts';
-import { pack, unpack } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { hasShape } from '../base/shape.ts';
 
 type ListCall =
   | { readonly type: 'get'; readonly index: number }
-  | { readonly type: 'set'; readonly index: number; readonly value: Item }
-  | { readonly type: 'push'; readonly values: readonly Item[] }
+  | { readonly type: 'set'; readonly index: number; readonly value: Packed }
+  | { readonly type: 'push'; readonly values: readonly Packed[] }
   | { readonly type: 'pop' | 'length' | 'toArray' };
 
 /** The list itself. It keeps packed values, which only those who get them unpack. */
 export class SharedList implements Callable<ListCall> {
-  #values: Item[] = [];
+  #values: Packed[] = [];
   isShutDown = false;
   onShutdown: (() => void) | undefined;
 
   understands(call: unknown): call is ListCall {
     return hasShape<ListCall>(call, {
-      get: { index: Number.isInteger }, set: { index: Number.isInteger, value: isItem },
-      push: { values: (values) => Array.isArray(values) && values.every(isItem) }, pop: {}, length: {}, toArray: {},
+      get: { index: Number.isInteger }, set: { index: Number.isInteger, value: isPacked },
+      push: { values: (values) => Array.isArray(values) && values.every(isPacked) }, pop: {}, length: {}, toArray: {},
     });
   }
 
@@ -67,7 +66,7 @@ export class SharedList implements Callable<ListCall> {
     for (const value of this.#values.splice(0)) drop(value);
   }
 
-  #set(index: number, value: Item): void {
+  #set(index: number, value: Packed): void {
     const { length } = this.#values;
     const place = index < 0 ? length + index : index;
     if (place < 0 || place >= length) {
@@ -99,7 +98,7 @@ export class ListProxy<T = unknown> implements Traveller {
 
   /** The value at an index; undefined when there is none, as Array.prototype.at. A frozen copy, as from a DictProxy. */
   async get(index: number): Promise<T | undefined> {
-    return this.#open(await this.#caller.call({ type: 'get', index: checked(index) }) as Item);
+    return this.#open(await this.#caller.call({ type: 'get', index: checked(index) }) as Packed);
   }
 
   /** Replaces the value at an index. @throws {RangeError} There is none. @throws {NotCloneable} */
@@ -115,7 +114,7 @@ export class ListProxy<T = unknown> implements Traveller {
 
   /** Takes the last value off the list; undefined when it is empty. What two processes pop is never the same. */
   async pop(): Promise<T | undefined> {
-    return this.#open(await this.#caller.call({ type: 'pop' }) as Item);
+    return this.#open(await this.#caller.call({ type: 'pop' }) as Packed);
   }
 
   async length(): Promise<number> {
@@ -124,7 +123,7 @@ export class ListProxy<T = unknown> implements Traveller {
 
   /** All of it as an array of your own, in which the values are frozen. */
   async toArray(): Promise<T[]> {
-    return (await this.#caller.call({ type: 'toArray' }) as Item[]).map((value) => this.#open(value));
+    return (await this.#caller.call({ type: 'toArray' }) as Packed[]).map((value) => this.#open(value));
   }
 
   /** The values as they are now, all at once: `for await (const value of list)`. */
@@ -141,7 +140,7 @@ export class ListProxy<T = unknown> implements Traveller {
     return `ListProxy ${inspect({ isHere: this.#caller.isHere }, options)}`;
   }
 
-  #open(item: Item): T {
+  #open(item: Packed): T {
     return freeze(unpack(this.#caller.own(item))) as T;
   }
 }

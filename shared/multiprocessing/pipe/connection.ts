@@ -12,7 +12,7 @@ import { Incoming } from './incoming.ts';
 import type { Ending, FromHub, ToHub } from './messages.ts';
 import { Outgoing } from './outgoing.ts';
 import { packLater, unpack } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { checkWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
 
@@ -68,7 +68,7 @@ export class Connection<T = unknown> implements Traveller {
   constructor(connect: (ears: Ears) => Wire) {
     this.#wire = connect({ hear: (message) => this.#hear(message), orphaned: (death) => this.#orphaned(death) });
     this.#incoming = new Incoming((message) => this.#wire.tell(message));
-    const deliver = (item: Item): void => this.#wire.tell({ type: 'value', item });
+    const deliver = (item: Packed): void => this.#wire.tell({ type: 'value', item });
     this.#outgoing = new Outgoing(deliver, (holds) => this.#isUnsettled(holds));
   }
 
@@ -172,7 +172,7 @@ export class Connection<T = unknown> implements Traveller {
     return this.#state === 'closed' ? this.#end : undefined;
   }
 
-  #sending(travel: () => Item): Item {
+  #sending(travel: () => Packed): Packed {
     sendingThrough = this.#wire.pipe;
     try {
       return travel();

@@ -5,6 +5,7 @@
 // read: so an end can move at any time, from any process to any other, and the hub sends the new home what is unread.
 // An end that was passed on is on its way until a process that has received it claims it; so long the process that
 // passed it on, or the one that keeps the message with the end in it, answers for it: the end dies with that process.
+import { isWithin } from '../base/address.ts';
 import { Fifo } from '../base/fifo.ts';
 import { carry, drop, refuse } from '../transport/custody.ts';
 import { claimRef, pipeOf, readClaim, readToHub, refOf, sideOf } from './messages.ts';
@@ -12,7 +13,7 @@ import type { Ending, FromHub, Side, ToHub } from './messages.ts';
 import { minus, NOTHING, plusOne } from './window.ts';
 import type { Load } from './window.ts';
 import { sizeOf } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import * as router from '../transport/router.ts';
 
 interface End {
@@ -22,7 +23,7 @@ interface End {
   here: boolean;
   trip: number;
   /** With its size as it was sent: a reader in this process may change what it has taken. */
-  readonly unread: Fifo<{ readonly item: Item; readonly bytes: number }>;
+  readonly unread: Fifo<{ readonly item: Packed; readonly bytes: number }>;
   /** All of that. */
   load: Load;
   ending: Ending | undefined;
@@ -116,7 +117,7 @@ export class PipeHub {
       },
       died: (death) => {
         const { home, ending } = this.#ends[side];
-        if (home !== undefined && ending === undefined && router.isWithin(home, death.address)) {
+        if (home !== undefined && ending === undefined && isWithin(home, death.address)) {
           this.#finish(side, { type: 'died', death });
         }
       },
@@ -133,7 +134,7 @@ export class PipeHub {
     end.home = home;
   }
 
-  #bring(end: End, item: Item, from: Side): void {
+  #bring(end: End, item: Packed, from: Side): void {
     if (end.ending !== undefined) {
       refuse(item); // The sender has been told already, or is being told.
       return;

@@ -5,7 +5,7 @@ import type { ToHub } from './messages.ts';
 import { isWorthTelling, NOTHING, plusOne } from './window.ts';
 import type { Load } from './window.ts';
 import { sizeOf } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { asksOnce } from '../base/time-limit.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
 import { waitInLine } from '../base/waiter.ts';
@@ -16,8 +16,8 @@ let lastAsk = 0;
 
 export class Incoming {
   readonly #tell: (message: ToHub) => void;
-  readonly #items = new Fifo<Item>();
-  readonly #readers = new WaitingLine<Waiter<Item>>();
+  readonly #items = new Fifo<Packed>();
+  readonly #readers = new WaitingLine<Waiter<Packed>>();
   readonly #polls = new WaitingLine<Waiter<boolean>>();
   /** What to do when the hub answers, by the numbers of the questions. */
   readonly #questions = new Map<number, () => void>();
@@ -38,7 +38,7 @@ export class Incoming {
   }
 
   /** The next value. Those who wait are served in their order. @throws {TimedOut} */
-  async take(limits: WaitOptions): Promise<Item> {
+  async take(limits: WaitOptions): Promise<Packed> {
     if (this.isEmpty) {
       return await this.#waitIn(this.#readers, limits, ({ reject }) => {
         reject(new TimedOut('no value came from the other end of the pipe', limits.timeoutMs));
@@ -78,7 +78,7 @@ export class Incoming {
     this.#questions.delete(id);
   }
 
-  arrived(item: Item): void {
+  arrived(item: Packed): void {
     const reader = this.#readers.shift();
     if (reader === undefined) {
       this.#items.push(item);
@@ -108,7 +108,7 @@ export class Incoming {
     for (const { resolve } of this.#polls.takeAll()) resolve(true);
   }
 
-  #wasRead(item: Item): void {
+  #wasRead(item: Packed): void {
     this.#read = plusOne(this.#read, sizeOf(item));
     if (!isWorthTelling(this.#read)) return;
     this.#tell({ type: 'read', count: this.#read.count });

@@ -1,9 +1,9 @@
 // What the ends of a Pipe and its hub tell each other, and the names under which they do.
 import type { Death } from '../base/errors.ts';
-import { isItem } from '../values/packed-shape.ts';
+import { isPacked } from '../values/packed.ts';
 import type { Lost } from '../transport/custody.ts';
 import type { Load } from './window.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { hasShape, isCount, isDeath, isObject, isString } from '../base/shape.ts';
 
 /** Which of the two ends. */
@@ -17,7 +17,7 @@ export type Ending =
 
 /** From an end to the hub. */
 export type ToHub =
-  | { readonly type: 'value'; readonly item: Item }
+  | { readonly type: 'value'; readonly item: Packed }
   | { readonly type: 'read'; readonly count: number } // So many more were read.
   | { readonly type: 'ask'; readonly id: number } // Answer when all that has come for me is on its way to me.
   | { readonly type: 'pass'; readonly trip: number; readonly read: number } // This end leaves; so many were read.
@@ -30,7 +30,7 @@ export type FromHub =
   | { readonly type: 'welcome'; readonly trip: number; readonly load: Load } // After this comes all that is unread.
   | { readonly type: 'refused'; readonly trip: number; readonly ending: Ending }
   | { readonly type: 'gone'; readonly trip: number } // Somebody else answers for the end now.
-  | { readonly type: 'value'; readonly item: Item }
+  | { readonly type: 'value'; readonly item: Packed }
   | { readonly type: 'credit'; readonly load: Load } // So much of what this end sent was read.
   | { readonly type: 'ended'; readonly ending: Ending } // The other end. Nothing more will come.
   | { readonly type: 'answer'; readonly id: number };
@@ -38,7 +38,7 @@ export type FromHub =
 /** @returns undefined when it is no such message. */
 export function readToHub(body: unknown): ToHub | undefined {
   const is = hasShape<ToHub>(body, {
-    value: { item: isItem }, read: { count: isCount }, ask: { id: isCount }, pass: { trip: isCount, read: isCount },
+    value: { item: isPacked }, read: { count: isCount }, ask: { id: isCount }, pass: { trip: isCount, read: isCount },
     left: {}, lost: { trip: isCount }, close: {},
   });
   return is ? body : undefined;
@@ -48,7 +48,7 @@ export function readToHub(body: unknown): ToHub | undefined {
 export function readFromHub(body: unknown): FromHub | undefined {
   const is = hasShape<FromHub>(body, {
     welcome: { trip: isCount, load: isLoad }, refused: { trip: isCount, ending: isEnding }, gone: { trip: isCount },
-    value: { item: isItem }, credit: { load: isLoad }, ended: { ending: isEnding }, answer: { id: isCount },
+    value: { item: isPacked }, credit: { load: isLoad }, ended: { ending: isEnding }, answer: { id: isCount },
   });
   return is ? body : undefined;
 }

@@ -3,18 +3,18 @@ import { TimedOut } from '../base/errors.ts';
 import { isOpen, minus, NOTHING, plus, plusOne } from './window.ts';
 import type { Load } from './window.ts';
 import { sizeOf } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
 import { waitInLine } from '../base/waiter.ts';
 import type { Waiter } from '../base/waiter.ts';
 import { WaitingLine } from '../base/waiting-line.ts';
 
 export class Outgoing {
-  readonly #deliver: (item: Item) => void;
+  readonly #deliver: (item: Packed) => void;
   readonly #onHeld: (holds: boolean) => void;
   readonly #held = new WaitingLine<Waiter<void>>();
   /** What they wait with: the primitives in a value travel only when it leaves. */
-  readonly #values = new WeakMap<Waiter<void>, () => Item>();
+  readonly #values = new WeakMap<Waiter<void>, () => Packed>();
   /** Sent by this end and not read at the other one. */
   #unread: Load = NOTHING;
 
@@ -22,7 +22,7 @@ export class Outgoing {
    * @param deliver Brings a value to the hub.
    * @param onHeld Hears whether values wait here, when that changes.
    */
-  constructor(deliver: (item: Item) => void, onHeld: (holds: boolean) => void) {
+  constructor(deliver: (item: Packed) => void, onHeld: (holds: boolean) => void) {
     this.#deliver = deliver;
     this.#onHeld = onHeld;
   }
@@ -33,12 +33,12 @@ export class Outgoing {
   }
 
   /** The value leaves. */
-  send(item: Item): void {
+  send(item: Packed): void {
     this.#release(item);
   }
 
   /** Settles when the value has left. Called off or too late, it stays: nothing has happened to it. @throws {TimedOut} */
-  async hold(value: () => Item, limits: WaitOptions): Promise<void> {
+  async hold(value: () => Packed, limits: WaitOptions): Promise<void> {
     const leave = (waiter: Waiter<void>): boolean => {
       const wasHeld = this.#held.remove(waiter);
       if (wasHeld && this.#held.length === 0) this.#onHeld(false);
@@ -98,7 +98,7 @@ export class Outgoing {
     if (this.#held.length === 0) this.#onHeld(false);
   }
 
-  #release(item: Item): void {
+  #release(item: Packed): void {
     const before = this.#unread;
     this.#unread = plusOne(before, sizeOf(item));
     try {

@@ -4,6 +4,7 @@
 // home in one process at a time: passed on, in arguments or in a message, it takes what is unread along and is of no
 // use any more to the process that passed it on. What is sent is on its way at once, with no answer to wait for, until
 // a window of values (pipe-window.ts) is unread.
+import { isWithin, ownerOf } from '../base/address.ts';
 import { defineKind } from '../values/codec.ts';
 import type { Ticket } from '../values/codec.ts';
 import { ARRIVE, Connection } from './connection.ts';
@@ -46,14 +47,14 @@ export function Pipe<T = unknown>(): [Connection<T>, Connection<T>] {
 }
 
 function connectTo(ref: string, ears: Ears): Wire {
-  const owner = router.ownerOf(ref);
+  const owner = ownerOf(ref);
   router.addEndpoint(ref, {
     receive: (from, body) => {
       const message = from === owner ? readFromHub(body) : undefined;
       if (message !== undefined) ears.hear(message);
     },
     died: (death) => {
-      if (router.isWithin(owner, death.address)) ears.orphaned(death);
+      if (isWithin(owner, death.address)) ears.orphaned(death);
     },
   });
   return {

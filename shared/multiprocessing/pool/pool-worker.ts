@@ -1,12 +1,11 @@
 // The forked side of Pool: calls functions for others until it is told to end. Started by pool.ts only.
 import { currentProcess } from '../process/current.ts';
 import { Fifo } from '../base/fifo.ts';
-import { learnKindsIn } from '../kinds.ts';
+import { loadKindsIn } from '../kinds.ts';
 import { exportOf, importModule } from '../process/modules.ts';
 import type { Callee, Located } from '../process/modules.ts';
-import { packOwn } from '../transport/custody.ts';
-import { encodedPart, unpack } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import { encodedPart, packOwn, unpack } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { takeApart } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
 
@@ -16,13 +15,13 @@ import type { RemoteError } from '../values/remote-error.ts';
  */
 export type ToPoolWorker =
   | {
-    readonly type: 'task'; readonly id: number; readonly inputs: Item; readonly spread: boolean;
+    readonly type: 'task'; readonly id: number; readonly inputs: Packed; readonly spread: boolean;
   } & Located
   | { readonly type: 'end' };
 
 /** From it, with the task's id: the array of what the calls returned, in order, or what the first call that failed threw. */
 export type FromPoolWorker =
-  | { readonly type: 'done'; readonly id: number; readonly results: Item }
+  | { readonly type: 'done'; readonly id: number; readonly results: Packed }
   | { readonly type: 'failed'; readonly id: number; readonly error: RemoteError };
 
 /** What came from a worker; undefined when it is none of ours: a task may post messages of its own. */
@@ -62,7 +61,7 @@ export async function serveTasks(): Promise<void> {
 async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWorker> {
   try {
     const callee = await find(task);
-    await learnKindsIn([encodedPart(task.inputs)]);
+    await loadKindsIn([encodedPart(task.inputs)]);
     const inputs = unpack(task.inputs) as unknown[];
     const results: unknown[] = [];
     if (task.spread) results.push(await callee(...inputs));

@@ -14,13 +14,12 @@ import { Joiners } from '../process/joiners.ts';
 import { waitBegins, waitEnds } from '../base/keep-alive.ts';
 import { lineageOf, locate } from '../process/modules.ts';
 import type { Target } from '../process/modules.ts';
-import { packOwn } from '../transport/custody.ts';
 import { taskDone, WaitingTasks } from './tasks.ts';
 import type { Job, Task } from './tasks.ts';
 import { readAnswer, serveTasks } from './pool-worker.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 import { Process } from '../process/process.ts';
-import { unpack } from '../values/packed.ts';
+import { packOwn, unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import { checkWait, watchWait } from '../base/time-limit.ts';
 import type { Wait, WaitOptions } from '../base/time-limit.ts';
@@ -124,12 +123,12 @@ export class Pool {
    * Calls the function with each item, spread over the workers.
    * @returns The results in the order of the items. Rejects as {@link apply} does, with the first failure.
    */
-  async map<Item, Result>(
-    target: Target<[Item], Result>, items: Iterable<NoInfer<Item>>, options?: TaskLimits,
+  async map<Packed, Result>(
+    target: Target<[Packed], Result>, items: Iterable<NoInfer<Packed>>, options?: TaskLimits,
   ): Promise<Awaited<Result>[]> {
-    const inputs: Item[] = Array.isArray(items) ? items : Array.from(items);
+    const inputs: Packed[] = Array.isArray(items) ? items : Array.from(items);
     const size = Math.ceil(inputs.length / (CHUNKS_A_WORKER * this.#size));
-    const parts: Item[][] = [];
+    const parts: Packed[][] = [];
     for (let at = 0; at < inputs.length; at += size) parts.push(inputs.slice(at, at + size));
     const results = await this.#run(target, parts, true, options);
     // Not by flat(), which takes longer than all the rest here.

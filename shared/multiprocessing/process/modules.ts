@@ -5,8 +5,7 @@ import { createRequire, isBuiltin } from 'node:module';
 import { isAbsolute } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
-import { messageOf } from '../../errors.ts';
-import { WrongUse } from '../base/errors.ts';
+import { messageOf, WrongUse } from '../base/errors.ts';
 
 /** A function that other processes can call: an exported one, by the name under which its module exports it. */
 export interface Target<Args extends readonly unknown[], Result = unknown> {

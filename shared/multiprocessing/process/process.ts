@@ -2,6 +2,7 @@
 //
 // start() forks child.ts, which imports the target's module, calls the target with the arguments, and reports what it
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
+import { ownerOf } from '../base/address.ts';
 import type { ChildProcess } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
@@ -11,13 +12,12 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import { messageOf } from '../../errors.ts';
 import { Channel } from '../transport/channel.ts';
 import type { Port } from '../transport/channel.ts';
 import { prepare, ticketsOf } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
 import { currentProcess } from './current.ts';
-import { WrongUse } from '../base/errors.ts';
+import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { LastWords } from './exit-pipe.ts';
 import { forkChild } from './fork.ts';
@@ -182,7 +182,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#channel.post({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
     for (const { ref } of args.flatMap(ticketsOf)) {
-      router.postFor(this.#address, router.ownerOf(ref), ref, router.ATTACH);
+      router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
     }
   }
 

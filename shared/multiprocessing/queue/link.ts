@@ -1,5 +1,6 @@
 // Connects a client of a Queue (queue-client.ts) with the owner, here (queue-owner.ts) or in another process, and turns
 // its waiting into promises. Queue and JoinableQueue stand on it.
+import { isWithin, ownerOf } from '../base/address.ts';
 import { ticketsOf } from '../values/codec.ts';
 import type { Ticket } from '../values/codec.ts';
 import { QueueEmpty, QueueFull } from '../base/errors.ts';
@@ -9,7 +10,7 @@ import { carry, CONNECTION } from '../transport/custody.ts';
 import { QueueClient } from './client/client.ts';
 import type { Getter } from './client/gets.ts';
 import { encodedPart, pack, unpack } from '../values/packed.ts';
-import type { Item } from '../values/packed.ts';
+import type { Packed } from '../values/packed.ts';
 import { readFromOwner, readToOwner } from './owner/messages.ts';
 import type { ToOwner } from './owner/messages.ts';
 import { QueueOwner } from './owner/owner.ts';
@@ -203,14 +204,14 @@ export class QueueLink {
   }
 
   #connect(ref: string): void {
-    const owner = router.ownerOf(ref);
+    const owner = ownerOf(ref);
     router.addEndpoint(ref, {
       receive: (from, message) => {
         const known = from === owner ? readFromOwner(message) : undefined;
         if (known !== undefined) this.#client.hear(known);
       },
       died: (death: Death) => {
-        if (router.isWithin(owner, death.address)) this.#client.orphan(death);
+        if (isWithin(owner, death.address)) this.#client.orphan(death);
       },
     });
     clients.add(this.#client);
@@ -220,10 +221,10 @@ export class QueueLink {
   readonly #tellOwnerHere = (message: ToOwner): void => this.#owner!.receive(router.selfAddress(), message);
 
   readonly #tellOwnerElsewhere = (message: ToOwner): void => {
-    router.post(router.ownerOf(this.#ref!), this.#ref!, message);
+    router.post(ownerOf(this.#ref!), this.#ref!, message);
   };
 
-  async #waitToPut(item: Item, limits: WaitOptions): Promise<void> {
+  async #waitToPut(item: Packed, limits: WaitOptions): Promise<void> {
     const { puts } = this.#client;
     await waitFor<void>(limits, (settle, fail, release) => {
       let refusal: (error: Error) => unknown = (error) => error;
@@ -251,7 +252,7 @@ export class QueueLink {
 
   async #waitToGet(limits: WaitOptions): Promise<unknown> {
     const { gets } = this.#client;
-    return unpack(await waitFor<Item>(limits, (settle, fail) => {
+    return unpack(await waitFor<Packed>(limits, (settle, fail) => {
       let hasLapsed = false;
       const getter: Getter = {
         now: asksOnce(limits.timeoutMs), settle,
@@ -273,15 +274,15 @@ export class QueueLink {
 }
 
 /** The owners of the queues in an item learn that it is kept here, or no longer. */
-function tellKept(item: Item, more: 1 | -1): void {
+function tellKept(item: Packed, more: 1 | -1): void {
   for (const { kind, ref } of ticketsOf(encodedPart(item))) {
     if (!KINDS.includes(kind)) continue;
-    router.post(router.ownerOf(ref), ref, { type: 'kept', more } satisfies ToOwner);
+    router.post(ownerOf(ref), ref, { type: 'kept', more } satisfies ToOwner);
   }
 }
 
 /** An item is not in the queue after all: the ends of Pipes in it, which had left this process, are here again. */
-function bringHome(item: Item): void {
+function bringHome(item: Packed): void {
   if (ticketsOf(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
 }
 

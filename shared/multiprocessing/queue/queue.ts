@@ -5,6 +5,7 @@
 // (queue-client.ts), and queue-link.ts connects the two. A put carries its item, and a get is one entry in the owner's line:
 // nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue need no
 // answer, and only a process that alone takes from one is sent items ahead (queue-owner-gets.ts has the cases).
+import { ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { defineKind, TRAVEL } from '../values/codec.ts';
@@ -178,14 +179,14 @@ function isGone(ref: string, entry: Known): boolean {
 
 router.hearForForgotten('queue', (ref) => {
   // Only what lived here can have been forgotten so that others count on it: what comes to a former seat is too late.
-  if (router.ownerOf(ref) !== router.selfAddress()) return { receive: () => {} };
+  if (ownerOf(ref) !== router.selfAddress()) return { receive: () => {} };
   return know(ref, QueueLink.again(ref), undefined).link;
 });
 
 /** Says how queues of a kind come to life in the process that receives their tickets. */
 export function defineQueue(kind: QueueLink['kind'], make: (link: QueueLink) => Queue<unknown>): void {
   defineKind(kind, ({ ref, detail }) => {
-    const isOwn = router.ownerOf(ref) === router.selfAddress();
+    const isOwn = ownerOf(ref) === router.selfAddress();
     const entry = known.get(ref)
       ?? know(ref, isOwn ? QueueLink.again(ref) : new QueueLink(kind, detail as number, ref), undefined);
     let queue = entry.queue?.deref();

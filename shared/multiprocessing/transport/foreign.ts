@@ -1,7 +1,7 @@
 // Tells of messages that came over a fork channel and are of no use: once for those that are none of the toolkit's, and
 // now and then for those of its own that could not be read, which are a fault. Used by channel.ts.
 import { inspect } from 'node:util';
-import { messageOf } from '../../errors.ts';
+import { messageOf } from '../base/errors.ts';
 
 /** So long may a message be in the warning, in characters. */
 const MOST_SHOWN = 100;

@@ -1,6 +1,7 @@
 // Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
 // that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's is
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
+import { isWithin, kindOf } from '../base/address.ts';
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from '../base/errors.ts';
 import { heard } from './linger.ts';
@@ -67,16 +68,6 @@ export function newRef(kind: string): string {
  */
 export function hearForForgotten(kind: string, find: (ref: string) => Pick<Endpoint, 'receive'>): void {
   forgotten.set(kind, find);
-}
-
-/** The address of the process in which the primitive of that name lives. */
-export function ownerOf(ref: string): string {
-  return ref.slice(0, ref.indexOf('#'));
-}
-
-/** Whether the process at `address` is the one at `ancestor` or lives below it. */
-export function isWithin(address: string, ancestor: string): boolean {
-  return ancestor === '' || address === ancestor || address.startsWith(`${ancestor}.`);
 }
 
 export function addEndpoint(ref: string, endpoint: Endpoint): void {
@@ -181,10 +172,6 @@ function deliver([, from, ref, body]: Envelope): void {
   if (body === ATTACH) endpoint?.attached?.(from);
   else if (endpoint !== undefined) endpoint.receive(from, body);
   else forgotten.get(kindOf(ref))?.(ref).receive(from, body);
-}
-
-function kindOf(ref: string): string {
-  return /#(\w*)/.exec(ref)?.[1] ?? '';
 }
 
 /** Whoever is dead need not be told of anybody's death. */

@@ -1,10 +1,9 @@
 // Values on their way to another process: structured clones, in which the toolkit's own primitives (a Lock, a Queue …)
 // travel as references and come out as proxies, and errors are taken apart. For arguments, items, messages, results.
 import { deserialize, serialize } from 'node:v8';
-import { messageOf } from '../../errors.ts';
 import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRAVEL } from './cloneable.ts';
 import type { Ticket, Traveller } from './cloneable.ts';
-import { NotCloneable } from '../base/errors.ts';
+import { messageOf, NotCloneable } from '../base/errors.ts';
 import { rebuildError, takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 
@@ -111,9 +110,9 @@ export function ticketsOf(encoded: Encoded): Ticket[] {
   return (encoded.tickets ?? []).map(([, ticket]) => ticket);
 }
 
-/** Whether this process has loaded what the primitives in an encoded value need. */
-export function isKnown(encoded: Encoded): boolean {
-  return ticketsOf(encoded).every(({ kind }) => kinds.has(kind));
+/** The kinds of the primitives in an encoded value that this process cannot bring to life: their files are not loaded. */
+export function kindsMissing(encoded: Encoded): string[] {
+  return ticketsOf(encoded).map(({ kind }) => kind).filter((kind) => !kinds.has(kind));
 }
 
 function revive(ticket: Ticket): Traveller {

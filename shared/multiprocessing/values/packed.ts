@@ -1,6 +1,7 @@
-// An item of a Queue on its way: small plain data is copied and travels in the batch that it is part of; a structured
-// clone of its own, which costs ten times as much, is made only of the rest. Used by the parts of Queue.
-import { decode, prepare } from './codec.ts';
+// A value on its way through a primitive: small plain data is copied and travels in the batch that it is part of; a
+// structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager, pool.
+import { isString } from '../base/shape.ts';
+import { decode, prepare, ticketsOf } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 
@@ -9,16 +10,18 @@ interface Plain {
   readonly plain: object;
 }
 
-export type Item = Encoded | Plain;
+export type Packed = Encoded | Plain;
 
 const WHAT = 'the item put into a queue';
+/** How much text, in characters, need not be looked at as to its size. */
+const MOST_TEXT = 4 * 1024 * 1024;
 
 /**
  * Clones a value at once.
  * @param what How the error names the value: `the value of 'key'`.
  * @throws {NotCloneable} It could not arrive as what it is: it holds a function, an instance of a class …
  */
-export function pack(value: unknown, what = WHAT): Item {
+export function pack(value: unknown, what = WHAT): Packed {
   return packLater(value, what)();
 }
 
@@ -26,26 +29,66 @@ export function pack(value: unknown, what = WHAT): Item {
  * Clones a value at once, for an item that may never be sent: the primitives in it travel only when the returned
  * function is called. @throws {NotCloneable} As {@link pack}.
  */
-export function packLater(value: unknown, what = WHAT): () => Item {
+export function packLater(value: unknown, what = WHAT): () => Packed {
   if (typeof value !== 'object' || value === null) return prepare(value, what);
   const plain = copyPlain(value);
   return plain === NOT_PLAIN ? prepare(value, what) : () => ({ plain: plain as object });
 }
 
+/**
+ * Clones an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
+ * parts and little text they are not even copied. @throws {NotCloneable}
+ */
+export function packOwn(values: unknown[], what: string): Packed {
+  return areSmall(values) ? { plain: values } : pack(values, what);
+}
+
 /** The value again, with proxies in the place of primitives that live elsewhere. */
-export function unpack(item: Item): unknown {
-  return isPlain(item) ? item.plain : decode(item);
+export function unpack(packed: Packed): unknown {
+  return isPlain(packed) ? packed.plain : decode(packed);
+}
+
+/** The same again, for a reader in the process that keeps the value: of what a reader may change it gets its own. */
+export function copyOf(packed: Packed): Packed {
+  if (typeof packed !== 'object' || packed === null) return packed;
+  if (isPlain(packed)) return { plain: copyPlain(packed.plain) as object };
+  return { ...packed, bytes: new Uint8Array(packed.bytes) };
 }
 
 /** What travels as a structured clone of its own, and may hold primitives; undefined for all else. */
-export function encodedPart(item: Item): Encoded {
-  return isPlain(item) ? undefined : item;
+export function encodedPart(packed: Packed): Encoded {
+  return isPlain(packed) ? undefined : packed;
 }
 
 /** About how many bytes of memory it takes. */
-export function sizeOf(item: Item): number {
-  if (typeof item !== 'object' || item === null) return sizeOfPlain(item);
-  return isPlain(item) ? sizeOfPlain(item.plain) : item.bytes.byteLength;
+export function sizeOf(packed: Packed): number {
+  if (typeof packed !== 'object' || packed === null) return sizeOfPlain(packed);
+  return isPlain(packed) ? sizeOfPlain(packed.plain) : packed.bytes.byteLength;
+}
+
+/**
+ * Whether what came from another process can be kept, counted and passed on here. What it holds is looked at only by
+ * those who unpack it, and a value that they cannot unpack is theirs to report.
+ */
+export function isPacked(value: unknown): value is Packed {
+  try {
+    return Number.isFinite(sizeOf(value as Packed))
+      && ticketsOf(encodedPart(value as Packed)).every(({ kind, ref }) => isString(kind) && isString(ref));
+  } catch {
+    return false;
+  }
+}
+
+function isPlain(packed: Packed): packed is Plain {
+  return typeof packed === 'object' && packed !== null && 'plain' in packed;
+}
+
+function areSmall(values: readonly unknown[]): boolean {
+  let left = MOST_TEXT;
+  return values.every((value) => {
+    if (typeof value === 'string') return (left -= value.length) >= 0;
+    return (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') || value === null;
+  });
 }
 
 function sizeOfPlain(value: unknown): number {
@@ -55,8 +98,4 @@ function sizeOfPlain(value: unknown): number {
   let size = 16;
   for (const key in value) size += sizeOfPlain((value as Record<string, unknown>)[key]);
   return size;
-}
-
-function isPlain(item: Item): item is Plain {
-  return typeof item === 'object' && item !== null && 'plain' in item;
 }

@@ -3,7 +3,7 @@
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from '../../base/errors.ts';
 import type { Death } from '../../base/errors.ts';
 import { Gets } from './gets.ts';
-import type { ClientHost } from '../hosts.ts';
+import type { ClientHost } from './host.ts';
 import type { FromOwner } from '../owner/messages.ts';
 import { Pace } from './pace.ts';
 import { BoundedPuts, UnboundedPuts } from './puts.ts';

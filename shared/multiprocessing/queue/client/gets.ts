@@ -5,8 +5,8 @@
 // turns or it tells others something, the rest goes back. So it holds items that others may need only while it computes in
 // the very turn in which one get after the other was called; and when it then comes back late, the rest goes back as well.
 import { Fifo } from '../../base/fifo.ts';
-import type { ClientHost } from '../hosts.ts';
-import type { Item } from '../../values/packed.ts';
+import type { ClientHost } from './host.ts';
+import type { Packed } from '../../values/packed.ts';
 
 /** The next get of a burst comes sooner than this, in milliseconds. */
 const QUICK_MS = 1;
@@ -19,7 +19,7 @@ const MOST_AHEAD = 512;
 export interface Getter {
   /** It is refused as soon as it is clear that it cannot be served. */
   now: boolean;
-  readonly settle: (item: Item) => void;
+  readonly settle: (item: Packed) => void;
   readonly fail: (error: Error) => void;
   /** The owner's name for it; undefined: it has not been asked yet. */
   id?: number;
@@ -38,7 +38,7 @@ export class Gets {
   /** They are served when the event loop has turned. */
   readonly #paused = new Fifo<Getter>();
   /** What came and is not taken, in the order in which it came. */
-  readonly #stock = new Fifo<Item>();
+  readonly #stock = new Fifo<Packed>();
   /** The first so many of these came for gets that had been called off. */
   #crossed = 0;
   #inWork = 0;
@@ -69,7 +69,7 @@ export class Gets {
   }
 
   /** A get begins: what was taken before is used, unless it is to be done. @returns An item, if there is one for it. */
-  begin(): { readonly item: Item } | undefined {
+  begin(): { readonly item: Packed } | undefined {
     if (!this.#joinable) this.finish(this.#inWork);
     const isQuick = this.#isInBurst && this.#host.now() - this.#takenAt < QUICK_MS;
     this.#quickGets = isQuick ? this.#quickGets + 1 : 0;
@@ -116,7 +116,7 @@ export class Gets {
   }
 
   /** An item came for that get, and perhaps more, ahead. */
-  receive(id: number, items: readonly Item[]): void {
+  receive(id: number, items: readonly Packed[]): void {
     const getter = this.#waiting.get(id);
     if (getter !== undefined) {
       this.#waiting.delete(id);
@@ -215,23 +215,23 @@ export class Gets {
     this.#tellSoon();
   }
 
-  #takeHere(): { readonly item: Item } | undefined {
+  #takeHere(): { readonly item: Packed } | undefined {
     const here = this.#host.takeHere();
     if (here !== undefined) this.#inWork++;
     return here;
   }
 
-  #settle(getter: Getter, item: Item): void {
+  #settle(getter: Getter, item: Packed): void {
     this.#tookOne();
     getter.settle(item);
   }
 
-  #take(): Item {
+  #take(): Packed {
     this.#tookOne();
     return this.#takeOut();
   }
 
-  #takeOut(): Item {
+  #takeOut(): Packed {
     if (this.#crossed > 0) this.#crossed--;
     else this.#taken++;
     return this.#stock.shift();

@@ -3,8 +3,8 @@
 // Into a bounded queue each put is asked for, with its item: only the owner knows whether there is a place. An unbounded
 // one has a place always, so that its puts need no answer; but while too much is on its way, they wait here.
 import { Fifo } from '../../base/fifo.ts';
-import type { ClientHost } from '../hosts.ts';
-import type { Item } from '../../values/packed.ts';
+import type { ClientHost } from './host.ts';
+import type { Packed } from '../../values/packed.ts';
 import { sizeOf } from '../../values/packed.ts';
 import { Pace } from './pace.ts';
 
@@ -14,7 +14,7 @@ const MOST_BYTES_ON_THE_WAY = 1024 * 1024;
 
 /** A put that waits. */
 export interface Putter {
-  readonly item: Item;
+  readonly item: Packed;
   /** It is refused as soon as it is clear that there is no place. */
   readonly now: boolean;
   readonly settle: () => void;
@@ -30,7 +30,7 @@ export interface Puts {
   /** Whether nobody waits, and all is told. */
   readonly isIdle: boolean;
   /** Puts an item if that can be done without asking. @returns Whether it could. */
-  put(item: Item): boolean;
+  put(item: Packed): boolean;
   /** Waits for a place; `settle` or `fail` is called once, possibly at once. */
   wait(putter: Putter): void;
   /** A put does not want to wait any longer. Unless it is settled already, `fail` is called, as soon as that is certain. */
@@ -58,7 +58,7 @@ export class BoundedPuts implements Puts {
     return this.#waiting.size === 0;
   }
 
-  put(_item: Item): boolean {
+  put(_item: Packed): boolean {
     return false;
   }
 
@@ -107,7 +107,7 @@ export class UnboundedPuts implements Puts {
   readonly #refusal: () => Error;
   /** These wait until less is on its way. */
   readonly #waiting = new Set<Putter>();
-  #outgoing: Item[] = [];
+  #outgoing: Packed[] = [];
   #outgoingBytes = 0;
   #sendsSoon = false;
   /** Each message that the owner has not acknowledged, and their sums. */
@@ -129,7 +129,7 @@ export class UnboundedPuts implements Puts {
     return this.#waiting.size === 0 && this.#outgoing.length === 0 && !this.#sendsSoon;
   }
 
-  put(item: Item): boolean {
+  put(item: Packed): boolean {
     if (this.#waiting.size > 0 || !this.#hasRoom()) return false;
     this.#pace.called();
     this.#putOne(item);
@@ -205,7 +205,7 @@ export class UnboundedPuts implements Puts {
     if (this.#outgoing.length > 0) this.#sendSoon();
   }
 
-  #putOne(item: Item): void {
+  #putOne(item: Packed): void {
     this.#outgoing.push(item);
     this.#outgoingBytes += sizeOf(item);
   }

@@ -12,9 +12,9 @@
 // - the claimant has died, its target has ended, or it has forgotten the queue: the same, at once.
 // What the dead had comes back without a claimant.
 import type { Death } from '../../base/errors.ts';
-import type { OwnerHost } from '../hosts.ts';
+import type { OwnerHost } from './host.ts';
 import { sizeOf } from '../../values/packed.ts';
-import type { Item } from '../../values/packed.ts';
+import type { Packed } from '../../values/packed.ts';
 import { Items } from './items.ts';
 import type { Entry } from './items.ts';
 import { Line } from './line.ts';
@@ -176,7 +176,7 @@ export class OwnerGets {
     this.#host.tell(peer.address, { type: 'items', id, items });
   }
 
-  #addAhead(peer: Peer, items: Item[], ahead: number): void {
+  #addAhead(peer: Peer, items: Packed[], ahead: number): void {
     const most = 1 + Math.min(ahead, MOST_AHEAD);
     for (let bytes = sizeOf(items[0]); items.length < most && bytes < MANY_BYTES;) {
       const entry = this.items.takeFor(peer);

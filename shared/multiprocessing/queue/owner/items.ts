@@ -4,13 +4,13 @@
 // Only what came back can be older. It goes first to the process from which it came when that asks again, as this has
 // nothing younger, or to another that has nothing younger. What comes back from the dead goes to anybody.
 import { Fifo } from '../../base/fifo.ts';
-import type { Item } from '../../values/packed.ts';
+import type { Packed } from '../../values/packed.ts';
 import type { Peer } from './peer.ts';
 
 export interface Entry {
   /** Counts them in the order of their arrival. */
   readonly number: number;
-  readonly item: Item;
+  readonly item: Packed;
   /** The highest number that the process had to which it was sent last, before that. */
   before: number;
   /** From whom it came back, who may be expected to ask for it. */
@@ -29,7 +29,7 @@ export class Items {
     return this.#fresh.length + this.#returned.length;
   }
 
-  add(item: Item): void {
+  add(item: Packed): void {
     this.#fresh.push({ number: ++this.#lastNumber, item, before: 0, claimant: undefined, late: false });
   }
 

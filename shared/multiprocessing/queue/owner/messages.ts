@@ -2,8 +2,8 @@
 // each process has (queue-client.ts). Both ways they arrive in the order in which they were sent. Whatever else comes is
 // none of ours: the readers say so, and it is ignored.
 import type { Death } from '../../base/errors.ts';
-import { isItem } from '../../values/packed-shape.ts';
-import type { Item } from '../../values/packed.ts';
+import { isPacked } from '../../values/packed.ts';
+import type { Packed } from '../../values/packed.ts';
 import { hasShape, isBoolean, isCount, isDeath } from '../../base/shape.ts';
 import type { Shapes } from '../../base/shape.ts';
 
@@ -13,9 +13,9 @@ export type ToOwner =
   | { readonly type: 'gone' } // It has nothing of it any more, and is not waiting: it speaks again if it gets it again.
   // So many more items of other queues, which are kept in this process, have this queue in them.
   | { readonly type: 'kept'; readonly more: number }
-  | { readonly type: 'put'; readonly id: number; readonly now: boolean; readonly item: Item } // Answered.
+  | { readonly type: 'put'; readonly id: number; readonly now: boolean; readonly item: Packed } // Answered.
   | { readonly type: 'withdraw put'; readonly id: number } // Answered, unless it has been.
-  | { readonly type: 'puts'; readonly items: readonly Item[] } // Into a queue without a bound.
+  | { readonly type: 'puts'; readonly items: readonly Packed[] } // Into a queue without a bound.
   // `ahead`: so many more could be used at once. `taken`, `done`: as in `used`.
   | { readonly type: 'get'; readonly id: number; readonly now: boolean; readonly ahead: number;
     readonly taken: number; readonly done: number; }
@@ -36,7 +36,7 @@ export type FromOwner =
   | { readonly type: 'accepted'; readonly id: number } // That put.
   | { readonly type: 'arrived'; readonly count: number } // So many items, in a queue without a bound; 0: begin.
   | { readonly type: 'full'; readonly id: number } // That put, which would not wait longer, is not in the queue.
-  | { readonly type: 'items'; readonly id: number; readonly items: readonly Item[] } // For that get, and some ahead.
+  | { readonly type: 'items'; readonly id: number; readonly items: readonly Packed[] } // For that get, and some ahead.
   | { readonly type: 'empty'; readonly id: number } // To a get that would not wait longer.
   | { readonly type: 'recall' } // Others need what came ahead.
   | { readonly type: 'probe' } // Others wait for items that came back from you. Does nobody there want them?
@@ -48,7 +48,7 @@ export type FromOwner =
 
 const TO_OWNER: Shapes<ToOwner> = {
   'here': {}, 'gone': {}, 'kept': { more: Number.isSafeInteger },
-  'put': { id: isCount, now: isBoolean, item: isItem }, 'withdraw put': { id: isCount }, 'puts': { items: areItems },
+  'put': { id: isCount, now: isBoolean, item: isPacked }, 'withdraw put': { id: isCount }, 'puts': { items: areItems },
   'get': { id: isCount, now: isBoolean, ahead: isCount, taken: isCount, done: isCount },
   'withdraw get': { id: isCount, aborted: isBoolean }, 'used': { taken: isCount, done: isCount }, 'back': { count: isCount },
   'idle': {}, 'left': {}, 'query': { id: isCount, about: (about) => about === 'size' || about === 'end of work' },
@@ -73,6 +73,6 @@ export function readFromOwner(body: unknown): FromOwner | undefined {
   return hasShape(body, FROM_OWNER) ? body : undefined;
 }
 
-function areItems(value: unknown): value is Item[] {
-  return Array.isArray(value) && value.every(isItem);
+function areItems(value: unknown): value is Packed[] {
+  return Array.isArray(value) && value.every(isPacked);
 }

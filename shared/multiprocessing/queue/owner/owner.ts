@@ -1,16 +1,16 @@
 // The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in
 // the process that made the queue, which hears when any of the others dies: what the dead had not done comes back.
 // Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
+import { isWithin } from '../../base/address.ts';
 import { endedWell } from '../../base/errors.ts';
 import type { Death } from '../../base/errors.ts';
-import type { OwnerHost } from '../hosts.ts';
-import type { Item } from '../../values/packed.ts';
+import type { OwnerHost } from './host.ts';
+import type { Packed } from '../../values/packed.ts';
 import type { ToOwner } from './messages.ts';
 import { OwnerGets } from './gets.ts';
 import { OwnerPuts } from './puts.ts';
 import { Peer } from './peer.ts';
 import type { Peers } from './peer.ts';
-import { isWithin } from '../../transport/router.ts';
 
 interface Join {
   readonly from: string;
@@ -145,7 +145,7 @@ export class QueueOwner {
   }
 
   /** For a get in this very process: the next item, if nobody waits for it. */
-  takeHere(): { readonly item: Item } | undefined {
+  takeHere(): { readonly item: Packed } | undefined {
     const entry = this.#gets.takeHere(this.#own);
     if (entry !== undefined) this.#settleSoon();
     return entry;
@@ -171,7 +171,7 @@ export class QueueOwner {
   /** Serves both ends now: what this process does next may take long. */
   settle(): void {
     const hasPlace = (): boolean => this.#gets.items.length < this.#maxsize;
-    const add = (item: Item): void => this.#add(item);
+    const add = (item: Packed): void => this.#add(item);
     let goesOn: boolean;
     do {
       goesOn = this.#puts.serve(hasPlace, add);
@@ -201,7 +201,7 @@ export class QueueOwner {
     else if (this.#maxsize === Infinity) this.#host.tell(peer.address, { type: 'arrived', count: 0 });
   }
 
-  #arrive(peer: Peer, items: readonly Item[]): void {
+  #arrive(peer: Peer, items: readonly Packed[]): void {
     if (this.#maxsize !== Infinity || (this.#closed && !this.#unsealed.has(peer))) return;
     for (const item of items) {
       this.#host.arrives(item);
@@ -210,7 +210,7 @@ export class QueueOwner {
     if (peer !== this.#own) this.#host.tell(peer.address, { type: 'arrived', count: items.length });
   }
 
-  #add(item: Item): void {
+  #add(item: Packed): void {
     this.#host.carries(item);
     this.#gets.items.add(item);
   }

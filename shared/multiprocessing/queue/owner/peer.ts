@@ -1,6 +1,6 @@
 // What the owner of a Queue knows of one process that holds it. Used by queue-owner.ts and its two ends.
 import { Fifo } from '../../base/fifo.ts';
-import type { Item } from '../../values/packed.ts';
+import type { Packed } from '../../values/packed.ts';
 import type { Entry } from './items.ts';
 import type { Place } from './line.ts';
 
@@ -16,7 +16,7 @@ export interface WaitingGet {
 export interface WaitingPut {
   readonly peer: Peer;
   readonly id: number;
-  readonly item: Item;
+  readonly item: Packed;
   /** Its process has left: it is put even if that dies. */
   final: boolean;
 }
@@ -73,7 +73,7 @@ export class Peer {
   }
 
   /** So many of those ahead were taken. The first `done` of all will never be needed again: `leaves` gets each. */
-  used(taken: number, done: number, leaves: (item: Item) => void): void {
+  used(taken: number, done: number, leaves: (item: Packed) => void): void {
     this.ahead = Math.max(0, this.ahead - taken);
     for (let i = Math.min(done, this.inWork); i > 0; i--) leaves(this.#out.shift()!.item);
   }

@@ -1,8 +1,8 @@
 // The end of a bounded Queue at which puts wait for places, each with its item, in the order of their arrival: no place is
 // ever kept for a process. Part of queue-owner.ts.
 import type { Death } from '../../base/errors.ts';
-import type { OwnerHost } from '../hosts.ts';
-import type { Item } from '../../values/packed.ts';
+import type { OwnerHost } from './host.ts';
+import type { Packed } from '../../values/packed.ts';
 import { Line } from './line.ts';
 import type { Place } from './line.ts';
 import type { Peer, WaitingPut } from './peer.ts';
@@ -21,7 +21,7 @@ export class OwnerPuts {
     return this.#line.first !== undefined;
   }
 
-  ask(peer: Peer, id: number, now: boolean, item: Item): void {
+  ask(peer: Peer, id: number, now: boolean, item: Packed): void {
     if (peer.waitingPuts.has(id)) return;
     this.#host.arrives(item);
     const place = this.#line.push({ peer, id, item, final: false });
@@ -38,7 +38,7 @@ export class OwnerPuts {
   }
 
   /** Puts what waits into the places that there are. @returns Whether there was some. */
-  serve(hasPlace: () => boolean, add: (item: Item) => void): boolean {
+  serve(hasPlace: () => boolean, add: (item: Packed) => void): boolean {
     let served = false;
     for (let place = this.#line.first; place !== undefined && hasPlace(); place = place.behind) {
       const { peer, id, item } = place.value;
