@@ -1,5 +1,5 @@
 // The fast part of upper-casing: a WebAssembly function, because only there one instruction works on 16 bytes, and 4 bytes
-// can be read and written at any place. Used by uppercase.ts; what it looks up is filled in by uppercase-table.ts.
+// can be read and written at any place. Used by uppercase.ts; what it looks up is filled in by table.ts.
 import { endianness } from 'node:os';
 import { assemble, forever, giveBack, i32, local, v128, when } from './wasm.ts';
 import type { Code } from './wasm.ts';

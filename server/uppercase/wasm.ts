@@ -1,5 +1,5 @@
 // A small assembler: as much of WebAssembly's binary format (webassembly.github.io/spec/core/binary) as a function needs that
-// works on bytes in memory. An instruction, or a piece of code, is a list of bytes. Used by uppercase-kernel.ts.
+// works on bytes in memory. An instruction, or a piece of code, is a list of bytes. Used by kernel.ts.
 
 export type Code = readonly number[];
 

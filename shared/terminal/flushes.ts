@@ -3,14 +3,14 @@ import { afterRunning } from '../running-time.ts';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
-interface Waiter {
+interface PendingFlush {
   /** The number of the batch with which all that it waits for is written. */
   readonly batch: number;
   readonly settle: (written: boolean) => void;
 }
 
 export class Flushes {
-  readonly #waiters = new Set<Waiter>();
+  readonly #waiters = new Set<PendingFlush>();
 
   get areAwaited(): boolean {
     return this.#waiters.size > 0;
@@ -29,7 +29,7 @@ export class Flushes {
         this.#waiters.delete(waiter);
         resolve(written);
       };
-      const waiter: Waiter = { batch, settle };
+      const waiter: PendingFlush = { batch, settle };
       // The limit alone keeps no process running, and this one must come to the end of its wait.
       const hold = timeoutMs === undefined ? undefined : setTimeout(() => {}, LONGEST_TIMER_MS);
       const endLimit = timeoutMs === undefined ? () => {} : afterRunning(timeoutMs, () => settle(false));

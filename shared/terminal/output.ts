@@ -7,7 +7,7 @@
 // - a pipe, a terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
 // - a file, /dev/null: used as it is. Writes never block for ever, and the offset must stay the shared one;
 // - whatever cannot be opened again, a socket (as Node and systemd give their children) or the terminal of another user: a
-//   process of its own writes there (terminal-relay.ts), which can be ended while it waits.
+//   process of its own writes there (relay.ts), which can be ended while it waits.
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';

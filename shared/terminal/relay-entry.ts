@@ -1,4 +1,4 @@
-// The process that terminal-relay.ts starts: writes what it is sent to RELAY_FD, in small pieces, and says after each how much
+// The process that relay.ts starts: writes what it is sent to RELAY_FD, in small pieces, and says after each how much
 // of it is written. It has no other aim, and so ends with the process that started it, whatever it waits for.
 import { DescriptorOutput } from './output.ts';
 import { codeOf } from '../errors.ts';

@@ -1,5 +1,5 @@
 // Writing to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended when
-// the rest is not wanted any more. Made by terminal-output.ts; the process runs terminal-relay-entry.ts.
+// the rest is not wanted any more. Made by output.ts; the process runs relay-entry.ts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Outcome, Output } from './output.ts';

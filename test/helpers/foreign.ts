@@ -36,15 +36,15 @@ function nearlyAnItem(random: Random, refs: readonly string[]): unknown {
     case 3:
       return ['no.such', 'process', 'x', null];
     case 4: // A clone that cannot be decoded, or has a primitive nobody knows.
-      return [{ bytes: pick(random, [[1, 2], 'AAAA', null]), tickets: [] }];
+      return [{ bytes: pick(random, [[1, 2], 'AAAA', null]), references: [] }];
     case 5: {
       const bytes = serialize([pick(random, [new Map(), 5n, undefined]), 'not true']);
       for (let i = 0; i < 3; i++) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
       return bytes.toString('base64');
     }
     default: {
-      const tickets = pick<unknown>(random, [[[['0'], { kind: 'Unheard', ref: '#1' }]], [[['a', 'b'], {}]], [5], 'x']);
-      return serialize([{ bytes: serialize([null]), tickets }]).toString('base64');
+      const references = pick<unknown>(random, [[[['0'], { kind: 'Unheard', ref: '#1' }]], [[['a', 'b'], {}]], [5], 'x']);
+      return serialize([{ bytes: serialize([null]), references }]).toString('base64');
     }
   }
 }

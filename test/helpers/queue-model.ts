@@ -249,7 +249,7 @@ export class QueueModel {
           if (message.type === 'back') this.#comesBack(member, message.count);
           member.up.push(message);
         },
-        hurry: () => {
+        flush: () => {
           tellNow(member);
           if (atHome) this.#owner.settle();
         },

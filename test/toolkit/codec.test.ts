@@ -3,20 +3,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NotCloneable } from '../../shared/multiprocessing/index.ts';
-import { decode, defineKind, encode, prepare, ticketsOf, TRAVEL } from '../../shared/multiprocessing/values/codec.ts';
-import type { Ticket, Traveller } from '../../shared/multiprocessing/values/codec.ts';
+import { decode, defineKind, encode, prepare, referencesIn, TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
+import type { Reference, Transferable } from '../../shared/multiprocessing/values/codec.ts';
 import { copyPlain, NOT_PLAIN } from '../../shared/multiprocessing/values/plain.ts';
 
 let journeys = 0;
 
-class Thing implements Traveller {
+class Thing implements Transferable {
   readonly ref: string;
 
   constructor(ref: string) {
     this.ref = ref;
   }
 
-  [TRAVEL](): Ticket {
+  [TRANSFER](): Reference {
     journeys++;
     return { kind: 'TestThing', ref: this.ref, detail: journeys };
   }
@@ -67,7 +67,7 @@ describe('the codec', () => {
     value['itself'] = value;
     (value['list'] as unknown[])[5] = one;
     const encoded = encode(value, 'the value');
-    assert.deepEqual(ticketsOf(encoded).map(({ ref }) => ref).sort(), ['one', 'one', 'two', 'two']);
+    assert.deepEqual(referencesIn(encoded).map(({ ref }) => ref).sort(), ['one', 'one', 'two', 'two']);
     const back = decode(structuredClone(encoded)) as typeof value;
     assert.ok((back['around'] as typeof around).one instanceof Thing);
     assert.equal((back['around'] as typeof around).one.ref, 'one');
@@ -81,7 +81,7 @@ describe('the codec', () => {
     assert.deepEqual(Object.getOwnPropertyDescriptor(back, '__proto__')!.value, { a: 1 });
     assert.equal(around.one, one, 'what was sent is as it was');
     assert.ok(throughTheWire(one) instanceof Thing);
-    assert.deepEqual(ticketsOf(encode('text', 'it')), []);
+    assert.deepEqual(referencesIn(encode('text', 'it')), []);
   });
 
   test('says which value cannot be sent, and why', () => {
@@ -105,7 +105,7 @@ describe('the codec', () => {
     let deep: unknown = 1;
     for (let i = 0; i < 100_000; i++) deep = [deep];
     refused(deep, /nested more than 1000 levels deep/);
-    assert.throws(() => decode({ bytes: (encode([null], 'it') as { bytes: Uint8Array }).bytes, tickets: [
+    assert.throws(() => decode({ bytes: (encode([null], 'it') as { bytes: Uint8Array }).bytes, references: [
       [['0'], { kind: 'Unheard', ref: '#1' }],
     ] }), /a Unheard came from another process, which is not known here/);
   });
@@ -145,7 +145,7 @@ describe('small plain data', () => {
       [shared, shared], Object.assign([1], { 2: 3 }), Object.assign([1], { extra: 1 }), 'a b'.match(/a/),
       new Uint8Array(1), JSON.parse('{"__proto__": 1}'), new Thing('one'), { thing: new Thing('one') },
       new Array(20).fill(0).map(() => []),
-      Object.assign({}, { [TRAVEL]: () => ({ kind: 'k', ref: 'r' }) }),
+      Object.assign({}, { [TRANSFER]: () => ({ kind: 'k', ref: 'r' }) }),
     ]) {
       assert.equal(copyPlain(value), NOT_PLAIN);
     }

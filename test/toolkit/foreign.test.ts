@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { describe, test } from 'node:test';
 import { Channel } from '../../shared/multiprocessing/transport/channel.ts';
-import { TRAVEL } from '../../shared/multiprocessing/values/codec.ts';
+import { TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
 import { Lock, Pipe, Queue } from '../../shared/multiprocessing/index.ts';
 import type { Process } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/foreign-work.ts';
@@ -74,7 +74,7 @@ describe('thousands of foreign and nearly right messages', () => {
     test(`from a child end nobody, and all else arrives (seed ${seed})`, DEADLINE, async (t) => {
       const COUNT = 1500;
       const [queue, lock, [here, there]] = [new Queue<number>(), new Lock(), Pipe<number>()];
-      const refs = [queue[TRAVEL]().ref, lock[TRAVEL]().ref];
+      const refs = [queue[TRANSFER]().ref, lock[TRANSFER]().ref];
       const args = [seed, COUNT, refs, queue, there, lock] as const;
       const { process: child, mail } = startProcess(t, { module, target: work.sendsForeign, args: [...args] });
       const came = await untilEnd(mail);

@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
 import { Lock, Manager, Pipe, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import { encode } from '../../shared/multiprocessing/values/codec.ts';
-import { LockSeat } from '../../shared/multiprocessing/lock/lock-client.ts';
+import { LockClient } from '../../shared/multiprocessing/lock/lock-client.ts';
 import { expectClosed, heapAfterGc, heapBelow, useAndForget, useLater } from '../fixtures/forgotten-work.ts';
 import type { Things } from '../fixtures/forgotten-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
@@ -111,14 +111,14 @@ test('a queue and a dict that came after they were closed, and forgotten, say so
   await child.join();
 });
 
-// With an array's shift() each would cost as much as the line is long: most of a minute. The seat is where the line is; as
+// With an array's shift() each would cost as much as the line is long: most of a minute. The client is where the line is; as
 // many promises would take longer than all the other tests.
 test('a line of 200,000 who wait for a lock is served in time', DEADLINE, async () => {
-  const seat = new LockSeat(true);
-  assert.ok(seat.take());
+  const client = new LockClient(true);
+  assert.ok(client.take());
   let served = 0;
-  for (let i = 0; i < 200_000; i++) seat.wait(false, () => served++, assert.fail);
-  while (seat.release()) if (served % 1000 === 0) await setImmediate(); // Else the deadline could not strike.
+  for (let i = 0; i < 200_000; i++) client.wait(false, () => served++, assert.fail);
+  while (client.release()) if (served % 1000 === 0) await setImmediate(); // Else the deadline could not strike.
   assert.equal(served, 200_000);
 });
 

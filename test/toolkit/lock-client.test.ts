@@ -1,12 +1,12 @@
-// The two halves of Lock's protocol, each alone: what a seat and the arbiter send, and when.
+// The two halves of Lock's protocol, each alone: what a client and the arbiter send, and when.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { ProcessDied } from '../../shared/multiprocessing/index.ts';
 import type { Death } from '../../shared/multiprocessing/index.ts';
 import { LockArbiter } from '../../shared/multiprocessing/lock/lock-arbiter.ts';
-import { BURST, SLICE_MS } from '../../shared/multiprocessing/lock/pace.ts';
-import { LockSeat } from '../../shared/multiprocessing/lock/lock-client.ts';
-import type { Waiter } from '../../shared/multiprocessing/lock/lock-client.ts';
+import { BURST, SLICE_MS } from '../../shared/multiprocessing/lock/burst.ts';
+import { LockClient } from '../../shared/multiprocessing/lock/lock-client.ts';
+import type { PendingAcquire } from '../../shared/multiprocessing/lock/lock-client.ts';
 
 const MAKER = '5';
 
@@ -14,9 +14,9 @@ function deathOf(address: string): Death {
   return { address, name: `Process-${address}`, pid: 1, exitCode: -9 };
 }
 
-describe('a seat at a lock', () => {
+describe('a client at a lock', () => {
   interface Seated {
-    seat: LockSeat;
+    client: LockClient;
     clock: { now: number };
     sent: string[];
     /** Lets the process's later work happen. */
@@ -27,8 +27,8 @@ describe('a seat at a lock', () => {
     const clock = { now: 1000 };
     const sent: string[] = [];
     let later: (() => void)[] = [];
-    const seat = new LockSeat(false);
-    seat.connect({
+    const client = new LockClient(false);
+    client.connect({
       atHome: false,
       now: () => clock.now,
       soon: (work) => later.push(work),
@@ -41,169 +41,169 @@ describe('a seat at a lock', () => {
       later = [];
       for (const work of works) work();
     };
-    return { seat, clock, sent, turn };
+    return { client, clock, sent, turn };
   }
 
-  function takeAndRelease(seat: LockSeat): boolean {
-    return seat.take() && seat.release();
+  function takeAndRelease(client: LockClient): boolean {
+    return client.take() && client.release();
   }
 
   const grant = { type: 'grant', grant: 1, upTo: 0, recalled: false, abandonedBy: null } as const;
 
-  /** A seat with the token, in a burst: it was taken quickly so often that it stays. */
+  /** A client with the token, in a burst: it was taken quickly so often that it stays. */
   function inBurst(): Seated {
     const made = seated();
-    const { seat, clock, sent } = made;
+    const { client, clock, sent } = made;
     for (let id = 1; id <= BURST + 1; id++) {
-      seat.wait(false, () => {}, assert.fail);
-      seat.hear({ ...grant, upTo: id });
+      client.wait(false, () => {}, assert.fail);
+      client.hear({ ...grant, upTo: id });
       clock.now += 0.1;
-      seat.release();
+      client.release();
     }
     clock.now = 1000;
-    assert.ok(seat.isHere);
+    assert.ok(client.isHere);
     sent.length = 0;
     return made;
   }
 
   test('sends the token home at once when it lets go, and lets the system have it', () => {
-    const { seat, clock, sent, turn } = seated();
+    const { client, clock, sent, turn } = seated();
     for (let id = 1; id <= 3 * BURST; id++) {
-      seat.wait(false, () => {}, assert.fail);
-      seat.hear({ ...grant, upTo: id });
+      client.wait(false, () => {}, assert.fail);
+      client.hear({ ...grant, upTo: id });
       clock.now += 2;
-      seat.release();
+      client.release();
       assert.deepEqual(sent.splice(0), ['ask', 'return', 'flush']);
       turn();
     }
   });
 
   test('keeps it in a burst, without a message, and until what runs is done', () => {
-    const { seat, clock, sent, turn } = inBurst();
-    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
+    const { client, clock, sent, turn } = inBurst();
+    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(client));
     assert.deepEqual(sent, []);
     turn();
     assert.deepEqual(sent, ['return', 'flush']);
   });
 
   test('keeps it for whoever of its process just listens for others', () => {
-    const { seat, sent, turn } = inBurst();
-    seat.listen();
+    const { client, sent, turn } = inBurst();
+    client.listen();
     turn();
     assert.deepEqual(sent, []);
-    seat.listened();
-    assert.ok(takeAndRelease(seat));
+    client.listened();
+    assert.ok(takeAndRelease(client));
     turn();
     assert.deepEqual(sent, ['return', 'flush']);
   });
 
   test('ends the burst with the first hold, or pause, that is long', () => {
-    const { seat, clock, sent } = inBurst();
-    assert.ok(seat.take());
+    const { client, clock, sent } = inBurst();
+    assert.ok(client.take());
     clock.now += 2;
-    seat.release();
+    client.release();
     assert.deepEqual(sent, ['return', 'flush']);
   });
 
   test('passes others over for no longer than its slice once it has heard of them', () => {
-    const { seat, clock, sent, turn } = inBurst();
-    assert.ok(seat.take());
-    seat.hear({ type: 'recall' });
-    seat.release();
+    const { client, clock, sent, turn } = inBurst();
+    assert.ok(client.take());
+    client.hear({ type: 'recall' });
+    client.release();
     for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) {
-      assert.ok(seat.take());
-      seat.release();
+      assert.ok(client.take());
+      client.release();
     }
-    assert.equal(takeAndRelease(seat), false);
-    assert.equal(seat.mustListen(), false);
+    assert.equal(takeAndRelease(client), false);
+    assert.equal(client.mustListen(), false);
     turn();
     assert.deepEqual(sent, ['return', 'flush']);
   });
 
   test('gives it back at once when it is recalled and nobody holds it', () => {
-    const { seat, sent } = inBurst();
-    seat.hear({ type: 'recall' });
+    const { client, sent } = inBurst();
+    client.hear({ type: 'recall' });
     assert.deepEqual(sent, ['return', 'flush']);
-    seat.hear({ type: 'recall' });
+    client.hear({ type: 'recall' });
     assert.deepEqual(sent, ['return', 'flush'], 'it is on its way back already');
   });
 
   test('listens for others after its slice at the latest', () => {
-    const { seat, clock, turn } = inBurst();
-    seat.listen(); // Keeps the token here.
-    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(seat));
-    for (let i = 0; i < 10 && takeAndRelease(seat); i++); // It does not look at the clock each time.
-    assert.equal(takeAndRelease(seat), false);
-    assert.ok(seat.mustListen());
+    const { client, clock, turn } = inBurst();
+    client.listen(); // Keeps the token here.
+    for (; clock.now < 1000 + SLICE_MS; clock.now += 0.01) assert.ok(takeAndRelease(client));
+    for (let i = 0; i < 10 && takeAndRelease(client); i++); // It does not look at the clock each time.
+    assert.equal(takeAndRelease(client), false);
+    assert.ok(client.mustListen());
     turn();
-    assert.ok(takeAndRelease(seat));
+    assert.ok(takeAndRelease(client));
   });
 
   test('asks for everyone who comes after the recall, or after one who asked, in their order', () => {
-    const { seat, sent } = seated();
+    const { client, sent } = seated();
     const order: number[] = [];
-    const wait = (number: number): Waiter => seat.wait(false, () => order.push(number), assert.fail);
+    const wait = (number: number): PendingAcquire => client.wait(false, () => order.push(number), assert.fail);
     wait(0);
-    seat.hear({ ...grant, upTo: 1 });
+    client.hear({ ...grant, upTo: 1 });
     wait(1);
     assert.deepEqual(sent.splice(0), ['ask']);
-    seat.hear({ type: 'recall' });
+    client.hear({ type: 'recall' });
     wait(2);
-    seat.release();
-    seat.release();
-    assert.equal(seat.take(), false, 'not before the one who waits');
+    client.release();
+    client.release();
+    assert.equal(client.take(), false, 'not before the one who waits');
     assert.deepEqual(sent.splice(0), ['ask', 'return', 'flush']);
-    seat.withdraw(wait(3));
+    client.withdraw(wait(3));
     wait(4);
-    seat.hear({ ...grant, upTo: 2 });
+    client.hear({ ...grant, upTo: 2 });
     wait(5);
     assert.deepEqual(sent.splice(0), ['ask', 'withdraw', 'flush', 'ask', 'ask']);
-    seat.release();
+    client.release();
     assert.deepEqual(order, [0, 1, 2], 'the turn of the others has not come');
-    seat.hear({ ...grant, upTo: 5 });
-    seat.release();
+    client.hear({ ...grant, upTo: 5 });
+    client.release();
     assert.deepEqual(order, [0, 1, 2, 4, 5]);
   });
 
   test('has what was granted after all when the time was up, and gives back what was granted to nobody', () => {
-    const { seat, sent } = seated();
+    const { client, sent } = seated();
     const results: boolean[] = [];
-    const wait = (): Waiter => seat.wait(false, (got) => results.push(got), assert.fail);
-    seat.expire(wait());
+    const wait = (): PendingAcquire => client.wait(false, (got) => results.push(got), assert.fail);
+    client.expire(wait());
     assert.deepEqual(sent.splice(0), ['ask', 'expire']);
     assert.deepEqual(results, [], 'the arbiter may have granted it');
-    seat.hear({ ...grant, upTo: 1 });
+    client.hear({ ...grant, upTo: 1 });
     assert.deepEqual(results.splice(0), [true]);
-    seat.release();
-    seat.expire(wait());
-    seat.hear({ type: 'refuse', id: 2 });
+    client.release();
+    client.expire(wait());
+    client.hear({ type: 'refuse', id: 2 });
     assert.deepEqual(results.splice(0), [false]);
     const first = wait();
     const second = wait();
-    seat.expire(second);
-    seat.hear({ ...grant, upTo: 4 });
+    client.expire(second);
+    client.hear({ ...grant, upTo: 4 });
     assert.deepEqual(results.splice(0), [true, false], 'the first has it');
-    seat.expire(first);
-    seat.release();
+    client.expire(first);
+    client.release();
     sent.length = 0;
-    seat.withdraw(wait());
-    seat.hear({ ...grant, upTo: 5 });
+    client.withdraw(wait());
+    client.hear({ ...grant, upTo: 5 });
     assert.deepEqual(sent, ['ask', 'withdraw', 'flush', 'return', 'flush']);
     assert.deepEqual(results, []);
   });
 
   test('hears of the end of the process that made the lock while it holds it, and may finish', () => {
-    const { seat, sent } = seated();
-    seat.wait(false, () => {}, assert.fail);
-    seat.hear({ ...grant, upTo: 1 });
+    const { client, sent } = seated();
+    client.wait(false, () => {}, assert.fail);
+    client.hear({ ...grant, upTo: 1 });
     sent.length = 0;
     let failed: Error | undefined;
-    seat.wait(false, () => assert.fail(), (error) => { failed = error; });
-    seat.orphan(deathOf(MAKER));
+    client.wait(false, () => assert.fail(), (error) => { failed = error; });
+    client.orphan(deathOf(MAKER));
     assert.ok(failed instanceof ProcessDied);
-    assert.ok(seat.release());
-    assert.equal(seat.release(), false);
-    assert.equal(seat.take(), false);
+    assert.ok(client.release());
+    assert.equal(client.release(), false);
+    assert.equal(client.take(), false);
     assert.deepEqual(sent, []);
   });
 });
@@ -262,7 +262,7 @@ describe('the arbiter of a lock', () => {
     assert.deepEqual(told(), []);
   });
 
-  test('gives all who follow each other from one seat their turn at once', () => {
+  test('gives all who follow each other from one client their turn at once', () => {
     const { told, receive, returns } = arbiter();
     for (const id of [1, 2, 3]) receive('1', { type: 'ask', id, attempt: false });
     receive('1', { type: 'withdraw', id: 2 });

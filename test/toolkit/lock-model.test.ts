@@ -1,4 +1,4 @@
-// The protocol of Lock without processes: seats and an arbiter on a network that delays as it likes and loses the dead.
+// The protocol of Lock without processes: clients and an arbiter on a network that delays as it likes and loses the dead.
 // Thousands of random runs, first each kind of trouble alone and without a clock; a failure names the run, which can be repeated.
 import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
@@ -7,8 +7,8 @@ import { ProcessDied } from '../../shared/multiprocessing/index.ts';
 import type { Death } from '../../shared/multiprocessing/index.ts';
 import { LockArbiter } from '../../shared/multiprocessing/lock/lock-arbiter.ts';
 import type { FromArbiter, ToArbiter } from '../../shared/multiprocessing/lock/messages.ts';
-import { LockSeat } from '../../shared/multiprocessing/lock/lock-client.ts';
-import type { Waiter } from '../../shared/multiprocessing/lock/lock-client.ts';
+import { LockClient } from '../../shared/multiprocessing/lock/lock-client.ts';
+import type { PendingAcquire } from '../../shared/multiprocessing/lock/lock-client.ts';
 import { randomFrom } from '../helpers/random.ts';
 import { runSeeds } from '../helpers/seeds.ts';
 
@@ -41,12 +41,12 @@ interface Task {
   state: TaskState;
   /** It makes an attempt only, or its time is up. */
   impatient: boolean;
-  waiter: Waiter | undefined;
+  waiter: PendingAcquire | undefined;
 }
 
 interface Member {
   readonly address: string;
-  readonly seat: LockSeat;
+  readonly client: LockClient;
   readonly tasks: Task[];
   /** To and from the arbiter, in order. */
   readonly up: ToArbiter[];
@@ -114,8 +114,8 @@ class Model {
   #happens(event: () => void): void {
     event();
     // A lock that nobody holds is kept by nobody, but for a moment in a burst, and while somebody is about to take it.
-    for (const { address, alive, seat, tasks, soon } of this.#members) {
-      if (!alive || address === MAKER || !seat.isHere) continue;
+    for (const { address, alive, client, tasks, soon } of this.#members) {
+      if (!alive || address === MAKER || !client.isHere) continue;
       const isUsed = tasks.some(({ state }) => state === 'holding' || state === 'listening');
       assert.ok(isUsed || (this.#trouble.clock !== 'jumps' && soon > 0), `the token lies idle at '${address}'`);
     }
@@ -131,9 +131,9 @@ class Model {
 
   /** It has let go, and computes from then on, in the same turn: everybody else can have the lock. */
   #standStill(member: Member): void {
-    const { seat, tasks } = member;
+    const { client, tasks } = member;
     const isOut = tasks.every(({ state }) => state === 'idle');
-    if (this.makerDied || member.address === MAKER || !member.alive || !isOut || seat.isHere) return;
+    if (this.makerDied || member.address === MAKER || !member.alive || !isOut || client.isHere) return;
     member.standsStill = true;
     this.#settle();
     const before = this.acquired;
@@ -145,15 +145,15 @@ class Model {
 
   #member(address: string, tasks: number): Member {
     const atHome = address === MAKER;
-    const seat = new LockSeat(atHome);
+    const client = new LockClient(atHome);
     const member: Member = {
-      address, seat, tasks: [], up: [], down: [], later: [], soon: 0, alive: true, standsStill: false,
+      address, client, tasks: [], up: [], down: [], later: [], soon: 0, alive: true, standsStill: false,
       arrivesUp: () => this.#hearAtArbiter(member, member.up.shift()!),
-      arrivesDown: () => seat.hear(member.down.shift()!),
+      arrivesDown: () => client.hear(member.down.shift()!),
     };
     for (let i = 0; i < tasks; i++) member.tasks.push(this.#task(member));
     const later = (work: () => void): void => doLater(member, work);
-    seat.connect({
+    client.connect({
       atHome,
       now: () => this.#trouble.clock === 'jumps' ? this.#now += 10 : this.#now,
       soon: (work) => {
@@ -179,9 +179,9 @@ class Model {
       events: {
         idle: () => this.#acquire(task),
         listening: () => {
-          of.seat.listened();
-          if (of.seat.take()) this.#hold(task);
-          else if (task.impatient && of.seat.isInUseHere()) task.state = 'idle';
+          of.client.listened();
+          if (of.client.take()) this.#hold(task);
+          else if (task.impatient && of.client.isInUseHere()) task.state = 'idle';
           else this.#wait(task);
         },
         waiting: () => this.#giveUp(task),
@@ -221,14 +221,14 @@ class Model {
 
   /** As lock.ts does. */
   #acquire(task: Task): void {
-    const { seat } = task.of;
+    const { client } = task.of;
     task.impatient = this.#random() < this.#attempts;
-    if (seat.take()) {
+    if (client.take()) {
       this.#hold(task);
-    } else if (task.impatient && seat.isInUseHere()) {
+    } else if (task.impatient && client.isInUseHere()) {
       return;
-    } else if (seat.mustListen()) {
-      seat.listen();
+    } else if (client.mustListen()) {
+      client.listen();
       task.state = 'listening';
     } else {
       this.#wait(task);
@@ -238,7 +238,7 @@ class Model {
   #wait(task: Task): void {
     task.state = 'waiting';
     task.waiter = undefined;
-    const waiter = task.of.seat.wait(task.impatient, (got) => {
+    const waiter = task.of.client.wait(task.impatient, (got) => {
       if (got) return this.#hold(task);
       assert.ok(task.impatient, 'only an attempt is refused, and whose time is up');
       task.state = 'idle';
@@ -254,13 +254,13 @@ class Model {
   /** It is called off, or its time is up. */
   #giveUp(task: Task): void {
     if (this.#random() < 0.5) {
-      task.of.seat.withdraw(task.waiter!);
+      task.of.client.withdraw(task.waiter!);
       task.state = 'idle';
       this.#leaveLine(task);
     } else if (!task.impatient) {
       task.impatient = true;
       task.state = 'expiring';
-      task.of.seat.expire(task.waiter!);
+      task.of.client.expire(task.waiter!);
     }
   }
 
@@ -269,7 +269,7 @@ class Model {
     const place = this.#line.indexOf(task);
     // The impatient before it may have been refused, and not have heard of it.
     if (place !== -1) assert.ok(this.#line.slice(0, place).every(({ impatient }) => impatient), 'in the order of asking');
-    if (this.#abandoned) assert.ok(task.of.seat.abandonedBy, 'the next holder learns of the death');
+    if (this.#abandoned) assert.ok(task.of.client.abandonedBy, 'the next holder learns of the death');
     this.#abandoned = false;
     this.#leaveLine(task);
     this.#holder = task;
@@ -280,7 +280,7 @@ class Model {
   #release(task: Task): void {
     task.state = 'idle';
     this.#holder = undefined;
-    assert.ok(task.of.seat.release());
+    assert.ok(task.of.client.release());
     // As a loop does, which comes before anything else.
     if (!task.of.standsStill && this.#random() < 0.5) this.#acquire(task);
   }
@@ -301,7 +301,7 @@ class Model {
 
   #tell(to: string, message: FromArbiter): void {
     const member = this.#memberAt(to);
-    if (to === MAKER) member.seat.hear(message);
+    if (to === MAKER) member.client.hear(message);
     else if (member.alive) member.down.push(message);
     else this.#untold.push(deathOf(to)); // The router says so again.
   }
@@ -326,7 +326,7 @@ class Model {
       // What was on its way may arrive before the news, and nothing after it.
       if (member.alive && !isWithin(member.address, at)) doLater(member, () => {
         member.down.length = 0;
-        member.seat.orphan(deathOf(at));
+        member.client.orphan(deathOf(at));
       });
     }
   }

@@ -1,7 +1,7 @@
 // What no toolkit sends, sent to its primitives: nobody is ended by it, and what was promised to others goes on.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TRAVEL } from '../../shared/multiprocessing/values/codec.ts';
+import { TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
 import { Lock, Manager, Pipe } from '../../shared/multiprocessing/index.ts';
 import * as router from '../../shared/multiprocessing/transport/router.ts';
 import { sendGarbage } from '../fixtures/malformed-work.ts';
@@ -22,7 +22,7 @@ test('malformed messages to a lock, a pipe, a dict and a list are ignored, and s
     await here.send('at home there');
     await here.recv();
     const pipe = router.newRef('pipe').replace(/\d+$/, (number) => String(Number(number) - 1));
-    const refs = [lock, dict, list].map((primitive) => primitive[TRAVEL]().ref);
+    const refs = [lock, dict, list].map((primitive) => primitive[TRANSFER]().ref);
     await lock.acquire();
     const waits = lock.acquire();
     const all = [...refs, `${pipe}/0`, `${pipe}/1`, '#pipes', '#lock-99', '#dict-99', '#nothing'];

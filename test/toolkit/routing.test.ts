@@ -3,7 +3,7 @@ import { isWithin, ownerOf } from '../../shared/multiprocessing/base/address.ts'
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { TRAVEL } from '../../shared/multiprocessing/values/codec.ts';
+import { TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
 import type { Channel } from '../../shared/multiprocessing/transport/channel.ts';
 import { describeDeath } from '../../shared/multiprocessing/base/errors.ts';
 import type { Death } from '../../shared/multiprocessing/base/errors.ts';
@@ -135,7 +135,7 @@ test('whoever made a primitive learns at once which child was given it', DEADLIN
   const attached: string[] = [];
   router.addEndpoint(ref, { receive: () => {}, attached: (from) => attached.push(from), died: () => {} });
   t.after(() => router.removeEndpoint(ref));
-  const primitive = { [TRAVEL]: () => ({ kind: 'Lock', ref }) };
+  const primitive = { [TRANSFER]: () => ({ kind: 'Lock', ref }) };
   const args = [{ deep: [primitive] }];
   const target = nothing as (...args: unknown[]) => void;
   const { process } = startProcess(t, { module: moduleUrl('test/fixtures/process-work.ts'), target, args });

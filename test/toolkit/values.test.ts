@@ -183,9 +183,9 @@ describe('refused by the call itself, which takes nothing:', () => {
 test('an item that cannot be decoded rejects its own get, and the next ones come', DEADLINE, async () => {
   const bytes = (encode([null], 'it') as { bytes: Uint8Array }).bytes;
   for (const broken of [
-    { bytes: Buffer.from('no clone') }, { bytes: 5 }, { bytes, tickets: [[['0'], { kind: 'Unheard', ref: '#1' }]] },
-    { bytes, tickets: [[['0', 'no', 'way'], {}]] }, { bytes, tickets: 7 }, { bytes, errors: [[['x'], null]] }, { bytes, errors: [[5, 5]] },
-    { bytes, tickets: [[['__proto__', 'polluted'], { kind: 'Unheard' }]] }, {},
+    { bytes: Buffer.from('no clone') }, { bytes: 5 }, { bytes, references: [[['0'], { kind: 'Unheard', ref: '#1' }]] },
+    { bytes, references: [[['0', 'no', 'way'], {}]] }, { bytes, references: 7 }, { bytes, errors: [[['x'], null]] }, { bytes, errors: [[5, 5]] },
+    { bytes, references: [[['__proto__', 'polluted'], { kind: 'Unheard' }]] }, {},
   ]) {
     assert.throws(() => unpack(broken as never), NotCloneable);
   }

@@ -11,7 +11,7 @@ interface Entry {
   readonly id: number;
 }
 
-/** What connects an arbiter with the seats, and with its event loop. */
+/** What connects an arbiter with the clients, and with its event loop. */
 export interface ArbiterHost {
   tell(to: string, message: FromArbiter): void;
   /** Calls `work` when all that had reached this process by now has been read. */
@@ -91,8 +91,8 @@ export class LockArbiter {
       return;
     }
     if (attempt) this.#answerSoon(entry);
-    // The token of a seat elsewhere is in use: an attempt does not end a burst there. That of the seat here may just lie there.
-    // Recalled even from the very seat that asks: it may be on its way back already, so this turn needs its own grant.
+    // The token of a client elsewhere is in use: an attempt does not end a burst there. That of the client here may just lie there.
+    // Recalled even from the very client that asks: it may be on its way back already, so this turn needs its own grant.
     if (!attempt || holder === this.#maker) this.#recall(holder);
   }
 
@@ -125,7 +125,7 @@ export class LockArbiter {
     this.#host.tell(holder, { type: 'recall' });
   }
 
-  /** The token is here: it goes to the first in the line, with the turns of all who follow it from the same seat. */
+  /** The token is here: it goes to the first in the line, with the turns of all who follow it from the same client. */
   #grantNext(): void {
     const to = this.#line.first?.from;
     this.#holder = to;

@@ -1,14 +1,14 @@
-// A process's seat at one Lock: whether the token is here, who of this process waits for it, and when it goes back.
+// A process's client at one Lock: whether the token is here, who of this process waits for it, and when it goes back.
 // Pure: it is told what came and tells what to send. lock.ts connects it, the model test drives it without processes.
 import { ProcessDied } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import type { FromArbiter, ToArbiter } from './messages.ts';
-import { LockPace } from './pace.ts';
-import type { PaceHost } from './pace.ts';
+import { LockBurst } from './burst.ts';
+import type { BurstHost } from './burst.ts';
 import { WaitingLine } from '../base/waiting-line.ts';
 
-/** What connects a seat with the arbiter, and with time. */
-export interface SeatHost extends PaceHost {
+/** What connects a client with the arbiter, and with time. */
+export interface ClientHost extends BurstHost {
   /** Whether the arbiter lives in this process, so that an unused token may stay. */
   readonly atHome: boolean;
   tell(message: ToArbiter): void;
@@ -19,24 +19,24 @@ export interface SeatHost extends PaceHost {
 }
 
 /** Somebody of this process who waits. */
-export interface Waiter {
+export interface PendingAcquire {
   /** Under this number the arbiter has the waiter in its line. Those without one wait here only, before the others. */
   readonly id: number | undefined;
   readonly settle: (got: boolean) => void;
   readonly fail: (error: Error) => void;
 }
 
-export class LockSeat {
+export class LockClient {
   /** undefined: no other process has to do with the lock yet. */
-  #host: SeatHost | undefined;
-  #pace: LockPace | undefined;
+  #host: ClientHost | undefined;
+  #burst: LockBurst | undefined;
   #here: boolean;
   #held = false;
   /** First those without a number, then the others in the order of their numbers. */
-  readonly #waiters = new WaitingLine<Waiter>();
-  readonly #byId = new Map<number, Waiter>();
+  readonly #waiters = new WaitingLine<PendingAcquire>();
+  readonly #byId = new Map<number, PendingAcquire>();
   /** Those of them who are to get it at their turn or not at all: attempts, and whose time is up. */
-  readonly #impatient = new Set<Waiter>();
+  readonly #impatient = new Set<PendingAcquire>();
   #lastId = 0;
   /** The number of the grant with which the token came; 0: it was here from the beginning. */
   #grant = 0;
@@ -55,9 +55,9 @@ export class LockSeat {
   }
 
   /** From now on other processes have to do with the lock. */
-  connect(host: SeatHost): void {
+  connect(host: ClientHost): void {
     this.#host = host;
-    this.#pace = new LockPace(host);
+    this.#burst = new LockBurst(host);
   }
 
   /** The process that died with the token before the present holder, here, got it. */
@@ -68,7 +68,7 @@ export class LockSeat {
   /** Takes the lock if that needs no message and passes over nobody for long. @returns Whether it did. */
   take(): boolean {
     if (!this.#here || this.#held || this.#waiters.length > 0) return false;
-    if (this.#pace !== undefined && !this.#pace.mayTake(this.#recalledAt)) return false;
+    if (this.#burst !== undefined && !this.#burst.mayTake(this.#recalledAt)) return false;
     this.#held = true;
     return true;
   }
@@ -111,14 +111,14 @@ export class LockSeat {
   }
 
   /** Waits for the lock: `settle` or `fail` is called once, possibly at once, unless the waiter is withdrawn before. */
-  wait(attempt: boolean, settle: (got: boolean) => void, fail: (error: Error) => void): Waiter {
+  wait(attempt: boolean, settle: (got: boolean) => void, fail: (error: Error) => void): PendingAcquire {
     const asks = !this.#here || this.#recalledAt !== undefined || this.#waiters.last?.id !== undefined;
-    const waiter: Waiter = { id: asks ? ++this.#lastId : undefined, settle, fail };
+    const waiter: PendingAcquire = { id: asks ? ++this.#lastId : undefined, settle, fail };
     if (this.#ownerDied !== undefined) {
       fail(orphanedError(this.#ownerDied));
       return waiter;
     }
-    this.#pace?.asked();
+    this.#burst?.asked();
     this.#waiters.push(waiter);
     if (waiter.id === undefined) {
       this.#serve();
@@ -131,14 +131,14 @@ export class LockSeat {
   }
 
   /** The waiter was called off. */
-  withdraw(waiter: Waiter): void {
+  withdraw(waiter: PendingAcquire): void {
     if (!this.#remove(waiter) || waiter.id === undefined) return;
     this.#host!.tell({ type: 'withdraw', id: waiter.id });
     this.#host!.flush(); // Who calls it off may compute then, and must not get the lock meanwhile.
   }
 
   /** The waiter's time is up: `settle` is called as soon as it is known whether it has got the lock. */
-  expire(waiter: Waiter): void {
+  expire(waiter: PendingAcquire): void {
     if (waiter.id === undefined || (this.#here && waiter.id <= this.#dueUpTo)) {
       if (this.#remove(waiter)) waiter.settle(false); // Somebody of this process has it.
     } else if (this.#byId.has(waiter.id)) {
@@ -152,7 +152,7 @@ export class LockSeat {
     if (!this.#held) return false;
     this.#held = false;
     this.#abandonedBy = null;
-    const isBurst = this.#pace?.released();
+    const isBurst = this.#burst?.released();
     if (this.#serve() || this.#mayStay()) return true;
     if (isBurst === true) this.#lookSoon();
     else this.giveBack();
@@ -227,7 +227,7 @@ export class LockSeat {
     if (first.id !== undefined && first.id > this.#dueUpTo) return false;
     this.#remove(first);
     this.#held = true;
-    this.#pace?.served();
+    this.#burst?.served();
     first.settle(true);
     return true;
   }
@@ -239,7 +239,7 @@ export class LockSeat {
     }
   }
 
-  #remove(waiter: Waiter): boolean {
+  #remove(waiter: PendingAcquire): boolean {
     if (waiter.id !== undefined) this.#byId.delete(waiter.id);
     this.#impatient.delete(waiter);
     return this.#waiters.remove(waiter);

@@ -1,15 +1,15 @@
 // Lock: mutual exclusion between processes. Follows Python's multiprocessing.Lock, but if its holder dies it is free.
 //
 // A lock is a token that one process has at a time. The process that made the lock (lock-arbiter.ts) says who gets it
-// next, in the order of asking. Each process has a seat at the lock (lock-seat.ts). Where the token came from elsewhere, a
+// next, in the order of asking. Each process has a client at the lock (lock-client.ts). Where the token came from elsewhere, a
 // release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does next. Only in a
-// burst (lock-pace.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
+// burst (burst.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
 // Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
 import { isWithin, ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import { defineKind, TRAVEL } from '../values/codec.ts';
-import type { Ticket, Traveller } from '../values/codec.ts';
+import { defineKind, TRANSFER } from '../values/codec.ts';
+import type { Reference, Transferable } from '../values/codec.ts';
 import { currentProcess } from '../process/current.ts';
 import { TimedOut, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
@@ -18,7 +18,7 @@ import { onLeave } from '../process/leaving.ts';
 import { LockArbiter } from './lock-arbiter.ts';
 import { readFromArbiter, readToArbiter } from './messages.ts';
 import type { ToArbiter } from './messages.ts';
-import { LockSeat } from './lock-client.ts';
+import { LockClient } from './lock-client.ts';
 import { waitAt, whenRead } from './wait.ts';
 import * as router from '../transport/router.ts';
 import type { Wait } from '../base/time-limit.ts';
@@ -27,14 +27,14 @@ import { afterThis } from '../transport/turn.ts';
 const YES = Promise.resolve(true);
 const DONE = Promise.resolve();
 
-export class Lock implements Traveller {
-  readonly #seat: LockSeat;
+export class Lock implements Transferable {
+  readonly #client: LockClient;
   #ref: string | undefined;
 
   /** Makes a lock, which lives in this process; other processes get it in arguments or messages. */
   constructor();
   constructor(place?: LockPlace) {
-    this.#seat = place?.seat ?? new LockSeat(true);
+    this.#client = place?.client ?? new LockClient(true);
     if (place === undefined) return;
     this.#ref = place.ref;
     keepWhileInUse(this, place);
@@ -45,7 +45,7 @@ export class Lock implements Traveller {
    * a burst (see {@link release}), it may also have let it go a moment before.
    */
   get abandonedBy(): Death | undefined {
-    return this.#seat.abandonedBy;
+    return this.#client.abandonedBy;
   }
 
   /**
@@ -61,7 +61,7 @@ export class Lock implements Traveller {
    * @throws The signal's `reason`, when it is aborted before the lock is had. Should it be granted after that, it goes on.
    */
   acquire(wait?: Wait): Promise<boolean> {
-    return wait === undefined && this.#seat.take() ? YES : waitAt(this.#seat, wait);
+    return wait === undefined && this.#client.take() ? YES : waitAt(this.#client, wait);
   }
 
   /**
@@ -74,7 +74,7 @@ export class Lock implements Traveller {
    * @throws {WrongUse} This process does not hold it.
    */
   release(): Promise<void> {
-    if (this.#seat.release()) return DONE;
+    if (this.#client.release()) return DONE;
     return Promise.reject(new WrongUse(`${currentProcess().name} cannot release a lock that it does not hold`));
   }
 
@@ -108,16 +108,16 @@ export class Lock implements Traveller {
   }
 
   /** For codec.ts: from now on others have to do with it. */
-  [TRAVEL](): Ticket {
+  [TRANSFER](): Reference {
     if (this.#ref === undefined) {
       this.#ref = router.newRef('lock');
-      keepWhileInUse(this, openToOthers(this.#ref, this.#seat));
+      keepWhileInUse(this, openToOthers(this.#ref, this.#client));
     }
     return { kind: 'Lock', ref: this.#ref };
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    const { isHeld, abandonedBy } = this.#seat;
+    const { isHeld, abandonedBy } = this.#client;
     return `Lock ${inspect({ isHeldHere: isHeld, abandonedBy }, options)}`;
   }
 
@@ -130,7 +130,7 @@ export class Lock implements Traveller {
 /** What this process has of a lock that others have to do with. It may outlive the Lock, which must not be in it. */
 interface LockPlace {
   readonly ref: string;
-  readonly seat: LockSeat;
+  readonly client: LockClient;
   readonly endpoint: router.Endpoint;
   /** Whether nothing would be lost if all of this went. */
   mayGo(): boolean;
@@ -142,15 +142,15 @@ interface LockPlace {
 const places = new Map<string, LockPlace>();
 
 onLeave(() => {
-  for (const { seat } of places.values()) seat.giveBack();
+  for (const { client } of places.values()) client.giveBack();
 });
 
 /** The lock was made here: the arbiter is here too. */
-function openToOthers(ref: string, seat: LockSeat): LockPlace {
+function openToOthers(ref: string, client: LockClient): LockPlace {
   const here = router.selfAddress();
   const arbiter = new LockArbiter(here, {
     tell: (to, message) => {
-      if (to === here) seat.hear(message);
+      if (to === here) client.hear(message);
       else router.post(to, ref, message);
     },
     whenRead,
@@ -162,30 +162,30 @@ function openToOthers(ref: string, seat: LockSeat): LockPlace {
     },
     died: (death) => arbiter.died(death),
   };
-  connect(seat, true, (message) => arbiter.receive(here, message));
+  connect(client, true, (message) => arbiter.receive(here, message));
   // Should another process still have the lock, a new arbiter will do as well.
-  return addPlace({ ref, seat, endpoint, mayGo: () => seat.isIdle && arbiter.isAsNew });
+  return addPlace({ ref, client, endpoint, mayGo: () => client.isIdle && arbiter.isAsNew });
 }
 
 /** The lock was made elsewhere. */
-function sitDown(ref: string): LockPlace {
+function becomeClient(ref: string): LockPlace {
   const owner = ownerOf(ref);
-  const seat = new LockSeat(false);
+  const client = new LockClient(false);
   const endpoint: router.Endpoint = {
     receive: (from, body) => {
       const message = from === owner ? readFromArbiter(body) : undefined;
-      if (message !== undefined) seat.hear(message);
+      if (message !== undefined) client.hear(message);
     },
     died: (death) => {
-      if (isWithin(owner, death.address)) seat.orphan(death);
+      if (isWithin(owner, death.address)) client.orphan(death);
     },
   };
-  connect(seat, false, (message) => router.post(owner, ref, message));
-  return addPlace({ ref, seat, endpoint, mayGo: () => seat.isIdle && !seat.isHere });
+  connect(client, false, (message) => router.post(owner, ref, message));
+  return addPlace({ ref, client, endpoint, mayGo: () => client.isIdle && !client.isHere });
 }
 
-function connect(seat: LockSeat, atHome: boolean, tell: (message: ToArbiter) => void): void {
-  seat.connect({
+function connect(client: LockClient, atHome: boolean, tell: (message: ToArbiter) => void): void {
+  client.connect({
     atHome,
     tell,
     flush: router.flush,
@@ -220,7 +220,7 @@ const LockFromElsewhere = Lock as unknown as new (place: LockPlace) => Lock;
 function placeOf(ref: string): LockPlace {
   const place = places.get(ref);
   if (place !== undefined) return place;
-  return ownerOf(ref) === router.selfAddress() ? openToOthers(ref, new LockSeat(true)) : sitDown(ref);
+  return ownerOf(ref) === router.selfAddress() ? openToOthers(ref, new LockClient(true)) : becomeClient(ref);
 }
 
 router.hearForForgotten('lock', (ref) => {

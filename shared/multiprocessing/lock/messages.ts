@@ -1,8 +1,8 @@
-// What the seats of a Lock and its arbiter tell each other.
+// What the clients of a Lock and its arbiter tell each other.
 import type { Death } from '../base/errors.ts';
 import { hasShape, isBoolean, isCount, isDeath } from '../base/shape.ts';
 
-/** From a process's seat at the lock. `id`: counts the asks of that seat, upwards. */
+/** From a process's client at the lock. `id`: counts the asks of that client, upwards. */
 export type ToArbiter =
   | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait: it is answered.
   | { readonly type: 'expire'; readonly id: number } // Its time is up: answer it.
@@ -10,9 +10,9 @@ export type ToArbiter =
   // The token of that grant comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
   | { readonly type: 'return'; readonly grant: number; readonly abandonedBy: Death | null };
 
-/** To such a seat. */
+/** To such a client. */
 export type FromArbiter =
-  /** The token, and with it the turn of every ask of that seat up to that number. */
+  /** The token, and with it the turn of every ask of that client up to that number. */
   | {
     readonly type: 'grant';
     /** Counts the grants of the arbiter. */

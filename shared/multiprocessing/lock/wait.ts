@@ -1,32 +1,32 @@
-// Waits for a Lock at this process's seat, within limits. Used by lock.ts.
+// Waits for a Lock at this process's client, within limits. Used by lock.ts.
 import { waitBegins, waitEnds } from '../base/keep-alive.ts';
-import type { LockSeat } from './lock-client.ts';
+import type { LockClient } from './lock-client.ts';
 import { asksOnce, checkWait, watchWait } from '../base/time-limit.ts';
 import type { Wait, WaitOptions } from '../base/time-limit.ts';
 
 /** @returns Whether the lock was had. It keeps the process running meanwhile. @throws As Lock.acquire. */
-export async function waitAt(seat: LockSeat, wait: Wait): Promise<boolean> {
+export async function waitAt(client: LockClient, wait: Wait): Promise<boolean> {
   const limits = checkWait(wait);
-  if (seat.take()) return true;
+  if (client.take()) return true;
   const attempt = asksOnce(limits.timeoutMs);
-  if (attempt && seat.isInUseHere()) return false;
+  if (attempt && client.isInUseHere()) return false;
   waitBegins();
   try {
-    if (seat.mustListen()) {
-      seat.listen();
+    if (client.mustListen()) {
+      client.listen();
       await new Promise<void>(whenRead);
-      seat.listened();
+      client.listened();
       limits.signal?.throwIfAborted();
-      if (seat.take()) return true;
-      if (attempt && seat.isInUseHere()) return false;
+      if (client.take()) return true;
+      if (attempt && client.isInUseHere()) return false;
     }
-    return await waitInLine(seat, attempt, attempt ? { signal: limits.signal } : limits);
+    return await waitInLine(client, attempt, attempt ? { signal: limits.signal } : limits);
   } finally {
     waitEnds();
   }
 }
 
-function waitInLine(seat: LockSeat, attempt: boolean, limits: WaitOptions): Promise<boolean> {
+function waitInLine(client: LockClient, attempt: boolean, limits: WaitOptions): Promise<boolean> {
   return new Promise((resolve, reject) => {
     let isOver = false;
     let endWatch = (): void => {};
@@ -34,7 +34,7 @@ function waitInLine(seat: LockSeat, attempt: boolean, limits: WaitOptions): Prom
       isOver = true;
       endWatch();
     };
-    const waiter = seat.wait(attempt, (got) => {
+    const waiter = client.wait(attempt, (got) => {
       over();
       resolve(got);
     }, (error) => {
@@ -42,8 +42,8 @@ function waitInLine(seat: LockSeat, attempt: boolean, limits: WaitOptions): Prom
       reject(error);
     });
     if (isOver) return;
-    endWatch = watchWait(limits, () => seat.expire(waiter), (reason) => {
-      seat.withdraw(waiter);
+    endWatch = watchWait(limits, () => client.expire(waiter), (reason) => {
+      client.withdraw(waiter);
       reject(reason as Error);
     });
   });

@@ -4,12 +4,12 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
-import { defineKind, TRAVEL } from '../values/codec.ts';
-import type { Ticket, Traveller } from '../values/codec.ts';
+import { defineKind, TRANSFER } from '../values/codec.ts';
+import type { Reference, Transferable } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { freeze } from './frozen.ts';
 import { isPacked, pack, unpack } from '../values/packed.ts';
-import { carry, drop, refuse } from '../transport/custody.ts';
+import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import { hasShape, isNumber, isString } from '../base/shape.ts';
 
@@ -37,19 +37,19 @@ export class SharedDict implements Callable<DictCall> {
 
   handle(call: DictCall): unknown {
     if (this.isShutDown) {
-      if (call.type === 'set') refuse(call.value);
+      if (call.type === 'set') refuseCustody(call.value);
       throw new ManagerClosed('the manager of this dict was shut down');
     }
     switch (call.type) {
       case 'get':
         return this.#values.get(call.key);
       case 'set':
-        carry(call.value);
-        drop(this.#values.get(call.key));
+        takeCustody(call.value);
+        endCustody(this.#values.get(call.key));
         this.#values.set(call.key, call.value);
         return undefined;
       case 'delete':
-        drop(this.#values.get(call.key));
+        endCustody(this.#values.get(call.key));
         return this.#values.delete(call.key);
       case 'has':
         return this.#values.has(call.key);
@@ -70,7 +70,7 @@ export class SharedDict implements Callable<DictCall> {
   shutdown(): void {
     this.isShutDown = true;
     this.onShutdown?.();
-    for (const value of this.#values.values()) drop(value);
+    for (const value of this.#values.values()) endCustody(value);
     this.#values.clear();
   }
 
@@ -96,7 +96,7 @@ export class SharedDict implements Callable<DictCall> {
  * All methods reject with `ManagerClosed` after the manager was shut down, with `ProcessDied` when the process died in
  * which it was made, and with `WrongUse` for a key that is not a string.
  */
-export class DictProxy<V = unknown> implements Traveller {
+export class DictProxy<V = unknown> implements Transferable {
   readonly #caller: Caller<DictCall>;
 
   /** For Manager and the codec: use {@link Manager.dict}. */
@@ -165,7 +165,7 @@ export class DictProxy<V = unknown> implements Traveller {
   }
 
   /** For codec.ts. */
-  [TRAVEL](): Ticket {
+  [TRANSFER](): Reference {
     return { kind: 'DictProxy', ref: this.#caller.ref() };
   }
 

@@ -1,6 +1,6 @@
 // Values that a Manager's dicts and lists hand out: copies, made unchangeable, so that nobody changes one in the belief
 // that the shared value changes with it.
-import { TRAVEL } from '../values/codec.ts';
+import { TRANSFER } from '../values/codec.ts';
 
 /** The methods that change an object whose content is not in its properties. */
 const CHANGING: readonly (readonly [type: abstract new (...args: never[]) => object, methods: readonly string[]])[] = [
@@ -33,7 +33,7 @@ export function freeze<T>(value: T): T {
 
 /** A RegExp is, because using it moves its lastIndex. */
 function isLeftAlone(value: object): boolean {
-  return TRAVEL in value || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
+  return TRANSFER in value || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
     || value instanceof SharedArrayBuffer || value instanceof RegExp;
 }
 

@@ -4,12 +4,12 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Proxies } from './call.ts';
 import type { Callable, Caller } from './call.ts';
-import { defineKind, TRAVEL } from '../values/codec.ts';
-import type { Ticket, Traveller } from '../values/codec.ts';
+import { defineKind, TRANSFER } from '../values/codec.ts';
+import type { Reference, Transferable } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { freeze } from './frozen.ts';
 import { isPacked, pack, unpack } from '../values/packed.ts';
-import { carry, drop, refuse } from '../transport/custody.ts';
+import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import { hasShape } from '../base/shape.ts';
 
@@ -34,8 +34,8 @@ export class SharedList implements Callable<ListCall> {
 
   handle(call: ListCall): unknown {
     if (this.isShutDown) {
-      if (call.type === 'set') refuse(call.value);
-      if (call.type === 'push') for (const value of call.values) refuse(value);
+      if (call.type === 'set') refuseCustody(call.value);
+      if (call.type === 'push') for (const value of call.values) refuseCustody(value);
       throw new ManagerClosed('the manager of this list was shut down');
     }
     switch (call.type) {
@@ -46,7 +46,7 @@ export class SharedList implements Callable<ListCall> {
         return undefined;
       case 'push':
         for (const value of call.values) {
-          carry(value);
+          takeCustody(value);
           this.#values.push(value);
         }
         return this.#values.length;
@@ -63,20 +63,20 @@ export class SharedList implements Callable<ListCall> {
   shutdown(): void {
     this.isShutDown = true;
     this.onShutdown?.();
-    for (const value of this.#values.splice(0)) drop(value);
+    for (const value of this.#values.splice(0)) endCustody(value);
   }
 
   #set(index: number, value: Packed): void {
     const { length } = this.#values;
     const place = index < 0 ? length + index : index;
     if (place < 0 || place >= length) {
-      refuse(value);
+      refuseCustody(value);
       if (length === 0) throw new RangeError(`set needs an index, and ${index} is none: the list is empty`);
       const allowed = `from ${-length} to ${length - 1}`;
       throw new RangeError(`set needs an index ${allowed}, and ${index} is not: the list has ${length} values`);
     }
-    carry(value);
-    drop(this.#values[place]);
+    takeCustody(value);
+    endCustody(this.#values[place]);
     this.#values[place] = value;
   }
 }
@@ -88,7 +88,7 @@ export class SharedList implements Callable<ListCall> {
  * All methods reject with `ManagerClosed` after the manager was shut down, with `ProcessDied` when the process died in
  * which it was made, and with `WrongUse` for an index that is not a whole number.
  */
-export class ListProxy<T = unknown> implements Traveller {
+export class ListProxy<T = unknown> implements Transferable {
   readonly #caller: Caller<ListCall>;
 
   /** For Manager and the codec: use {@link Manager.list}. */
@@ -132,7 +132,7 @@ export class ListProxy<T = unknown> implements Traveller {
   }
 
   /** For codec.ts. */
-  [TRAVEL](): Ticket {
+  [TRANSFER](): Reference {
     return { kind: 'ListProxy', ref: this.#caller.ref() };
   }
 

@@ -1,7 +1,7 @@
 // Manager: dicts and lists that many processes use. Follows Python's multiprocessing.Manager.
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import { TRAVEL } from '../values/codec.ts';
+import { TRANSFER } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { whenForgotten } from '../base/forgotten.ts';
 import { SharedDict, shareDict } from './dict-proxy.ts';
@@ -58,7 +58,7 @@ export class Manager {
   }
 
   /** For codec.ts. */
-  [TRAVEL](): never {
+  [TRANSFER](): never {
     throw new WrongUse('a Manager stays in the process that made it: pass its dicts and lists to the others');
   }
 

@@ -1,8 +1,8 @@
 // One end of a Pipe, as the process sees it in which the end is. Made by pipe.ts, which knows the way to the hub.
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import { TRAVEL } from '../values/codec.ts';
-import type { Ticket, Traveller } from '../values/codec.ts';
+import { TRANSFER } from '../values/codec.ts';
+import type { Reference, Transferable } from '../values/codec.ts';
 import { currentProcess } from '../process/current.ts';
 import { describeDeath, endedWell, PipeClosed, ProcessDied, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
@@ -32,7 +32,7 @@ export interface Wire {
 }
 
 /** What the hub, or the death of its process, tells an end. */
-export interface Ears {
+export interface Handler {
   hear(message: FromHub): void;
   orphaned(death: Death): void;
 }
@@ -46,7 +46,7 @@ const WHAT = 'a value for the other end of a pipe';
 let sendingThrough: unknown;
 
 /** One end of a `Pipe`. */
-export class Connection<T = unknown> implements Traveller {
+export class Connection<T = unknown> implements Transferable {
   /** The ends that have something to see to before this process ends. */
   static readonly #unsettled = new Set<Connection>();
   static {
@@ -65,7 +65,7 @@ export class Connection<T = unknown> implements Traveller {
   #end: Error | undefined;
   #isOrphaned = false;
 
-  constructor(connect: (ears: Ears) => Wire) {
+  constructor(connect: (handler: Handler) => Wire) {
     this.#wire = connect({ hear: (message) => this.#hear(message), orphaned: (death) => this.#orphaned(death) });
     this.#incoming = new Incoming((message) => this.#wire.tell(message));
     const deliver = (item: Packed): void => this.#wire.tell({ type: 'value', item });
@@ -128,7 +128,7 @@ export class Connection<T = unknown> implements Traveller {
   }
 
   /** For codec.ts: the end leaves this process, with all that is unread. */
-  [TRAVEL](): Ticket {
+  [TRANSFER](): Reference {
     const refusal = this.#refusal() ?? (this.#isOrphaned ? this.#end : undefined);
     if (refusal !== undefined) throw refusal;
     if (sendingThrough === this.#wire.pipe) {
@@ -145,7 +145,7 @@ export class Connection<T = unknown> implements Traveller {
     return { kind: CONNECTION, ref, detail: this.#trip };
   }
 
-  /** For pipe.ts: a ticket of this end was received here. It may have been here before, or still. */
+  /** For pipe.ts: a reference of this end was received here. It may have been here before, or still. */
   [ARRIVE](trip: number): this {
     if (this.#state === 'here' || this.#state === 'arriving') {
       if (this.#trip >= trip) return this;

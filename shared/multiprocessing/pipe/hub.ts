@@ -7,7 +7,7 @@
 // passed it on, or the one that keeps the message with the end in it, answers for it: the end dies with that process.
 import { isWithin } from '../base/address.ts';
 import { Fifo } from '../base/fifo.ts';
-import { carry, drop, refuse } from '../transport/custody.ts';
+import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
 import { claimRef, pipeOf, readClaim, readToHub, refOf, sideOf } from './messages.ts';
 import type { Ending, FromHub, Side, ToHub } from './messages.ts';
 import { minus, NOTHING, plusOne } from './window.ts';
@@ -136,10 +136,10 @@ export class PipeHub {
 
   #bring(end: End, item: Packed, from: Side): void {
     if (end.ending !== undefined) {
-      refuse(item); // The sender has been told already, or is being told.
+      refuseCustody(item); // The sender has been told already, or is being told.
       return;
     }
-    carry(item);
+    takeCustody(item);
     const bytes = sizeOf(item);
     end.unread.push({ item, bytes });
     end.load = plusOne(end.load, bytes);
@@ -165,7 +165,7 @@ export class PipeHub {
   #finish(side: Side, ending: Ending): void {
     const end = this.#ends[side];
     end.ending = ending;
-    for (const { item } of end.unread.takeAll()) drop(item);
+    for (const { item } of end.unread.takeAll()) endCustody(item);
     this.#tellIfHere(other(side), { type: 'ended', ending });
     this.#closeIfOver();
   }

@@ -1,14 +1,14 @@
 // Pipe: two connected ends between processes, each for both ways. Follows Python's multiprocessing.Pipe.
 //
-// The process that made the pipe keeps its hub (pipe-hub.ts), through which all values go. An end (connection.ts) is at
+// The process that made the pipe keeps its hub (hub.ts), through which all values go. An end (connection.ts) is at
 // home in one process at a time: passed on, in arguments or in a message, it takes what is unread along and is of no
 // use any more to the process that passed it on. What is sent is on its way at once, with no answer to wait for, until
-// a window of values (pipe-window.ts) is unread.
+// a window of values (window.ts) is unread.
 import { isWithin, ownerOf } from '../base/address.ts';
 import { defineKind } from '../values/codec.ts';
-import type { Ticket } from '../values/codec.ts';
+import type { Reference } from '../values/codec.ts';
 import { ARRIVE, Connection } from './connection.ts';
-import type { Ears, Wire } from './connection.ts';
+import type { Handler, Wire } from './connection.ts';
 import { CONNECTION } from '../transport/custody.ts';
 import { findHub, PipeHub } from './hub.ts';
 import { claimRef, pipeOf, readFromHub, sideOf } from './messages.ts';
@@ -29,10 +29,10 @@ const received = new Map<string, Connection>();
  * `ProcessDied` if that process was killed or failed. So it is for both ends when the process dies that made the pipe.
  */
 export function Pipe<T = unknown>(): [Connection<T>, Connection<T>] {
-  const ears: Ears[] = [];
-  const hub = new PipeHub((side, message) => ears[side]!.hear(message));
-  const end = (side: Side): Connection<T> => new Connection<T>((itsEars) => {
-    ears[side] = itsEars;
+  const handlers: Handler[] = [];
+  const hub = new PipeHub((side, message) => handlers[side]!.hear(message));
+  const end = (side: Side): Connection<T> => new Connection<T>((itsHandler) => {
+    handlers[side] = itsHandler;
     return {
       pipe: hub,
       ref: () => hub.open(side),
@@ -46,15 +46,15 @@ export function Pipe<T = unknown>(): [Connection<T>, Connection<T>] {
   return ends;
 }
 
-function connectTo(ref: string, ears: Ears): Wire {
+function connectTo(ref: string, handler: Handler): Wire {
   const owner = ownerOf(ref);
   router.addEndpoint(ref, {
     receive: (from, body) => {
       const message = from === owner ? readFromHub(body) : undefined;
-      if (message !== undefined) ears.hear(message);
+      if (message !== undefined) handler.hear(message);
     },
     died: (death) => {
-      if (isWithin(owner, death.address)) ears.orphaned(death);
+      if (isWithin(owner, death.address)) handler.orphaned(death);
     },
   });
   return {
@@ -69,11 +69,11 @@ function connectTo(ref: string, ears: Ears): Wire {
   };
 }
 
-defineKind(CONNECTION, ({ ref, detail }: Ticket) => {
+defineKind(CONNECTION, ({ ref, detail }: Reference) => {
   const hub = findHub(pipeOf(ref));
   let end = hub === undefined ? received.get(ref) : made.get(hub)![sideOf(ref)];
   if (end === undefined) {
-    end = new Connection((ears) => connectTo(ref, ears));
+    end = new Connection((handler) => connectTo(ref, handler));
     received.set(ref, end);
   }
   return end[ARRIVE](detail as number);

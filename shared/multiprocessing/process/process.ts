@@ -14,7 +14,7 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
 import type { Port } from '../transport/channel.ts';
-import { prepare, ticketsOf } from '../values/codec.ts';
+import { prepare, referencesIn } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
@@ -181,7 +181,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     if (child !== undefined) this.#watch(child, exitFd);
     this.#channel.post({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
-    for (const { ref } of args.flatMap(ticketsOf)) {
+    for (const { ref } of args.flatMap(referencesIn)) {
       router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
     }
   }

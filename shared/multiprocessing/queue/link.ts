@@ -1,12 +1,12 @@
-// Connects a client of a Queue (queue-client.ts) with the owner, here (queue-owner.ts) or in another process, and turns
+// Connects a client of a Queue (client.ts) with the owner, here (owner.ts) or in another process, and turns
 // its waiting into promises. Queue and JoinableQueue stand on it.
 import { isWithin, ownerOf } from '../base/address.ts';
-import { ticketsOf } from '../values/codec.ts';
-import type { Ticket } from '../values/codec.ts';
+import { referencesIn } from '../values/codec.ts';
+import type { Reference } from '../values/codec.ts';
 import { QueueEmpty, QueueFull } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { onLeave } from '../process/leaving.ts';
-import { carry, CONNECTION } from '../transport/custody.ts';
+import { CONNECTION, takeCustody } from '../transport/custody.ts';
 import { QueueClient } from './client/client.ts';
 import type { Getter } from './client/gets.ts';
 import { encodedPart, pack, unpack } from '../values/packed.ts';
@@ -70,7 +70,7 @@ export class QueueLink {
       atHome,
       takeHere: () => this.#owner?.takeHere(),
       tell: atHome ? this.#tellOwnerHere : this.#tellOwnerElsewhere,
-      hurry: () => {
+      flush: () => {
         tellNow();
         this.#owner?.settle();
         router.flush();
@@ -172,7 +172,7 @@ export class QueueLink {
   }
 
   /** How the queue travels: from now on others have to do with it. */
-  travel(): Ticket {
+  travel(): Reference {
     if (this.#ref === undefined) this.#open(router.newRef(`queue.${this.kind}.${this.maxsize}`));
     this.#owner?.travels();
     return { kind: this.kind, ref: this.#ref!, detail: this.maxsize };
@@ -197,7 +197,7 @@ export class QueueLink {
         else router.post(to, this.#ref!, message);
       },
       arrives: (item) => tellKept(item, 1),
-      carries: carry,
+      carries: takeCustody,
       leaves: (item) => tellKept(item, -1),
       afterThis,
     });
@@ -275,7 +275,7 @@ export class QueueLink {
 
 /** The owners of the queues in an item learn that it is kept here, or no longer. */
 function tellKept(item: Packed, more: 1 | -1): void {
-  for (const { kind, ref } of ticketsOf(encodedPart(item))) {
+  for (const { kind, ref } of referencesIn(encodedPart(item))) {
     if (!KINDS.includes(kind)) continue;
     router.post(ownerOf(ref), ref, { type: 'kept', more } satisfies ToOwner);
   }
@@ -283,7 +283,7 @@ function tellKept(item: Packed, more: 1 | -1): void {
 
 /** An item is not in the queue after all: the ends of Pipes in it, which had left this process, are here again. */
 function bringHome(item: Packed): void {
-  if (ticketsOf(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
+  if (referencesIn(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
 }
 
 function nothing(): void {}

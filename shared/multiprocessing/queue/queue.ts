@@ -1,22 +1,22 @@
 // Queue: items from any process to any other, first in, first out. Follows Python's multiprocessing.Queue, but what a
 // process had taken and not used when it was killed is not lost, and nobody waits for ever for the dead.
 //
-// A queue lives in the process that made it (queue-owner.ts); every process that holds it is a client of it
-// (queue-client.ts), and queue-link.ts connects the two. A put carries its item, and a get is one entry in the owner's line:
+// A queue lives in the process that made it (owner.ts); every process that holds it is a client of it
+// (client.ts), and link.ts connects the two. A put carries its item, and a get is one entry in the owner's line:
 // nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue need no
-// answer, and only a process that alone takes from one is sent items ahead (queue-owner-gets.ts has the cases).
+// answer, and only a process that alone takes from one is sent items ahead (gets.ts has the cases).
 import { ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import { defineKind, TRAVEL } from '../values/codec.ts';
-import type { Ticket, Traveller } from '../values/codec.ts';
+import { defineKind, TRANSFER } from '../values/codec.ts';
+import type { Reference, Transferable } from '../values/codec.ts';
 import { QueueClosed, WrongUse } from '../base/errors.ts';
 import { lookAgain, whenForgotten } from '../base/forgotten.ts';
 import { QueueLink } from './link.ts';
 import * as router from '../transport/router.ts';
 import type { Wait } from '../base/time-limit.ts';
 
-export class Queue<T> implements Traveller, AsyncIterable<T> {
+export class Queue<T> implements Transferable, AsyncIterable<T> {
   protected readonly link: QueueLink;
 
   /**
@@ -134,10 +134,10 @@ export class Queue<T> implements Traveller, AsyncIterable<T> {
   }
 
   /** For codec.ts: from now on others have to do with it. */
-  [TRAVEL](): Ticket {
-    const ticket = this.link.travel();
-    if (!known.has(ticket.ref)) know(ticket.ref, this.link, this);
-    return ticket;
+  [TRANSFER](): Reference {
+    const reference = this.link.travel();
+    if (!known.has(reference.ref)) know(reference.ref, this.link, this);
+    return reference;
   }
 }
 
@@ -183,7 +183,7 @@ router.hearForForgotten('queue', (ref) => {
   return know(ref, QueueLink.again(ref), undefined).link;
 });
 
-/** Says how queues of a kind come to life in the process that receives their tickets. */
+/** Says how queues of a kind come to life in the process that receives their references. */
 export function defineQueue(kind: QueueLink['kind'], make: (link: QueueLink) => Queue<unknown>): void {
   defineKind(kind, ({ ref, detail }) => {
     const isOwn = ownerOf(ref) === router.selfAddress();

@@ -1,4 +1,4 @@
-// A wait for what the owner of a Queue says, with the limits that the caller gave. Used by queue-link.ts.
+// A wait for what the owner of a Queue says, with the limits that the caller gave. Used by link.ts.
 import { waitBegins, waitEnds } from '../base/keep-alive.ts';
 import { asksOnce, watchWait } from '../base/time-limit.ts';
 import type { WaitOptions } from '../base/time-limit.ts';

@@ -1,14 +1,14 @@
 // Who answers for a value that waits for a reader: in the hub of a Pipe, in a Manager's dicts and lists, in a Queue.
 import { ownerOf } from '../base/address.ts';
-import { ticketsOf } from '../values/codec.ts';
+import { referencesIn } from '../values/codec.ts';
 import { encodedPart } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import * as router from './router.ts';
 
-/** The kind of ticket with which the end of a Pipe travels. */
+/** The kind of reference with which the end of a Pipe travels. */
 export const CONNECTION = 'Connection';
 
-/** Tells the hub of a Pipe that an end of it can never arrive. `trip` is the ticket's. */
+/** Tells the hub of a Pipe that an end of it can never arrive. `trip` is the reference's. */
 export interface Lost {
   readonly type: 'lost';
   readonly trip: number;
@@ -18,22 +18,22 @@ export interface Lost {
  * Says that this process keeps the value from now on: the hubs of the Pipes of which an end is in it learn who answers
  * for that end until somebody takes it. Else it would belong to nobody while it waits here.
  */
-export function carry(item: Packed): void {
-  for (const { kind, ref } of ticketsOf(encodedPart(item))) {
+export function takeCustody(item: Packed): void {
+  for (const { kind, ref } of referencesIn(encodedPart(item))) {
     if (kind === CONNECTION) router.post(ownerOf(ref), ref, router.ATTACH);
   }
 }
 
 /** Says that nobody will take a value which this process kept: an end of a Pipe in it is closed with that. */
-export function drop(item: Packed): void {
-  for (const { kind, ref, detail } of ticketsOf(encodedPart(item))) {
+export function endCustody(item: Packed): void {
+  for (const { kind, ref, detail } of referencesIn(encodedPart(item))) {
     if (kind !== CONNECTION) continue;
     router.post(ownerOf(ref), ref, { type: 'lost', trip: detail as number } satisfies Lost);
   }
 }
 
 /** Says of a value which has just come, and which this process will not keep, that nobody will take it. */
-export function refuse(item: Packed): void {
-  carry(item);
-  drop(item);
+export function refuseCustody(item: Packed): void {
+  takeCustody(item);
+  endCustody(item);
 }

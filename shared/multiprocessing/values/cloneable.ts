@@ -5,17 +5,17 @@ import { types } from 'node:util';
 import { sizeText } from '../base/size.ts';
 
 /** The method by which a primitive says how it travels. */
-export const TRAVEL = Symbol('echopool.travel');
+export const TRANSFER = Symbol('echopool.travel');
 
 /** How a primitive travels: what it is, its name in the tree, and what its proxy needs to know at once. */
-export interface Ticket {
+export interface Reference {
   readonly kind: string;
   readonly ref: string;
   readonly detail?: unknown;
 }
 
-export interface Traveller {
-  [TRAVEL](): Ticket;
+export interface Transferable {
+  [TRANSFER](): Reference;
 }
 
 /** The largest value that can be sent, in bytes of its clone. Less than an item of wire.ts may have. */
@@ -81,8 +81,8 @@ export function tooLarge(bytes: number): string {
 }
 
 /** Whether something stands for the object on its way. */
-export function isSubstituted(object: object): object is Traveller | Error {
-  return TRAVEL in object || (isError(object) && !isClonedWhole(object));
+export function isSubstituted(object: object): object is Transferable | Error {
+  return TRANSFER in object || (isError(object) && !isClonedWhole(object));
 }
 
 export function isError(value: unknown): value is Error {
@@ -153,7 +153,7 @@ function lookInto(place: Place, kind: Kind, open: Place[]): number {
 
 function kindOf(object: object): Kind | undefined {
   if (types.isProxy(object)) return undefined;
-  if (TRAVEL in object) return 'primitive';
+  if (TRANSFER in object) return 'primitive';
   const prototype = Object.getPrototypeOf(object) as object | null;
   if (prototype === Object.prototype) return 'object';
   if (Array.isArray(object)) return prototype !== null && constructorOf(prototype) === 'Array' ? 'array' : undefined;

@@ -1,27 +1,27 @@
 // Values on their way to another process: structured clones, in which the toolkit's own primitives (a Lock, a Queue …)
 // travel as references and come out as proxies, and errors are taken apart. For arguments, items, messages, results.
 import { deserialize, serialize } from 'node:v8';
-import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRAVEL } from './cloneable.ts';
-import type { Ticket, Traveller } from './cloneable.ts';
+import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRANSFER } from './cloneable.ts';
+import type { Reference, Transferable } from './cloneable.ts';
 import { messageOf, NotCloneable } from '../base/errors.ts';
 import { rebuildError, takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 
-export { TRAVEL } from './cloneable.ts';
-export type { Ticket, Traveller } from './cloneable.ts';
+export { TRANSFER } from './cloneable.ts';
+export type { Reference, Transferable } from './cloneable.ts';
 
 /** What cannot be cloned as it is, and where it stands. */
 interface Substituted {
   readonly path: readonly string[];
-  readonly object: Traveller | Error;
+  readonly object: Transferable | Error;
 }
 
 type Placed<T> = readonly (readonly [path: readonly string[], what: T])[];
 
 interface Packet {
   readonly bytes: Uint8Array;
-  /** The primitives in the value: where each one stands, and its ticket. */
-  readonly tickets?: Placed<Ticket>;
+  /** The primitives in the value: where each one stands, and its reference. */
+  readonly references?: Placed<Reference>;
   /** Its errors that a clone would change: most have more than a message. */
   readonly errors?: Placed<RemoteError>;
 }
@@ -29,10 +29,10 @@ interface Packet {
 /** A value ready to be sent: itself where it has no parts, so that numbers and strings cost nothing, else its clone. */
 export type Encoded = Packet | string | number | bigint | boolean | null | undefined;
 
-const kinds = new Map<string, (ticket: Ticket) => Traveller>();
+const kinds = new Map<string, (reference: Reference) => Transferable>();
 
-/** Says how a primitive of that kind comes to life in the process that receives its ticket. */
-export function defineKind(kind: string, revive: (ticket: Ticket) => Traveller): void {
+/** Says how a primitive of that kind comes to life in the process that receives its reference. */
+export function defineKind(kind: string, revive: (reference: Reference) => Transferable): void {
   kinds.set(kind, revive);
 }
 
@@ -62,11 +62,11 @@ export function prepare(value: unknown, what: string): () => Encoded {
     if (bytes.length > MOST_BYTES) throw new Error(tooLarge(bytes.length));
     if (found.length === 0) return () => ({ bytes });
     const errors: [readonly string[], RemoteError][] = [];
-    for (const { path, object } of found) if (!isTraveller(object)) errors.push([path, takeApart(object)]);
+    for (const { path, object } of found) if (!isTransferable(object)) errors.push([path, takeApart(object)]);
     return () => {
-      const tickets: [readonly string[], Ticket][] = [];
-      for (const { path, object } of found) if (isTraveller(object)) tickets.push([path, object[TRAVEL]()]);
-      return { bytes, ...(tickets.length > 0 ? { tickets } : {}), ...(errors.length > 0 ? { errors } : {}) };
+      const references: [readonly string[], Reference][] = [];
+      for (const { path, object } of found) if (isTransferable(object)) references.push([path, object[TRANSFER]()]);
+      return { bytes, ...(references.length > 0 ? { references } : {}), ...(errors.length > 0 ? { errors } : {}) };
     };
   } catch (error) {
     throw notCloneable(what, messageOf(error), error);
@@ -81,7 +81,7 @@ export function decode(encoded: Encoded): unknown {
   if (typeof encoded !== 'object' || encoded === null) return encoded;
   try {
     const root = { value: deserialize(encoded.bytes) as unknown };
-    for (const [path, ticket] of encoded.tickets ?? []) place(root, path, revive(ticket));
+    for (const [path, reference] of encoded.references ?? []) place(root, path, revive(reference));
     for (const [path, error] of encoded.errors ?? []) place(root, path, rebuildError(error));
     return root.value;
   } catch (error) {
@@ -104,29 +104,29 @@ function place(root: { value: unknown }, path: readonly string[], what: unknown)
   place[key] = what;
 }
 
-/** The tickets of the primitives that travel in an encoded value. */
-export function ticketsOf(encoded: Encoded): Ticket[] {
+/** The references of the primitives that travel in an encoded value. */
+export function referencesIn(encoded: Encoded): Reference[] {
   if (typeof encoded !== 'object' || encoded === null) return [];
-  return (encoded.tickets ?? []).map(([, ticket]) => ticket);
+  return (encoded.references ?? []).map(([, reference]) => reference);
 }
 
 /** The kinds of the primitives in an encoded value that this process cannot bring to life: their files are not loaded. */
 export function kindsMissing(encoded: Encoded): string[] {
-  return ticketsOf(encoded).map(({ kind }) => kind).filter((kind) => !kinds.has(kind));
+  return referencesIn(encoded).map(({ kind }) => kind).filter((kind) => !kinds.has(kind));
 }
 
-function revive(ticket: Ticket): Traveller {
-  const make = kinds.get(ticket.kind);
-  if (make === undefined) throw new NotCloneable(`a ${ticket.kind} came from another process, which is not known here`);
-  return make(ticket);
+function revive(reference: Reference): Transferable {
+  const make = kinds.get(reference.kind);
+  if (make === undefined) throw new NotCloneable(`a ${reference.kind} came from another process, which is not known here`);
+  return make(reference);
 }
 
 function notCloneable(what: string, why: string, cause?: unknown): NotCloneable {
   return new NotCloneable(`${what} cannot be sent to another process: ${why}`, { cause });
 }
 
-function isTraveller(value: object): value is Traveller {
-  return TRAVEL in value;
+function isTransferable(value: object): value is Transferable {
+  return TRANSFER in value;
 }
 
 /** A copy of the arrays and objects around what is substituted, with null in its place; everything else is shared. */

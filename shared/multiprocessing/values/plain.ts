@@ -1,7 +1,7 @@
 // Small plain data on its way to another process: copied here in a moment, where a structured clone of its own would
 // cost more than the sending. Used by channel.ts for messages.
 import { types } from 'node:util';
-import { TRAVEL } from './cloneable.ts';
+import { TRANSFER } from './cloneable.ts';
 
 /** What {@link copyPlain} returns for anything that needs a structured clone. */
 export const NOT_PLAIN = Symbol('echopool.notPlain');
@@ -34,7 +34,7 @@ function copy(value: unknown, seen: object[]): unknown {
   seen.push(value);
   const isArray = Array.isArray(value);
   const expected = isArray ? Array.prototype : Object.prototype;
-  if (Object.getPrototypeOf(value) !== expected || TRAVEL in value || types.isProxy(value)) return NOT_PLAIN;
+  if (Object.getPrototypeOf(value) !== expected || TRANSFER in value || types.isProxy(value)) return NOT_PLAIN;
   const keys = Object.keys(value);
   if (isArray && keys.length !== value.length) return NOT_PLAIN; // Holes, or properties besides the elements.
   if (!isArray && Object.getOwnPropertySymbols(value).length > 0) return NOT_PLAIN;

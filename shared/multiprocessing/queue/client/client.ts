@@ -1,11 +1,11 @@
-// A process's client of one Queue: its two halves (queue-puts.ts, queue-gets.ts), its questions to the owner, and the end
-// of it all. Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
+// A process's client of one Queue: its two halves (puts.ts, gets.ts), its questions to the owner, and the end
+// of it all. Pure: it is told what came and tells what to send. Connected by link.ts and the model test.
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from '../../base/errors.ts';
 import type { Death } from '../../base/errors.ts';
 import { Gets } from './gets.ts';
 import type { ClientHost } from './host.ts';
 import type { FromOwner } from '../owner/messages.ts';
-import { Pace } from './pace.ts';
+import { IdleFlush } from './idle-flush.ts';
 import { BoundedPuts, UnboundedPuts } from './puts.ts';
 import type { Puts } from './puts.ts';
 
@@ -21,7 +21,7 @@ export class QueueClient {
   readonly #unbounded: UnboundedPuts | undefined;
   readonly #maxsize: number;
   readonly #joinable: boolean;
-  readonly #donePace: Pace;
+  readonly #doneFlush: IdleFlush;
   readonly #host: ClientHost;
   readonly #queries = new Map<number, Query>();
   #lastQuery = 0;
@@ -32,7 +32,7 @@ export class QueueClient {
   constructor(maxsize: number, joinable: boolean, host: ClientHost) {
     this.#maxsize = maxsize;
     this.#joinable = joinable;
-    this.#donePace = new Pace(() => host.now());
+    this.#doneFlush = new IdleFlush(() => host.now());
     this.#host = host;
     if (maxsize > 0) this.puts = this.#bounded = new BoundedPuts(host);
     else this.puts = this.#unbounded = new UnboundedPuts(host, () => this.full());
@@ -58,11 +58,11 @@ export class QueueClient {
   /** Says that one of the items that were taken here is done, the first. @returns Whether there was one. */
   finishOne(): boolean {
     if (this.gets.inWork === 0) return false;
-    this.#donePace.called();
+    this.#doneFlush.called();
     this.gets.finish(1);
     // Others wait for the end of all work, and this process may compute now.
-    if (this.#donePace.isLeisurely) this.#host.hurry();
-    this.#donePace.served();
+    if (this.#doneFlush.isIdle) this.#host.flush();
+    this.#doneFlush.served();
     return true;
   }
 

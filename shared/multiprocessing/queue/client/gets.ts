@@ -1,5 +1,5 @@
 // The getting half of a process's client of a Queue: who of this process waits, what came ahead of its asking and is not
-// taken yet, and what the owner must learn of it. Pure: it is told what came and tells what to send. Used by queue-client.ts.
+// taken yet, and what the owner must learn of it. Pure: it is told what came and tells what to send. Used by client.ts.
 //
 // What came ahead is used in the burst of gets for which it came: when this process does anything else, its event loop
 // turns or it tells others something, the rest goes back. So it holds items that others may need only while it computes in
@@ -194,7 +194,7 @@ export class Gets {
   #callOff(id: number): void {
     this.#calledOff.add(id);
     this.#host.tell({ type: 'withdraw get', id, aborted: true });
-    this.#host.hurry(); // Who calls it off may compute then, and must not be sent an item meanwhile.
+    this.#host.flush(); // Who calls it off may compute then, and must not be sent an item meanwhile.
   }
 
   #goOn(): void {
@@ -246,7 +246,7 @@ export class Gets {
   #giveBackNow(): void {
     this.#report();
     this.#giveBackWhatIsLeft();
-    this.#host.hurry();
+    this.#host.flush();
   }
 
   /** What comes behind the stock must have come, or the owner could not tell what of all that it sent comes back. */

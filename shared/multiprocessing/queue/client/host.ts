@@ -9,7 +9,7 @@ export interface ClientHost {
   takeHere(): { readonly item: Packed } | undefined;
   tell(message: ToOwner): void;
   /** What was told, and all that follows from it, goes out now. */
-  hurry(): void;
+  flush(): void;
   /** A clock, in milliseconds. It decides when something is told, and how much comes ahead, and nothing else. */
   now(): number;
   /** Whether one more operation may be served in this turn of the event loop. */

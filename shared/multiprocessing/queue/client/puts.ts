@@ -1,4 +1,4 @@
-// The putting half of a process's client of a Queue. Pure, as queue-gets.ts. Used by queue-client.ts.
+// The putting half of a process's client of a Queue. Pure, as gets.ts. Used by client.ts.
 //
 // Into a bounded queue each put is asked for, with its item: only the owner knows whether there is a place. An unbounded
 // one has a place always, so that its puts need no answer; but while too much is on its way, they wait here.
@@ -6,7 +6,7 @@ import { Fifo } from '../../base/fifo.ts';
 import type { ClientHost } from './host.ts';
 import type { Packed } from '../../values/packed.ts';
 import { sizeOf } from '../../values/packed.ts';
-import { Pace } from './pace.ts';
+import { IdleFlush } from './idle-flush.ts';
 
 /** While so much is on its way to an unbounded queue, in items or bytes, puts wait. The item that reaches the limit goes. */
 const MOST_ON_THE_WAY = 1024;
@@ -45,13 +45,13 @@ export interface Puts {
 
 export class BoundedPuts implements Puts {
   readonly #host: ClientHost;
-  readonly #pace: Pace;
+  readonly #idleFlush: IdleFlush;
   readonly #waiting = new Map<number, Putter>();
   #lastId = 0;
 
   constructor(host: ClientHost) {
     this.#host = host;
-    this.#pace = new Pace(host.now);
+    this.#idleFlush = new IdleFlush(host.now);
   }
 
   get isIdle(): boolean {
@@ -66,10 +66,10 @@ export class BoundedPuts implements Puts {
     const id = ++this.#lastId;
     putter.id = id;
     this.#waiting.set(id, putter);
-    this.#pace.called();
+    this.#idleFlush.called();
     this.#host.tell({ type: 'put', id, now: putter.now, item: putter.item });
-    if (this.#pace.isLeisurely) this.#host.hurry();
-    this.#pace.served();
+    if (this.#idleFlush.isIdle) this.#host.flush();
+    this.#idleFlush.served();
   }
 
   withdraw({ id }: Putter): void {
@@ -103,7 +103,7 @@ export class BoundedPuts implements Puts {
 
 export class UnboundedPuts implements Puts {
   readonly #host: ClientHost;
-  readonly #pace: Pace;
+  readonly #idleFlush: IdleFlush;
   readonly #refusal: () => Error;
   /** These wait until less is on its way. */
   readonly #waiting = new Set<Putter>();
@@ -120,7 +120,7 @@ export class UnboundedPuts implements Puts {
   /** @param refusal The error for a put that does not want to wait any longer. */
   constructor(host: ClientHost, refusal: () => Error) {
     this.#host = host;
-    this.#pace = new Pace(host.now);
+    this.#idleFlush = new IdleFlush(host.now);
     this.#refusal = refusal;
     this.#isWelcome = host.atHome;
   }
@@ -131,13 +131,13 @@ export class UnboundedPuts implements Puts {
 
   put(item: Packed): boolean {
     if (this.#waiting.size > 0 || !this.#hasRoom()) return false;
-    this.#pace.called();
+    this.#idleFlush.called();
     this.#putOne(item);
-    const { isLeisurely } = this.#pace;
-    if (isLeisurely || this.#host.atHome) this.send();
+    const { isIdle } = this.#idleFlush;
+    if (isIdle || this.#host.atHome) this.send();
     else this.#sendSoon();
-    if (isLeisurely) this.#host.hurry();
-    this.#pace.served();
+    if (isIdle) this.#host.flush();
+    this.#idleFlush.served();
     return true;
   }
 

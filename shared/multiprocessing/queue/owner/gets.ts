@@ -1,9 +1,9 @@
-// The end of a Queue at which gets wait for items. Part of queue-owner.ts.
+// The end of a Queue at which gets wait for items. Part of owner.ts.
 //
 // Each get is answered with one item, in the order of asking over all processes. Only while one process alone takes
 // items, and from a queue without a bound, it is sent some ahead. When another may take some too, those are called back.
 // Until they come, others are served with what is here, though it is younger: whoever has them may be busy for long.
-// What comes back then is older than what others have (queue-items.ts), and can be in one of these states:
+// What comes back then is older than what others have (items.ts), and can be in one of these states:
 // - its claimant asks again: it gets it, before anything younger. Its asking comes before its answer to a probe, since
 //   both come by one way;
 // - somebody asks who has nothing younger: he gets it, and the claimant what follows;

@@ -1,5 +1,5 @@
 // Who waits at one end of a Queue, in the order of asking: whoever gives up leaves from the middle at no cost, however
-// long the line is. Used by the owner's two ends (queue-owner-gets.ts, queue-owner-puts.ts).
+// long the line is. Used by the owner's two ends (gets.ts, puts.ts).
 
 export interface Place<T> {
   readonly value: T;

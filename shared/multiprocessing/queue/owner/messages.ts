@@ -1,5 +1,5 @@
-// The messages of one Queue: between the owner (queue-owner.ts), in the process that made the queue, and the client that
-// each process has (queue-client.ts). Both ways they arrive in the order in which they were sent. Whatever else comes is
+// The messages of one Queue: between the owner (owner.ts), in the process that made the queue, and the client that
+// each process has (client.ts). Both ways they arrive in the order in which they were sent. Whatever else comes is
 // none of ours: the readers say so, and it is ignored.
 import type { Death } from '../../base/errors.ts';
 import { isPacked } from '../../values/packed.ts';

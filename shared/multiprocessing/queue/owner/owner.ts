@@ -1,6 +1,6 @@
 // The owner of one Queue: its items, who waits for them and for places, and what every process has of it. It lives in
 // the process that made the queue, which hears when any of the others dies: what the dead had not done comes back.
-// Pure: it is told what came and tells what to send. Connected by queue-link.ts and the model test.
+// Pure: it is told what came and tells what to send. Connected by link.ts and the model test.
 import { isWithin } from '../../base/address.ts';
 import { endedWell } from '../../base/errors.ts';
 import type { Death } from '../../base/errors.ts';

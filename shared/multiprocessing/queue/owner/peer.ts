@@ -1,4 +1,4 @@
-// What the owner of a Queue knows of one process that holds it. Used by queue-owner.ts and its two ends.
+// What the owner of a Queue knows of one process that holds it. Used by owner.ts and its two ends.
 import { Fifo } from '../../base/fifo.ts';
 import type { Packed } from '../../values/packed.ts';
 import type { Entry } from './items.ts';

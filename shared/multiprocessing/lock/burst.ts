@@ -1,5 +1,5 @@
-// For how long a seat keeps the token of its Lock between a release and the next take: only in a burst, of which a message
-// a take would be most of the cost, and only until what runs now is done. Used by lock-seat.ts.
+// For how long a client keeps the token of its Lock between a release and the next take: only in a burst, of which a message
+// a take would be most of the cost, and only until what runs now is done. Used by lock-client.ts.
 
 /** For this long a process may take the token again although others wait, in milliseconds: a message a take is slow. */
 export const SLICE_MS = 2;
@@ -14,15 +14,15 @@ const VERY_QUICK_MS = 0.02;
 /** ... may take it so many times more before the next look. */
 const TAKES_UNSEEN = 3;
 
-export interface PaceHost {
+export interface BurstHost {
   /** A clock, in milliseconds. */
   now(): number;
   /** Calls `work` when the event loop turns, and messages may have come in. */
   nextTurn(work: () => void): void;
 }
 
-export class LockPace {
-  readonly #host: PaceHost;
+export class LockBurst {
+  readonly #host: BurstHost;
   /** When the lock was first taken in this turn of the event loop; undefined: not yet. */
   #turnSince: number | undefined;
   /** When a take that is measured began: the release before it, or when it was served. */
@@ -30,7 +30,7 @@ export class LockPace {
   #quickOnes = 0;
   #unseen = 0;
 
-  constructor(host: PaceHost) {
+  constructor(host: BurstHost) {
     this.#host = host;
   }
 
