@@ -44,7 +44,8 @@ export async function showHalfWritten(screen: Screen): Promise<Result> {
       contents.push(content);
     }
     const isShown = !isJson(contents[0]!) && contents[1] === OLD;
-    return { text: `a writer killed in the middle: ${isShown ? 'half a file in place, a whole one with rename' : 'not shown'}`, isShown };
+    const what = isShown ? 'half a file in place, a whole one with rename' : 'not shown';
+    return { text: `a writer killed in the middle: ${what}`, isShown };
   });
 }
 

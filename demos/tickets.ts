@@ -106,7 +106,8 @@ async function network(ms: number): Promise<void> {
 async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
   const results: Result[] = [];
   for (const step of steps) {
-    results.push(step === 'half-written' ? await showHalfWritten(screen) : await sellTickets(screen, workers, step === 'lock'));
+    const isHalfWritten = step === 'half-written';
+    results.push(isHalfWritten ? await showHalfWritten(screen) : await sellTickets(screen, workers, step === 'lock'));
   }
   await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
   return results.every(({ isShown }) => isShown);

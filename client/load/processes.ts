@@ -1,5 +1,5 @@
-// Spreads the load over processes, when one is too slow for the server. Called by client/load/main.ts; the processes run
-// `generate`.
+// Spreads the load over processes, when one is too slow for the server. Called by client/load/main.ts; the processes
+// run `generate`.
 
 import { describeDeath, currentProcess, Process } from '../../shared/multiprocessing/index.ts';
 import type { LoadOptions } from './config.ts';

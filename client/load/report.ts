@@ -41,7 +41,9 @@ export interface LoadReport {
   readonly late: number;
   readonly missing: number;
   readonly unsent: number;
-  /** Messages that had no reply yet when somebody ended it. Only those that took longer than any other are latencies. */
+  /**
+   * Messages that had no reply yet when somebody ended it. Only those that took longer than any other are latencies.
+   */
   readonly unanswered: number;
   readonly lost: number;
   /** What is wrong, in sentences: empty when every reply was right. */

@@ -9,13 +9,18 @@ export const FEWEST_COLUMNS = 40;
 /** What is carried over to the next line stands so far behind the beginning of its first. */
 const HANGING = 2;
 
-/** How many columns the standard output has: the terminal's, else those of the variable COLUMNS, else 80. At least 40. */
+/**
+ * How many columns the standard output has: the terminal's, else those of the variable COLUMNS, else 80. At least 40.
+ */
 export function outputColumns(env: Readonly<Record<string, string | undefined>>): number {
   const columns = terminalColumns() ?? Number(/^\d{1,4}$/.exec(env['COLUMNS'] ?? '')?.[0] ?? USUAL_COLUMNS);
   return Math.max(FEWEST_COLUMNS, columns);
 }
 
-/** Asks by a descriptor of its own: Node's stream for the standard output would make the one non-blocking that all share. */
+/**
+ * Asks by a descriptor of its own: Node's stream for the standard output would make the one non-blocking that all
+ * share.
+ */
 function terminalColumns(): number | undefined {
   if (!isatty(1)) return undefined;
   try {
@@ -41,7 +46,8 @@ function wrapLine(line: string, columns: number): string {
   const indent = /^ */.exec(line)![0];
   const lines: string[] = [];
   let current = indent;
-  for (const [, gap, word] of line.slice(indent.length).matchAll(/( *)((?:[^\x00-\x7f] )?[^ ]+)/g) as Iterable<string[]>) {
+  const words = line.slice(indent.length).matchAll(/( *)((?:[^\x00-\x7f] )?[^ ]+)/g) as Iterable<string[]>;
+  for (const [, gap, word] of words) {
     if (current.trim() !== '' && widthOf(current + gap! + word!) > columns) {
       lines.push(current);
       current = indent + ' '.repeat(HANGING) + word;

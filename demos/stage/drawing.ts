@@ -56,7 +56,8 @@ export function bars(rows: readonly Bar[], columns: number): string {
   const most = Math.max(...rows.map(({ value }) => value));
   return rows.map(({ label, value, text }) => {
     const bar = '█'.repeat(Math.max(value > 0 ? 1 : 0, Math.round(value / most * width)));
-    const line = isBeside ? `${label.padEnd(labels)} ${bar.padEnd(width)} ${text}` : `${label} ${text}\n${INDENT}${bar}`;
+    const line = isBeside
+      ? `${label.padEnd(labels)} ${bar.padEnd(width)} ${text}` : `${label} ${text}\n${INDENT}${bar}`;
     return `${INDENT}${line}`.trimEnd();
   }).join('\n');
 }

@@ -20,7 +20,10 @@ export class Screen {
     this.#terminal = new Terminal({ lock });
   }
 
-  /** Prints lines in one piece, broken where they are too long. Settles when they are printed: what anybody says after that comes after them. */
+  /**
+   * Prints lines in one piece, broken where they are too long. Settles when they are printed: what anybody says after
+   * that comes after them.
+   */
   async say(lines: string): Promise<void> {
     this.#terminal.print(wrap(lines, this.columns));
     await this.#terminal.flush();

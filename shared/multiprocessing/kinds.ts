@@ -1,5 +1,6 @@
-// The kinds of primitives that may come in a value, and what each needs here. A forked process loads only what its target
-// imports, as each file costs its start a millisecond; but a primitive may come to it as an argument, and must find its file.
+// The kinds of primitives that may come in a value, and what each needs here. A forked process loads only what its
+// target imports, as each file costs its start a millisecond; but a primitive may come to it as an argument, and must
+// find its file.
 import { kindsMissing } from './values/codec.ts';
 import type { Encoded } from './values/codec.ts';
 

@@ -6,7 +6,10 @@ export interface Death {
   readonly address: string;
   readonly name: string;
   readonly pid: number | undefined;
-  /** 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is no longer known. */
+  /**
+   * 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is no longer
+   * known.
+   */
   readonly exitCode: number;
   /** It ended without a good-bye, so what it sent last may be missing, whatever its exit code says. */
   readonly isCut?: boolean;

@@ -1,5 +1,5 @@
-// Whether what came from another process is a message of a known union: of a known `type`, with all its fields. What is not
-// comes from a foreign library, or a version that does not fit, and must not end us. Used where primitives receive.
+// Whether what came from another process is a message of a known union: of a known `type`, with all its fields. What is
+// not comes from a foreign library, or a version that does not fit, and must not end us. Used where primitives receive.
 
 import type { Death } from './errors.ts';
 
@@ -12,10 +12,13 @@ export type Shapes<Message extends { readonly type: string }> = {
   };
 };
 
-type MessageOf<Message, Type> = Message extends { readonly type: infer Own } ? Type extends Own ? Message : never : never;
+type MessageOf<Message, Type> =
+  Message extends { readonly type: infer Own } ? Type extends Own ? Message : never : never;
 
 /** Whether it is one of the union's messages. */
-export function hasShape<Message extends { readonly type: string }>(body: unknown, shapes: Shapes<Message>): body is Message {
+export function hasShape<Message extends { readonly type: string }>(
+  body: unknown, shapes: Shapes<Message>,
+): body is Message {
   if (!isObject(body) || typeof body.type !== 'string' || !Object.hasOwn(shapes, body.type)) return false;
   const fields = Object.entries<Check>(shapes[body.type as Message['type']]);
   return fields.every(([field, check]) => check(body[field]));

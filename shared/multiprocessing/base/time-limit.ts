@@ -26,7 +26,8 @@ export function checkWait(wait: Wait): WaitOptions {
   if (wait === undefined) return UNLIMITED;
   const limits = typeof wait === 'number' ? { timeoutMs: wait } : wait;
   if (typeof limits !== 'object' || limits === null) {
-    throw new WrongUse(`a wait is limited by a number of milliseconds, or by { timeoutMs, signal }, not by ${inspect(wait)}`);
+    const allowed = 'by a number of milliseconds, or by { timeoutMs, signal }';
+    throw new WrongUse(`a wait is limited ${allowed}, not by ${inspect(wait)}`);
   }
   const { timeoutMs, signal } = limits;
   if (timeoutMs !== undefined && (typeof timeoutMs !== 'number' || Number.isNaN(timeoutMs))) {
@@ -50,7 +51,9 @@ export function asksOnce(timeoutMs: number | undefined): boolean {
  * @param aborted The signal says so, with its reason.
  * @returns Ends the watch. Call it when the wait is over.
  */
-export function watchWait({ timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void): () => void {
+export function watchWait(
+  { timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void,
+): () => void {
   if (timeoutMs === undefined && signal === undefined) return nothing;
   let timer: NodeJS.Timeout | undefined;
   let look: NodeJS.Immediate | undefined;
@@ -76,7 +79,9 @@ export function watchWait({ timeoutMs, signal }: WaitOptions, lapsed: () => void
   return end;
 }
 
-/** One signal may call off many waits. Node warns of a leak where it has more than ten listeners: so it has one of ours. */
+/**
+ * One signal may call off many waits. Node warns of a leak where it has more than ten listeners: so it has one of ours.
+ */
 interface Watched {
   readonly waits: Set<() => void>;
   readonly abortAll: () => void;

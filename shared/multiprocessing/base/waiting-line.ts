@@ -23,11 +23,11 @@ export class WaitingLine<T extends object> {
   }
 
   get last(): T | undefined {
-    for (let last = this.#line.at(this.#line.length - 1); last !== undefined; last = this.#line.at(this.#line.length - 1)) {
-      if (this.#waiting.has(last)) return last;
+    for (;;) {
+      const last = this.#line.at(this.#line.length - 1);
+      if (last === undefined || this.#waiting.has(last)) return last;
       this.#line.takeLast(1);
     }
-    return undefined;
   }
 
   /** Each may come once only. */

@@ -1,13 +1,18 @@
-// For how long a client keeps the token of its Lock between a release and the next take: only in a burst, of which a message
-// a take would be most of the cost, and only until what runs now is done. Used by lock-client.ts.
+// For how long a client keeps the token of its Lock between a release and the next take: only in a burst, of which a
+// message a take would be most of the cost, and only until what runs now is done. Used by lock-client.ts.
 
 /** For this long a process may take the token again although others wait, in milliseconds: a message a take is slow. */
 export const SLICE_MS = 2;
-/** A take, its release, and the pause before them are quick if they last no longer than this together, in milliseconds. */
+/**
+ * A take, its release, and the pause before them are quick if they last no longer than this together, in milliseconds.
+ */
 export const QUICK_MS = 1;
 /** After so many quick ones in a row it is a burst. Two or three may be chance, with long work behind them. */
 export const BURST = 4;
-/** After so many it was a long one: where it is interrupted, that was the system's doing, and the next quick one goes on with it. */
+/**
+ * After so many it was a long one: where it is interrupted, that was the system's doing, and the next quick one goes on
+ * with it.
+ */
 const LONG_BURST = 64;
 /** To look at the clock takes as long as the lock: whose last take was quicker than this, in milliseconds, ... */
 const VERY_QUICK_MS = 0.02;
@@ -51,7 +56,10 @@ export class LockBurst {
     return true;
   }
 
-  /** Somebody wants the lock, and may have to wait: what others do with it meanwhile is not his pause. @returns The time. */
+  /**
+   * Somebody wants the lock, and may have to wait: what others do with it meanwhile is not his pause. @returns The
+   * time.
+   */
   asked(): number {
     const now = this.#host.now();
     if (now - this.#lookedAt >= QUICK_MS) this.#slow();

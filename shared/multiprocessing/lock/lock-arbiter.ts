@@ -91,14 +91,15 @@ export class LockArbiter {
       return;
     }
     if (attempt) this.#answerSoon(entry);
-    // The token of a client elsewhere is in use: an attempt does not end a burst there. That of the client here may just lie there.
-    // Recalled even from the very client that asks: it may be on its way back already, so this turn needs its own grant.
+    // The token of a client elsewhere is in use: an attempt does not end a burst there. That of the client here may
+    // just lie there. Recalled even from the very client that asks: it may be on its way back already, so this turn
+    // needs its own grant.
     if (!attempt || holder === this.#maker) this.#recall(holder);
   }
 
   /**
-   * Who was called off had not heard of the grant. When that is true of all whose turns came with it, the token will be used
-   * by nobody: it is here again, however long that process takes to hear of it and to send it back.
+   * Who was called off had not heard of the grant. When that is true of all whose turns came with it, the token will be
+   * used by nobody: it is here again, however long that process takes to hear of it and to send it back.
    */
   #callBack(from: string, id: number): void {
     if (this.#holder !== from || !this.#granted.delete(id) || this.#granted.size > 0) return;

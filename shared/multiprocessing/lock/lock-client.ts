@@ -209,7 +209,9 @@ export class LockClient {
     return this.#host === undefined || (this.#host.atHome && this.#recalledAt === undefined);
   }
 
-  /** A token that is not taken again at once goes home, unless somebody here just listens for others before he takes it. */
+  /**
+   * A token that is not taken again at once goes home, unless somebody here just listens for others before he takes it.
+   */
   #lookSoon(): void {
     if (this.#looksSoon || this.#mayStay()) return;
     this.#looksSoon = true;

@@ -1,10 +1,10 @@
 // Lock: mutual exclusion between processes. Follows Python's multiprocessing.Lock, but if its holder dies it is free.
 //
 // A lock is a token that one process has at a time. The process that made the lock (lock-arbiter.ts) says who gets it
-// next, in the order of asking. Each process has a client at the lock (lock-client.ts). Where the token came from elsewhere, a
-// release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does next. Only in a
-// burst (burst.ts) does it stay for a moment, and acquire and release send no message at all (biased locking, as in
-// Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
+// next, in the order of asking. Each process has a client at the lock (lock-client.ts). Where the token came from
+// elsewhere, a release sends it home at once, so that a lock that nobody holds can be had whatever its last holder does
+// next. Only in a burst (burst.ts) does it stay for a moment, and acquire and release send no message at all (biased
+// locking, as in Kawachiya et al., OOPSLA 2002). When somebody has asked, the arbiter recalls the token.
 import { isWithin, ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
@@ -41,8 +41,8 @@ export class Lock implements Transferable {
   }
 
   /**
-   * The process that died holding the lock before this one got it: what the lock protects may be half done. If it died in
-   * a burst (see {@link release}), it may also have let it go a moment before.
+   * The process that died holding the lock before this one got it: what the lock protects may be half done. If it died
+   * in a burst (see {@link release}), it may also have let it go a moment before.
    */
   get abandonedBy(): Death | undefined {
     return this.#client.abandonedBy;
@@ -52,13 +52,16 @@ export class Lock implements Transferable {
    * Waits for the lock. Waiters are served in the order in which they asked, over all processes; only a process that
    * takes it in a burst (see {@link release}) may go on doing so for 2 ms after it has heard of others.
    *
-   * A lock that nobody holds is had at once, whatever its last holder does, and when the time is up the process in which
-   * the lock lives says whether it was: so do not make a lock in a process that computes for long, for while it does nobody
-   * else gets it or learns that he does not.
-   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0 asks once. Without it there is no limit.
-   * @returns Whether this process holds the lock now: false when the time ran out. In a burst elsewhere it counts as held.
+   * A lock that nobody holds is had at once, whatever its last holder does, and when the time is up the process in
+   * which the lock lives says whether it was: so do not make a lock in a process that computes for long, for while it
+   * does nobody else gets it or learns that he does not.
+   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0 asks once. Without it there is no
+   * limit.
+   * @returns Whether this process holds the lock now: false when the time ran out. In a burst elsewhere it counts as
+   * held.
    * @throws {ProcessDied} The process in which the lock lives is dead. @throws {WrongUse} `wait` is none.
-   * @throws The signal's `reason`, when it is aborted before the lock is had. Should it be granted after that, it goes on.
+   * @throws The signal's `reason`, when it is aborted before the lock is had. Should it be granted after that, it goes
+   * on.
    */
   acquire(wait?: Wait): Promise<boolean> {
     return wait === undefined && this.#client.take() ? YES : waitAt(this.#client, wait);
@@ -67,10 +70,11 @@ export class Lock implements Transferable {
   /**
    * Lets the lock go, before it returns: whatever this process does next, others can have it at once.
    *
-   * But a message a time is slow. From the fifth on that follow each other quickly (the pause before it and the hold together
-   * under a millisecond), or the first after a burst of 64 that was interrupted, the lock stays until what runs now is done,
-   * with all that follows at once, like settled promises. A program that computes on from there, without letting the event
-   * loop turn, keeps others waiting until it does. The same is true, always, of the process in which the lock lives.
+   * But a message a time is slow. From the fifth on that follow each other quickly (the pause before it and the hold
+   * together under a millisecond), or the first after a burst of 64 that was interrupted, the lock stays until what
+   * runs now is done, with all that follows at once, like settled promises. A program that computes on from there,
+   * without letting the event loop turn, keeps others waiting until it does. The same is true, always, of the process
+   * in which the lock lives.
    * @throws {WrongUse} This process does not hold it.
    */
   release(): Promise<void> {
@@ -206,7 +210,9 @@ function keepWhileInUse(lock: Lock, place: LockPlace): void {
   whenForgotten(lock, () => isGone(place));
 }
 
-/** Lets go of what the program has forgotten. @returns Whether nothing is left to be done, since it has it again, or so. */
+/**
+ * Lets go of what the program has forgotten. @returns Whether nothing is left to be done, since it has it again, or so.
+ */
 function isGone(place: LockPlace): boolean {
   if (place.lock?.deref() !== undefined || places.get(place.ref) !== place) return true;
   if (!place.mayGo()) return false;

@@ -4,10 +4,12 @@ import { hasShape, isBoolean, isCount, isDeath } from '../base/shape.ts';
 
 /** From a process's client at the lock. `id`: counts the asks of that client, upwards. */
 export type ToArbiter =
-  | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean } // An attempt does not wait: it is answered.
+  // An attempt does not wait: it is answered.
+  | { readonly type: 'ask'; readonly id: number; readonly attempt: boolean }
   | { readonly type: 'expire'; readonly id: number } // Its time is up: answer it.
   | { readonly type: 'withdraw'; readonly id: number } // It was called off: no answer is needed.
-  // The token of that grant comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned of it.
+  // The token of that grant comes back. `abandonedBy`: what came with it, if nobody there has held it since and learned
+  // of it.
   | { readonly type: 'return'; readonly grant: number; readonly abandonedBy: Death | null };
 
 /** To such a client. */
@@ -38,7 +40,8 @@ export function readToArbiter(body: unknown): ToArbiter | undefined {
 /** @returns undefined when it is no such message. */
 export function readFromArbiter(body: unknown): FromArbiter | undefined {
   const is = hasShape<FromArbiter>(body, {
-    grant: { grant: isCount, upTo: isCount, recalled: isBoolean, abandonedBy: isDeathOrNull }, recall: {}, refuse: { id: isCount },
+    grant: { grant: isCount, upTo: isCount, recalled: isBoolean, abandonedBy: isDeathOrNull },
+    recall: {}, refuse: { id: isCount },
   });
   return is ? body : undefined;
 }

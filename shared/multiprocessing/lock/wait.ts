@@ -49,7 +49,10 @@ function waitInLine(client: LockClient, attempt: boolean, limits: WaitOptions): 
   });
 }
 
-/** Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for certain. */
+/**
+ * Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for
+ * certain.
+ */
 export function whenRead(work: () => void): void {
   setImmediate(() => setImmediate(work));
 }

@@ -247,7 +247,8 @@ function readAnswer(body: unknown): Answer | undefined {
   if (!isObject(body) || !isCount(body.id)) return undefined;
   if (!('error' in body)) return { id: body.id, result: body.result };
   const { error } = body;
-  if (!isObject(error) || !isString(error.message) || !isString(error.type) || !Object.hasOwn(ERRORS, error.type)) return undefined;
+  if (!isObject(error) || !isString(error.message)) return undefined;
+  if (!isString(error.type) || !Object.hasOwn(ERRORS, error.type)) return undefined;
   return { id: body.id, error: { type: error.type as keyof typeof ERRORS, message: error.message } };
 }
 

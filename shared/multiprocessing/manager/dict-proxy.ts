@@ -30,7 +30,8 @@ export class SharedDict implements Callable<DictCall> {
 
   understands(call: unknown): call is DictCall {
     return hasShape<DictCall>(call, {
-      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isPacked }, increment: { key: isString, by: isNumber },
+      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isPacked },
+      increment: { key: isString, by: isNumber },
       size: {}, keys: {}, values: {}, entries: {},
     });
   }

@@ -11,15 +11,15 @@ import type { ListProxy } from './list-proxy.ts';
 
 /**
  * Makes dicts and lists, which live in this process until the manager is shut down or the process ends; other processes
- * get them in arguments or messages. So shut down a manager that you need no longer; a dict or list that never left this
- * process goes as any other object does.
+ * get them in arguments or messages. So shut down a manager that you need no longer; a dict or list that never left
+ * this process goes as any other object does.
  *
  * Python starts a server process for this, because its processes do one thing at a time. A Node process answers for
  * what it keeps whenever its event loop turns: it is the server. So make the manager in a process that does not compute
  * for long; while it does, all who use its dicts and lists wait.
  *
- * Their methods take no time limit and no signal: a call that was sent cannot be called back, and who no longer waited for a
- * `set` or a `pop` would not know whether it was done. It settles, at the latest, when that process ends.
+ * Their methods take no time limit and no signal: a call that was sent cannot be called back, and who no longer waited
+ * for a `set` or a `pop` would not know whether it was done. It settles, at the latest, when that process ends.
  */
 export class Manager {
   /** Weak: one that never left this process, and that the program has forgotten, is garbage. */

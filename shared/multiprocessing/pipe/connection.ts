@@ -91,7 +91,8 @@ export class Connection<T = unknown> implements Transferable {
 
   /**
    * Waits for a value from the other end. Calls that wait are served in their order.
-   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0: not at all. Without it there is no limit.
+   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0: not at all. Without it there is no
+   * limit.
    * @throws {PipeClosed} All was read, and the other end was closed or its process ended; or this end is closed.
    * @throws {ProcessDied} All was read, and the other end's process died. @throws {WrongUse} This end was passed on.
    * @throws {TimedOut} The time ran out. @throws The signal's `reason`. In both cases the next recv gets what comes.
@@ -105,7 +106,8 @@ export class Connection<T = unknown> implements Transferable {
 
   /**
    * Whether recv would settle at once: a value is there, or none will come any more.
-   * @param wait How long to wait for that, in milliseconds, or `{ timeoutMs, signal }`; with the signal alone until then.
+   * @param wait How long to wait for that, in milliseconds, or `{ timeoutMs, signal }`; with the signal alone until
+   * then.
    * @throws {PipeClosed} This end is closed. @throws {WrongUse} It was passed on; or `wait` is none.
    * @throws The signal's `reason`.
    */

@@ -54,7 +54,9 @@ export class Incoming {
     return this.#waitIn(this.#polls, limits, ({ resolve }) => resolve(false));
   }
 
-  #waitIn<T>(line: WaitingLine<Waiter<T>>, { timeoutMs, signal }: WaitOptions, lapse: (waiter: Waiter<T>) => void): Promise<T> {
+  #waitIn<T>(
+    line: WaitingLine<Waiter<T>>, { timeoutMs, signal }: WaitOptions, lapse: (waiter: Waiter<T>) => void,
+  ): Promise<T> {
     const once = asksOnce(timeoutMs);
     // It lapses never before the hub has answered: what was sent before may still be on its way from there.
     let reasonsToWait = once ? 1 : 2;

@@ -37,7 +37,9 @@ export class Outgoing {
     this.#release(item);
   }
 
-  /** Settles when the value has left. Called off or too late, it stays: nothing has happened to it. @throws {TimedOut} */
+  /**
+   * Settles when the value has left. Called off or too late, it stays: nothing has happened to it. @throws {TimedOut}
+   */
   async hold(value: () => Packed, limits: WaitOptions): Promise<void> {
     const leave = (waiter: Waiter<void>): boolean => {
       const wasHeld = this.#held.remove(waiter);
@@ -52,7 +54,8 @@ export class Outgoing {
       },
       leave,
       lapsed: (waiter) => {
-        if (leave(waiter)) waiter.reject(new TimedOut('the other end of the pipe did not read enough to send more', limits.timeoutMs));
+        const what = 'the other end of the pipe did not read enough to send more';
+        if (leave(waiter)) waiter.reject(new TimedOut(what, limits.timeoutMs));
       },
     });
   }

@@ -10,8 +10,8 @@ import { takeApart } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
 
 /**
- * To a pool's worker. `inputs` is an array. The function is called once with each of its elements; or, if `spread`, with
- * all of them as its arguments.
+ * To a pool's worker. `inputs` is an array. The function is called once with each of its elements; or, if `spread`,
+ * with all of them as its arguments.
  */
 export type ToPoolWorker =
   | {
@@ -19,7 +19,10 @@ export type ToPoolWorker =
   } & Located
   | { readonly type: 'end' };
 
-/** From it, with the task's id: the array of what the calls returned, in order, or what the first call that failed threw. */
+/**
+ * From it, with the task's id: the array of what the calls returned, in order, or what the first call that failed
+ * threw.
+ */
 export type FromPoolWorker =
   | { readonly type: 'done'; readonly id: number; readonly results: Packed }
   | { readonly type: 'failed'; readonly id: number; readonly error: RemoteError };
@@ -28,7 +31,7 @@ export type FromPoolWorker =
 export function readAnswer(message: unknown): FromPoolWorker | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { type, id, error } = message as Record<string, unknown>;
-  const isAnswer = (type === 'done' && 'results' in message) || (type === 'failed' && typeof error === 'object' && error !== null);
+  const isAnswer = type === 'done' ? 'results' in message : type === 'failed' && typeof error === 'object' && error !== null;
   return isAnswer && typeof id === 'number' ? message as FromPoolWorker : undefined;
 }
 

@@ -93,7 +93,8 @@ export class Pool {
    * module right now, or a worker of a pool that a worker of a pool made.
    */
   constructor(options: number | PoolOptions = {}) {
-    const { size = cpuCount(), ...forkOptions } = typeof options === 'object' && options !== null ? options : { size: options };
+    const isNamed = typeof options === 'object' && options !== null;
+    const { size = cpuCount(), ...forkOptions } = isNamed ? options : { size: options };
     if (!Number.isInteger(size) || size < 1) {
       throw new WrongUse(`a Pool has a whole number of workers from 1 on, not ${inspect(size)}`);
     }

@@ -26,8 +26,8 @@ export function setCurrentProcess(value: CurrentProcess): void {
 }
 
 /**
- * The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. A container's limit
- * of CPU time counts, rounded up: Node itself does not look at it before version 24 or so (libuv/libuv#4146).
+ * The number of CPUs that this process may use, which may be fewer than the machine has. At least 1. A container's
+ * limit of CPU time counts, rounded up: Node itself does not look at it before version 24 or so (libuv/libuv#4146).
  */
 export function cpuCount(): number {
   return Math.max(1, Math.min(availableParallelism(), Math.ceil(cpuQuota() ?? Infinity)));

@@ -31,8 +31,8 @@ const NO_FILE = /(?:^|\/)\[(?:eval\d*|stdin)\]$/;
 export const GUARD = 'What only the program itself is to do goes behind `if (isMain(import.meta)) { … }`';
 /**
  * So many processes may descend from one another that were all started for the same function. A module that starts one
- * only after it was imported (a test, a main function that awaits something first) cannot be told from its own function.
- * It mostly starts several: with four each, they are 340 in all.
+ * only after it was imported (a test, a main function that awaits something first) cannot be told from its own
+ * function. It mostly starts several: with four each, they are 340 in all.
  */
 const MOST_DESCENDANTS = 4;
 

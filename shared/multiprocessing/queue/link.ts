@@ -34,8 +34,8 @@ onLeave(() => {
 });
 
 /**
- * The last queues that were closed and forgotten here, by their numbers: should one come back, it is closed. It can only be
- * on its way still, so that these are more than enough.
+ * The last queues that were closed and forgotten here, by their numbers: should one come back, it is closed. It can
+ * only be on its way still, so that these are more than enough.
  */
 const closedAndGone = new Set<number>();
 const MOST_CLOSED_AND_GONE = 10_000;
@@ -47,7 +47,8 @@ function numberOf(ref: string): number {
 
 function rememberClosed(ref: string): void {
   closedAndGone.add(numberOf(ref));
-  if (closedAndGone.size > MOST_CLOSED_AND_GONE) for (const first of closedAndGone) return void closedAndGone.delete(first);
+  if (closedAndGone.size <= MOST_CLOSED_AND_GONE) return;
+  for (const first of closedAndGone) return void closedAndGone.delete(first);
 }
 
 export class QueueLink {

@@ -3,8 +3,8 @@
 //
 // A queue lives in the process that made it (owner.ts); every process that holds it is a client of it
 // (client.ts), and link.ts connects the two. A put carries its item, and a get is one entry in the owner's line:
-// nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue need no
-// answer, and only a process that alone takes from one is sent items ahead (gets.ts has the cases).
+// nothing is kept for a process that may be busy, and no clock decides who is next. Only puts into an unbounded queue
+// need no answer, and only a process that alone takes from one is sent items ahead (gets.ts has the cases).
 import { ownerOf } from '../base/address.ts';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
@@ -40,9 +40,9 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * When it has settled, the item leaves at once if this process puts seldom, else with all that it puts in this turn
    * of the event loop, and in any case before whatever else this process tells others; if it is killed before, the item
    * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended.
-   * @param wait How long to wait for a place, in milliseconds, and what calls the wait off; 0 is {@link putNowait}. Without it
-   * there is no limit. When the time is up or the signal aborts, the owner has the last word: either the put settles, and the
-   * item is in the queue, or it rejects, and the item is not.
+   * @param wait How long to wait for a place, in milliseconds, and what calls the wait off; 0 is {@link putNowait}.
+   * Without it there is no limit. When the time is up or the signal aborts, the owner has the last word: either the put
+   * settles, and the item is in the queue, or it rejects, and the item is not.
    * @throws {QueueFull} The queue was full all that time; an unbounded one: too much was on its way.
    * @throws The signal's `reason`.
    * @throws {QueueClosed} The queue is closed.
@@ -60,22 +60,24 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
   }
 
   /**
-   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked, over all
-   * processes, and each sees the items of each putter in the order of the puts.
+   * Takes the next item; waits while there is none. Those who wait are served in the order in which they asked, over
+   * all processes, and each sees the items of each putter in the order of the puts.
    *
-   * From a queue without a bound, a process that alone takes items, in a quick burst of one get after the other, is sent some
-   * ahead. What is left of them goes back as soon as it does anything else: when its event loop turns, or it tells others
-   * something. While it computes in the very turn of such a burst, up to 512 items or 256 KiB stay with it.
+   * From a queue without a bound, a process that alone takes items, in a quick burst of one get after the other, is
+   * sent some ahead. What is left of them goes back as soon as it does anything else: when its event loop turns, or it
+   * tells others something. While it computes in the very turn of such a burst, up to 512 items or 256 KiB stay with
+   * it.
    *
    * Each item is taken once, unless the process that took it fails (a signal, an exit code other than 0, the target
    * throws) before it used it: then it goes back to the head of the queue. A process has used an item when it calls get
    * again, or when its target ends. The owner learns of that by the end of the turn of the event loop: what was taken
-   * in the turn in which a process is killed may be handed out twice. What comes back from the dead can come after younger
-   * items, and be more than `maxsize`. So can what came back from a process that had been sent it ahead, or for a get that was
-   * aborted meanwhile, if others have younger ones and wait, and that process asks for no more when its event loop turns.
-   * @param wait How long to wait, in milliseconds, and what calls the wait off; 0 is {@link getNowait}. Without it there is no
-   * limit. When the time is up, the owner has the last word: an item after all, or QueueEmpty. When the signal aborts, the get
-   * rejects at once and takes nothing.
+   * in the turn in which a process is killed may be handed out twice. What comes back from the dead can come after
+   * younger items, and be more than `maxsize`. So can what came back from a process that had been sent it ahead, or for
+   * a get that was aborted meanwhile, if others have younger ones and wait, and that process asks for no more when its
+   * event loop turns.
+   * @param wait How long to wait, in milliseconds, and what calls the wait off; 0 is {@link getNowait}. Without it
+   * there is no limit. When the time is up, the owner has the last word: an item after all, or QueueEmpty. When the
+   * signal aborts, the get rejects at once and takes nothing.
    * @throws {QueueEmpty} The queue was empty all that time. @throws The signal's `reason`.
    * @throws {QueueClosed} The queue is closed, and empty.
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it

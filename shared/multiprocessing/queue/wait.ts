@@ -11,8 +11,8 @@ export interface Limited {
 }
 
 /**
- * A promise of what `begin` waits for: that calls `settle` or `fail`, possibly at once. `release`: it keeps this process
- * running no longer.
+ * A promise of what `begin` waits for: that calls `settle` or `fail`, possibly at once. `release`: it keeps this
+ * process running no longer.
  */
 export async function waitFor<T>(
   { timeoutMs, signal }: WaitOptions,
@@ -29,7 +29,8 @@ export async function waitFor<T>(
     return await new Promise<T>((settle, fail) => {
       const limited = begin(settle, fail, release);
       // Who asks once is answered, whatever the time.
-      endWatch = watchWait({ timeoutMs: asksOnce(timeoutMs) ? undefined : timeoutMs, signal }, () => limited.lapsed(), (reason) => {
+      const limit = { timeoutMs: asksOnce(timeoutMs) ? undefined : timeoutMs, signal };
+      endWatch = watchWait(limit, () => limited.lapsed(), (reason) => {
         release();
         limited.aborted(reason);
       });

@@ -91,7 +91,8 @@ export class Channel {
   }
 
   /**
-   * The same for a message that is in no hurry: it goes with the next one that is, or when all that has come in is dealt with.
+   * The same for a message that is in no hurry: it goes with the next one that is, or when all that has come in is
+   * dealt with.
    * @throws {NotCloneable} It holds a function, a socket …
    */
   postLater(message: unknown): void {

@@ -3,8 +3,8 @@
 // router.ts, so for the messages of primitives only: what a server tells its workers costs no CPU more.
 //
 // As locks do that spin before they sleep, it lingers only where that pays. After each time in vain it needs more
-// messages that come close together before it tries again. And where others wanted the CPU meanwhile, it gives it up for a
-// while, each time for longer: who could answer may be waiting for that very CPU.
+// messages that come close together before it tries again. And where others wanted the CPU meanwhile, it gives it up
+// for a while, each time for longer: who could answer may be waiting for that very CPU.
 
 /** For this long a process waits for the next message awake, in milliseconds. */
 const LINGER_MS = 0.2;
@@ -12,7 +12,10 @@ const LINGER_MS = 0.2;
 const CLOSE_MS = 1;
 /** The most messages that must come close together before it lingers, after times in vain. */
 const MOST_NEEDED = 16;
-/** For so long it does not when others wanted the CPU, in milliseconds. Once may be chance: some daemon that ran for a moment. */
+/**
+ * For so long it does not when others wanted the CPU, in milliseconds. Once may be chance: some daemon that ran for a
+ * moment.
+ */
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 1000;
 /** A turn of a loop that does nothing but linger takes no longer than this, in milliseconds, unless it was not let. */
@@ -66,8 +69,8 @@ function linger(): void {
 }
 
 /**
- * Whether the system took the CPU from this process for others. A long turn alone does not tell that: it may be a collection of
- * garbage, or a virtual machine that was not let run.
+ * Whether the system took the CPU from this process for others. A long turn alone does not tell that: it may be a
+ * collection of garbage, or a virtual machine that was not let run.
  */
 function wasPreempted(): boolean {
   const before = preemptions;

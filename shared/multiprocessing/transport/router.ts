@@ -57,7 +57,10 @@ export function newChildAddress(): string {
   return self === '' ? `${++lastChild}` : `${self}.${++lastChild}`;
 }
 
-/** A name for a new primitive of that kind that lives here, unique in the whole tree. `kind`: a word, and more after a dot. */
+/**
+ * A name for a new primitive of that kind that lives here, unique in the whole tree. `kind`: a word, and more after a
+ * dot.
+ */
 export function newRef(kind: string): string {
   return `${self}#${kind}-${++lastRef}`;
 }
@@ -129,7 +132,10 @@ export function arrive(envelope: Envelope, via: string | undefined): void {
   route(envelope);
 }
 
-/** A child speaks for itself and for those below it, and tells of the deaths of these; nobody can tell this process that it died. */
+/**
+ * A child speaks for itself and for those below it, and tells of the deaths of these; nobody can tell this process that
+ * it died.
+ */
 function isCredible([, from, ref, body]: Envelope, via: string | undefined): boolean {
   if (via !== undefined && !isWithin(from, via)) return false;
   if (ref !== DEATH_NOTICE) return true;

@@ -30,7 +30,9 @@ export function nextTurn(work: () => void): void {
 
 let turn: Promise<void> | undefined;
 
-/** Settles when the event loop has turned: what is done at once settles no sooner when {@link mayServeAtOnce} says no. */
+/**
+ * Settles when the event loop has turned: what is done at once settles no sooner when {@link mayServeAtOnce} says no.
+ */
 export function afterTurn(): Promise<void> {
   turn ??= new Promise((resolve) => {
     nextTurn(() => {

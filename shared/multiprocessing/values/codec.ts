@@ -110,14 +110,17 @@ export function referencesIn(encoded: Encoded): Reference[] {
   return (encoded.references ?? []).map(([, reference]) => reference);
 }
 
-/** The kinds of the primitives in an encoded value that this process cannot bring to life: their files are not loaded. */
+/**
+ * The kinds of the primitives in an encoded value that this process cannot bring to life: their files are not loaded.
+ */
 export function kindsMissing(encoded: Encoded): string[] {
   return referencesIn(encoded).map(({ kind }) => kind).filter((kind) => !kinds.has(kind));
 }
 
 function revive(reference: Reference): Transferable {
-  const make = kinds.get(reference.kind);
-  if (make === undefined) throw new NotCloneable(`a ${reference.kind} came from another process, which is not known here`);
+  const { kind } = reference;
+  const make = kinds.get(kind);
+  if (make === undefined) throw new NotCloneable(`a ${kind} came from another process, which is not known here`);
   return make(reference);
 }
 

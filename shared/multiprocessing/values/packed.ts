@@ -1,5 +1,6 @@
 // A value on its way through a primitive: small plain data is copied and travels in the batch that it is part of; a
-// structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager, pool.
+// structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager,
+// pool.
 import { isString } from '../base/shape.ts';
 import { decode, prepare, referencesIn } from './codec.ts';
 import type { Encoded } from './codec.ts';

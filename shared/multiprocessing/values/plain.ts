@@ -13,8 +13,8 @@ const LONGEST = 1024 * 1024;
 
 /**
  * A copy of the value, as a structured clone would make it, if it is small plain data: primitives and
- * Buffers in at most 16 arrays and plain objects, none of which stands in two places. Else {@link NOT_PLAIN}, also when it
- * cannot be read: codec.ts says then why.
+ * Buffers in at most 16 arrays and plain objects, none of which stands in two places. Else {@link NOT_PLAIN}, also when
+ * it cannot be read: codec.ts says then why.
  */
 export function copyPlain(value: unknown): unknown {
   try {

@@ -1,9 +1,11 @@
-// The getting half of a process's client of a Queue: who of this process waits, what came ahead of its asking and is not
-// taken yet, and what the owner must learn of it. Pure: it is told what came and tells what to send. Used by client.ts.
+// The getting half of a process's client of a Queue: who of this process waits, what came ahead of its asking and is
+// not taken yet, and what the owner must learn of it. Pure: it is told what came and tells what to send. Used by
+// client.ts.
 //
 // What came ahead is used in the burst of gets for which it came: when this process does anything else, its event loop
-// turns or it tells others something, the rest goes back. So it holds items that others may need only while it computes in
-// the very turn in which one get after the other was called; and when it then comes back late, the rest goes back as well.
+// turns or it tells others something, the rest goes back. So it holds items that others may need only while it computes
+// in the very turn in which one get after the other was called; and when it then comes back late, the rest goes back as
+// well.
 import { Fifo } from '../../base/fifo.ts';
 import type { ClientHost } from './host.ts';
 import type { Packed } from '../../values/packed.ts';

@@ -1,14 +1,17 @@
 // The putting half of a process's client of a Queue. Pure, as gets.ts. Used by client.ts.
 //
-// Into a bounded queue each put is asked for, with its item: only the owner knows whether there is a place. An unbounded
-// one has a place always, so that its puts need no answer; but while too much is on its way, they wait here.
+// Into a bounded queue each put is asked for, with its item: only the owner knows whether there is a place. An
+// unbounded one has a place always, so that its puts need no answer; but while too much is on its way, they wait here.
 import { Fifo } from '../../base/fifo.ts';
 import type { ClientHost } from './host.ts';
 import type { Packed } from '../../values/packed.ts';
 import { sizeOf } from '../../values/packed.ts';
 import { IdleFlush } from './idle-flush.ts';
 
-/** While so much is on its way to an unbounded queue, in items or bytes, puts wait. The item that reaches the limit goes. */
+/**
+ * While so much is on its way to an unbounded queue, in items or bytes, puts wait. The item that reaches the limit
+ * goes.
+ */
 const MOST_ON_THE_WAY = 1024;
 const MOST_BYTES_ON_THE_WAY = 1024 * 1024;
 
@@ -33,7 +36,9 @@ export interface Puts {
   put(item: Packed): boolean;
   /** Waits for a place; `settle` or `fail` is called once, possibly at once. */
   wait(putter: Putter): void;
-  /** A put does not want to wait any longer. Unless it is settled already, `fail` is called, as soon as that is certain. */
+  /**
+   * A put does not want to wait any longer. Unless it is settled already, `fail` is called, as soon as that is certain.
+   */
   withdraw(putter: Putter): void;
   /** Nothing can be put any more. */
   close(error: Error): void;

@@ -1,14 +1,14 @@
 // The end of a Queue at which gets wait for items. Part of owner.ts.
 //
 // Each get is answered with one item, in the order of asking over all processes. Only while one process alone takes
-// items, and from a queue without a bound, it is sent some ahead. When another may take some too, those are called back.
-// Until they come, others are served with what is here, though it is younger: whoever has them may be busy for long.
-// What comes back then is older than what others have (items.ts), and can be in one of these states:
+// items, and from a queue without a bound, it is sent some ahead. When another may take some too, those are called
+// back. Until they come, others are served with what is here, though it is younger: whoever has them may be busy for
+// long. What comes back then is older than what others have (items.ts), and can be in one of these states:
 // - its claimant asks again: it gets it, before anything younger. Its asking comes before its answer to a probe, since
 //   both come by one way;
 // - somebody asks who has nothing younger: he gets it, and the claimant what follows;
 // - all who ask have younger ones. The claimant is probed: it answers when its event loop turns and no get waits there.
-//   Until then, it may still be about to ask. When it has answered, anybody gets the items, as there is no use in waiting;
+//   Until then, it may still be about to ask. When it has answered, anybody gets the items, as it is no use to wait;
 // - the claimant has died, its target has ended, or it has forgotten the queue: the same, at once.
 // What the dead had comes back without a claimant.
 import type { Death } from '../../base/errors.ts';

@@ -1,5 +1,5 @@
-// The items of a Queue, in the order of their arrival, and who may have which: nobody gets an item that is older than one
-// that it has already, or it would see what one process put out of order. Used by gets.ts.
+// The items of a Queue, in the order of their arrival, and who may have which: nobody gets an item that is older than
+// one that it has already, or it would see what one process put out of order. Used by gets.ts.
 //
 // Only what came back can be older. It goes first to the process from which it came when that asks again, as this has
 // nothing younger, or to another that has nothing younger. What comes back from the dead goes to anybody.

@@ -50,7 +50,8 @@ const TO_OWNER: Shapes<ToOwner> = {
   'here': {}, 'gone': {}, 'kept': { more: Number.isSafeInteger },
   'put': { id: isCount, now: isBoolean, item: isPacked }, 'withdraw put': { id: isCount }, 'puts': { items: areItems },
   'get': { id: isCount, now: isBoolean, ahead: isCount, taken: isCount, done: isCount },
-  'withdraw get': { id: isCount, aborted: isBoolean }, 'used': { taken: isCount, done: isCount }, 'back': { count: isCount },
+  'withdraw get': { id: isCount, aborted: isBoolean }, 'used': { taken: isCount, done: isCount },
+  'back': { count: isCount },
   'idle': {}, 'left': {}, 'query': { id: isCount, about: (about) => about === 'size' || about === 'end of work' },
   'withdraw join': { id: isCount }, 'close': {}, 'sealed': {},
 };
@@ -58,7 +59,8 @@ const TO_OWNER: Shapes<ToOwner> = {
 const FROM_OWNER: Shapes<FromOwner> = {
   'accepted': { id: isCount }, 'arrived': { count: isCount }, 'full': { id: isCount },
   'items': { id: isCount, items: (items) => areItems(items) && items.length > 0 }, 'empty': { id: isCount },
-  'recall': {}, 'probe': {}, 'deadlocked': { side: (side) => side === 'put' || side === 'get', id: isCount, death: isDeath },
+  'recall': {}, 'probe': {},
+  'deadlocked': { side: (side) => side === 'put' || side === 'get', id: isCount, death: isDeath },
   'closed': {}, 'drained': { id: isCount }, 'answer': { id: isCount, value: isCount },
   'abandoned': { id: isCount, unfinished: isCount, death: isDeath },
 };

@@ -30,7 +30,9 @@ export class QueueOwner {
   /** Who waits for the end of work, each under its address and id. */
   readonly #joins = new Map<string, Join>();
   #closed = false;
-  /** From these, puts may still come although the queue is closed: an unbounded one has them settled before they come. */
+  /**
+   * From these, puts may still come although the queue is closed: an unbounded one has them settled before they come.
+   */
   readonly #unsealed = new Set<Peer>();
   /** A process that held the queue and failed; undefined again when a new process holds it. */
   #failure: Death | undefined;
@@ -62,7 +64,8 @@ export class QueueOwner {
    */
   get isUnused(): boolean {
     const nobodyWaits = !this.#gets.isWaiting && !this.#puts.isWaiting && this.#joins.size === 0;
-    return this.#peers.size === 1 && this.#size() === 0 && nobodyWaits && this.#own.inWork === 0 && this.#own.keeps === 0;
+    const isUnused = this.#own.inWork === 0 && this.#own.keeps === 0;
+    return this.#peers.size === 1 && this.#size() === 0 && nobodyWaits && isUnused;
   }
 
   get isClosed(): boolean {

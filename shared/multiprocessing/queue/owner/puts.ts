@@ -1,5 +1,5 @@
-// The end of a bounded Queue at which puts wait for places, each with its item, in the order of their arrival: no place is
-// ever kept for a process. Part of owner.ts.
+// The end of a bounded Queue at which puts wait for places, each with its item, in the order of their arrival: no place
+// is ever kept for a process. Part of owner.ts.
 import type { Death } from '../../base/errors.ts';
 import type { OwnerHost } from './host.ts';
 import type { Packed } from '../../values/packed.ts';
