@@ -1,6 +1,7 @@
 // The forked side of Pool: calls functions for others until it is told to end. Started by pool.ts only.
 import { currentProcess } from '../process/current.ts';
 import { Fifo } from '../base/fifo.ts';
+import { isObject } from '../base/shape.ts';
 import { loadKindsIn } from '../kinds.ts';
 import { exportOf, importModule } from '../process/modules.ts';
 import type { Callee, Located } from '../process/modules.ts';
@@ -31,7 +32,7 @@ export type FromPoolWorker =
 export function readAnswer(message: unknown): FromPoolWorker | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { type, id, error } = message as Record<string, unknown>;
-  const isAnswer = type === 'done' ? 'results' in message : type === 'failed' && typeof error === 'object' && error !== null;
+  const isAnswer = type === 'done' ? 'results' in message : type === 'failed' && isObject(error);
   return isAnswer && typeof id === 'number' ? message as FromPoolWorker : undefined;
 }
 
