@@ -1,8 +1,8 @@
 // What a process sent before it exited: all of it arrives, whatever the exit looked like, and a cut is told as one.
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { Pipe, Process, Queue } from '../../shared/multiprocessing/index.ts';
+import { describeDeath, Pipe, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import type { Connection } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/process-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
@@ -79,7 +79,7 @@ describe('what a process awaited before it called process.exit() arrives', { con
   });
 });
 
-describe('the end of a process', { concurrency: 2 }, () => {
+describe('how a process ended', () => {
   test('with exit code 0 and without a good-bye is no good end', DEADLINE, async (t) => {
     const [here, there] = Pipe<string>();
     const { process } = startProcess(t, { module, target: work.sendsAndEnds, args: [there, 1, 10, 'cut'] });
@@ -98,6 +98,30 @@ describe('the end of a process', { concurrency: 2 }, () => {
     }
   });
 
+  test('is told as unknown, and as no good end, when Node asked about all children too early to see it', DEADLINE, async (t) => {
+    const { process: first, mail: fromFirst } = startProcess(t, { module, target: work.idle });
+    const { process: second, mail: fromSecond } = startProcess(t, { module, target: work.idle });
+    await Promise.all([fromFirst.next(), fromSecond.next()]);
+    const isDead = (pid: number): boolean => / Z /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+    const end = (pid: number, signal: number | string): void => {
+      process.kill(pid, signal);
+      while (!isDead(pid));
+    };
+    // In one batch of events Node hears, in this order: of the first one's pipe, of SIGUSR2, of a death. And then it asks.
+    process.once('SIGUSR2', () => end(second.pid!, 64));
+    process.kill(process.pid, 'SIGUSR2');
+    end(first.pid!, 'SIGKILL');
+    assert.equal(await first.join(), true);
+    assert.equal(first.exitCode, -9);
+    await second.join();
+    assert.equal(second.exitCode, NaN);
+    const death = await second.ended;
+    assert.equal(death.isCut, true);
+    assert.match(describeDeath(death), /ended without a good-bye$/);
+  });
+});
+
+describe('the end of a process', { concurrency: 2 }, () => {
   test('is noticed when a stranger keeps its descriptors open', DEADLINE, async (t) => {
     const { process: middle, mail } = startProcess(t, { module, target: work.leavesItsDescriptors });
     const keeper = await mail.next() as number;

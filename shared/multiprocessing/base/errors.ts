@@ -7,8 +7,8 @@ export interface Death {
   readonly name: string;
   readonly pid: number | undefined;
   /**
-   * 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is no longer
-   * known.
+   * 0 or more: what the process returned. Negative: the number of the signal that ended it. NaN: that is not
+   * known, or no longer.
    */
   readonly exitCode: number;
   /** It ended without a good-bye, so what it sent last may be missing, whatever its exit code says. */
@@ -23,8 +23,8 @@ export function endedWell({ exitCode, isCut }: Death): boolean {
 /** `Process-2 (pid 4711) was ended by SIGKILL`, or `… exited with code 3`. */
 export function describeDeath(death: Death): string {
   const who = death.pid === undefined ? death.name : `${death.name} (pid ${death.pid})`;
-  if (Number.isNaN(death.exitCode)) return `${who} ended long ago`;
   const how = death.isCut === true ? ' without a good-bye' : '';
+  if (Number.isNaN(death.exitCode)) return `${who} ended${how || ' long ago'}`;
   if (death.exitCode >= 0) return `${who} exited with code ${death.exitCode}${how}`;
   const signal = Object.entries(constants.signals).find(([, number]) => number === -death.exitCode);
   return `${who} was ended by ${signal?.[0] ?? `signal ${-death.exitCode}`}`;

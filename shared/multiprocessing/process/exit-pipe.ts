@@ -40,8 +40,12 @@ export class LastWords {
   readonly messages: unknown[] = [];
   /** Whether the child left in good order. */
   saidGoodBye = false;
-  /** The number of the signal that ended the child, if one did: Node does not tell all of them. */
-  signal = 0;
+  /**
+   * The number of the signal that ended the child, 0 if none did: Node does not tell all of them. Undefined when that was
+   * not seen: when Node hears that some child has died it asks how all did, and nothing of this one may be read by then.
+   */
+  signal: number | undefined;
+  #hasExited = false;
   readonly #line: Buffer[] = [];
   #isOver = false;
   /** For how many turns of the event loop nothing has come. */
@@ -51,14 +55,15 @@ export class LastWords {
     pipe.on('data', (bytes: Buffer) => this.#read(bytes));
     pipe.on('error', () => {}); // It says 'close' after it.
     pipe.once('end', () => {
-      // It has died, and Node has not asked yet how: it hears of ends before it looks for signals, SIGCHLD among them.
-      this.signal = signalThatEnded(pid);
+      // Mostly Node has not asked yet how it died: it hears of ends before it looks for signals, SIGCHLD among them.
+      if (!this.#hasExited) this.signal = signalThatEnded(pid);
     });
     pipe.once('close', () => { this.#isOver = true; });
   }
 
   /** For a child that has exited. @param hasChannelEnded Whether all that came over the channel was read. */
   whenComplete(hasChannelEnded: () => boolean, complete: () => void): void {
+    this.#hasExited = true;
     if ((this.#isOver && hasChannelEnded()) || this.#silent++ >= MOST_SILENT_TURNS) complete();
     else setImmediate(() => this.whenComplete(hasChannelEnded, complete));
   }
@@ -86,11 +91,11 @@ export class LastWords {
   }
 }
 
-/** What proc(5) calls exit_code: the number is in its lowest bits. 0 when it cannot be told. */
-function signalThatEnded(pid: number): number {
+/** What proc(5) calls exit_code: the number is in its lowest bits. Undefined when it cannot be told. */
+function signalThatEnded(pid: number): number | undefined {
   try {
     return Number(readFileSync(`/proc/${pid}/stat`, 'latin1').trim().split(' ').at(-1)) & 0x7f;
   } catch {
-    return 0;
+    return undefined;
   }
 }

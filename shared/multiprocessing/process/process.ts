@@ -118,7 +118,10 @@ export class Process<Args extends readonly unknown[] = never[]> {
     return this.#child?.pid;
   }
 
-  /** null until it has ended; then what it returned to the system, or minus the number of the signal that ended it. */
+  /**
+   * null until it has ended; then what it returned to the system, or minus the number of the signal that ended it. NaN:
+   * a signal without a name, perhaps, which Node does not tell, and which could not be read elsewhere in time.
+   */
   get exitCode(): number | null {
     return this.#death?.exitCode ?? null;
   }
@@ -265,9 +268,10 @@ export class Process<Args extends readonly unknown[] = never[]> {
   }
 
   #died(words: LastWords, code: number): void {
+    if (code !== 0 || words.saidGoodBye) return this.#ended(code);
     // A signal that has no name: Node says that all was well then.
-    const exitCode = code === 0 && words.signal !== 0 ? -words.signal : code;
-    this.#ended(exitCode, exitCode === 0 && !words.saidGoodBye);
+    const exitCode = words.signal === undefined ? NaN : 0 - words.signal;
+    this.#ended(exitCode, words.signal === undefined || words.signal === 0);
   }
 
   #ended(exitCode: number, isCut = false): void {
