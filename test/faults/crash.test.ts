@@ -1,6 +1,6 @@
 // Processes of the server that die, at any moment: who notices it, and who must not.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Load } from '../helpers/faults-load.ts';
 import { clientPortsOf, processesOf, standStill, until } from '../helpers/faults-proc.ts';
@@ -9,28 +9,59 @@ import { killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.t
 import type { Kill } from '../helpers/faults-server.ts';
 import { isRunning } from '../helpers/processes.ts';
 import { startTestServer } from '../helpers/server.ts';
+import type { TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
-test('50 workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
-  const random = new Random(50);
-  await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 51, connections: 24, paceMs: 40 });
-  await load.start();
-  const kills: Kill[] = [];
-  for (let i = 0; i < 50; i++) {
-    // The moment is the fault: somewhere in the load, in a start, between two hand-offs.
-    await sleep(random.between(0, 100));
-    kills.push(await killWorker(server, load, random.oneOf(readyWorkers(server)), 2));
-  }
-  await load.allAnswered();
-  await load.finish();
-  assert.deepEqual(load.troubles, [], load.summary());
-  assert.ok(load.excused > 0);
-  assert.equal(await server.stop(), 0);
-  const [cutOff, whole] = [kills.map(({ cutOffMs }) => cutOffMs), kills.map(({ wholeMs }) => wholeMs)]
-    .map((values) => values.sort((a, b) => a - b).map(Math.round)) as [number[], number[]];
-  t.diagnostic(`${load.excused} clients cut off, the last after ${cutOff[25]} ms (most ${cutOff[49]}); ` +
-    `whole again after ${whole[25]} ms (most ${whole[49]}); ${load.summary()}`);
+describe('under load', () => {
+  let server: TestServer;
+  let load: Load;
+  before(async () => {
+    // A stopped worker that held the terminal would keep the lines from us that we wait for.
+    server = await startTestServer(['--workers', '2', '--log', 'none']);
+    load = new Load({ port: server.port, seed: 51, connections: 24, paceMs: 60 });
+    await load.start();
+  });
+  after(async () => {
+    load?.[Symbol.dispose]();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  test('workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
+    const random = new Random(50);
+    const kills: Kill[] = [];
+    // Each meets a dozen clients, each at some point of its own between two messages: some 150 moments.
+    for (let i = 0; i < 12; i++) {
+      // The moment is the fault: somewhere in the load, in a start, between two hand-offs.
+      await sleep(random.between(0, 100));
+      kills.push(await killWorker(server, load, random.oneOf(readyWorkers(server)), 2));
+    }
+    await load.allAnswered();
+    assert.deepEqual(load.troubles, [], load.summary());
+    assert.ok(load.excused > 0);
+    const [cutOff, whole] = [kills.map(({ cutOffMs }) => cutOffMs), kills.map(({ wholeMs }) => wholeMs)]
+      .map((values) => values.sort((a, b) => a - b).map(Math.round)) as [number[], number[]];
+    t.diagnostic(`${load.excused} clients cut off, the last after ${cutOff[6]} ms (most ${cutOff[11]}); ` +
+      `whole again after ${whole[6]} ms (most ${whole[11]}); ${load.summary()}`);
+  });
+
+  test('a worker that dies while it retires costs its own clients the connection, and the reload goes on', async () => {
+    const old = readyWorkers(server);
+    // Stopped, it cannot give back; so it dies while it should.
+    await Promise.all(old.map(standStill));
+    server.signal('SIGHUP');
+    const slot = (await server.printed(/worker (\d) gives its connections back/))[1];
+    const victim = server.pidOf(Number(slot));
+    load.excuse(clientPortsOf(victim, server.port), 'the retiring worker was killed');
+    process.kill(victim, 'SIGKILL');
+    for (const pid of old) if (pid !== victim) process.kill(pid, 'SIGCONT');
+    await server.printed(/the reload is done/);
+    await untilWhole(server, 2, old);
+    load.endExcuses();
+    await load.allAnswered();
+    await load.finish();
+    assert.deepEqual(load.troubles, [], load.summary());
+    assert.equal(await server.stop(), 0);
+  });
 });
 
 test('clients on their way to a stopped worker that is killed are served by another', async () => {
@@ -86,32 +117,9 @@ test('with --on-crash adopt the clients of a killed worker stay connected and go
   assert.match(server.stdout, /served 10 connections, .* 0 refused, 0 cut off/);
 });
 
-test('a worker that dies while it retires costs its own clients the connection, and the reload goes on', async () => {
-  // A stopped worker that held the terminal would keep the line from us that we wait for.
-  await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 52, connections: 16 });
-  await load.start();
-  const before = readyWorkers(server);
-  // Stopped, it cannot give back; so it dies while it should.
-  await Promise.all(before.map(standStill));
-  server.signal('SIGHUP');
-  const slot = (await server.printed(/worker (\d) gives its connections back/))[1];
-  const victim = server.pidOf(Number(slot));
-  load.excuse(clientPortsOf(victim, server.port), 'the retiring worker was killed');
-  process.kill(victim, 'SIGKILL');
-  for (const pid of before) if (pid !== victim) process.kill(pid, 'SIGCONT');
-  await server.printed(/the reload is done/);
-  await untilWhole(server, 2, before);
-  load.endExcuses();
-  await load.allAnswered();
-  await load.finish();
-  assert.deepEqual(load.troubles, [], load.summary());
-  assert.equal(await server.stop(), 0);
-});
-
 test('when the master is killed under load no process is left', async (t) => {
   await using server = await startTestServer(['--workers', '2']);
-  using load = new Load({ port: server.port, seed: 53, connections: 16 });
+  using load = new Load({ port: server.port, seed: 53, connections: 16, paceMs: 60 });
   await load.start();
   const processes = processesOf(server.process.pid!);
   assert.ok(processes.length >= 3);

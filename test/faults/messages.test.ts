@@ -64,7 +64,7 @@ test('messages that are malformed, late, repeated or about others change nothing
   await using server = await startTestServer(
     ['--workers', '2', '--log', 'connections', '--worker-timeout', '5'], { main: copy.main },
   );
-  using load = new Load({ port: server.port, seed: 90, connections: 16 });
+  using load = new Load({ port: server.port, seed: 90, connections: 8, paceMs: 100 });
   await load.start();
   for (let reload = 1; reload <= 2; reload++) {
     server.signal('SIGHUP');

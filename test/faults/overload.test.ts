@@ -45,9 +45,11 @@ test('20 clients that send all they can and never read cost little memory, and n
   using deaf = new Deaf(server.port, 20);
   await using other = await connectClient(server.port);
   let most = before;
+  let turns = 0;
   await deaf.stuck(async () => {
     await other.ask('tick');
-    most = Math.max(most, memoryTogether(processes));
+    // It is measured by a walk through all their pages, and what they keep for these clients they keep to the end.
+    if (turns++ % 5 === 0) most = Math.max(most, memoryTogether(processes));
   });
   await load.allAnswered();
   t.diagnostic(`${Math.round(deaf.taken / MEBIBYTE)} MiB were taken of them; memory of all processes grew by ` +
@@ -59,13 +61,13 @@ test('20 clients that send all they can and never read cost little memory, and n
   assert.deepEqual(load.troubles, [], load.summary());
 });
 
-test('5,000 clients that connect and reset at once leave no descriptor open, and service is as before', async (t) => {
+test('1,000 clients that connect and reset at once leave no descriptor open, and service is as before', async (t) => {
   await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 71, connections: 16, kinds: ['prompt', 'stream', 'slow', 'idle'] });
+  using load = new Load({ port: server.port, seed: 71, connections: 16, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'idle'] });
   await load.start();
   const processes = processesOf(server.process.pid!);
   const before = descriptorsTogether(processes);
-  const connected = await connectAndReset(server.port, 5000);
+  const connected = await connectAndReset(server.port, 1000);
   await load.allAnswered();
   // Each worker has dealt with all that were before it in line.
   for (let i = 0; i < 4; i++) await (await tryToAsk(server.port))![Symbol.asyncDispose]();
@@ -85,10 +87,12 @@ test('at a descriptor limit of 64 the clients beyond are refused and counted, an
   );
   const inside: TestClient[] = [];
   let outside = 0;
-  for (let i = 0; i < 80; i++) {
-    const client = await tryToAsk(server.port);
-    if (client === undefined) outside++;
-    else inside.push(client);
+  // Ten at a time: those who are refused share one look for places.
+  for (let i = 0; i < 8; i++) {
+    for (const client of await Promise.all(Array.from({ length: 10 }, () => tryToAsk(server.port)))) {
+      if (client === undefined) outside++;
+      else inside.push(client);
+    }
   }
   assert.ok(inside.length >= 8, `${inside.length} clients were served at the same time`);
   await until(() => refused(server) === outside, `${outside} to be counted`, { report: () => server.stdout.slice(-2000) });
@@ -199,7 +203,7 @@ test('--connections-per-address refuses what is beyond, in few lines however man
 
 test('--idle-timeout closes who is silent and who does not read, and nobody else', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--idle-timeout', '5']);
-  using load = new Load({ port: server.port, seed: 72, connections: 8, kinds: ['prompt', 'stream', 'slow', 'half'] });
+  using load = new Load({ port: server.port, seed: 72, connections: 8, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'half'] });
   await load.start();
   using deaf = new Deaf(server.port, 2);
   await using silent = await connectClient(server.port);

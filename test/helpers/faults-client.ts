@@ -46,7 +46,7 @@ export interface ClientOptions {
 const STREAM_WINDOW = 256 * 1024;
 const SLOW_WINDOW = 2 * 1024 * 1024;
 const SLOW_PAUSE_MS = 20;
-const IDLE_PAUSE_MS = 700;
+const IDLE_PAUSE_MS = 250;
 const HALF_MESSAGES = 5;
 
 interface Owed {

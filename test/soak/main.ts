@@ -1,12 +1,12 @@
 // The soak: faults of every kind, in a random order that a seed repeats, against one server that runs all the time, while a
 // load verifies every byte. `npm run soak -- --minutes 10 [--seed N]`. Exit 1, with the seed, when anything does not hold.
-import { parseArgs } from 'node:util';
 import { Random } from '../helpers/faults-random.ts';
 import { connectAndReset } from '../helpers/faults-storm.ts';
 import { combinedFaults } from './combined-faults.ts';
 import { besideHung, faults } from './faults.ts';
 import type { Fault } from './faults.ts';
 import { sideFaults } from './side-faults.ts';
+import { HELP, readSettings } from './settings.ts';
 import { Stage } from './stage.ts';
 import type { Possessions } from './stage.ts';
 import { Table } from './table.ts';
@@ -16,21 +16,11 @@ const MEBIBYTE = 2 ** 20;
 /** More than the garbage that a process may have at one time and not at another. */
 const MEMORY_NOISE = 64 * MEBIBYTE;
 const WARM_UP_MS = 5000;
-const HELP = `Usage: npm run soak -- [flags]
-
-Runs one server under a load that checks every byte, while faults of every kind come in a random order.
-
-  --minutes N   how long, decimals allowed (10)
-  --seed N      which order, from 0 to ${2 ** 32 - 1}; a failed soak prints its own (random)
-  -h, --help    print this and leave
-
-Exit codes: 0 all held, 1 something did not, 2 wrong use.`;
-
 // What a failed fault has left behind must not keep the process.
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const asked = readArguments();
+  const asked = readSettings(process.argv.slice(2));
   if (asked === 'help') {
     console.log(HELP);
     return 0;
@@ -46,20 +36,20 @@ async function main(): Promise<number> {
   let stage: Stage | undefined;
   try {
     const random = new Random(seed);
-    stage = await Stage.start(random.fork());
+    stage = await Stage.start(random.fork(), minutes < 1 ? 16 : 64);
     const began = performance.now();
     const seconds = (): string => `${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s`;
     await stage.load.start();
     await stage.rest(Math.min(WARM_UP_MS, minutes * 6000));
     // Memory that processes once needed they keep for the next time: what counts is whether they need more and more.
-    await connectAndReset(stage.server.port, minutes < 1 ? 1000 : 20_000);
+    await connectAndReset(stage.server.port, minutes < 1 ? 200 : 20_000);
     const before = await Promise.race([stage.takeStock(), stage.died]);
     console.log(`${seconds()}  before: ${describe(before)}`);
 
     const order = random.fork();
     const end = performance.now() + minutes * 60_000;
     for (const fault of endless(order)) {
-      if (performance.now() > end) break;
+      if (table.times > 0 && performance.now() > end) break;
       under = fault.name;
       await stage.rest(order.between(100, 1000));
       const figures: Figure[] = [];
@@ -123,23 +113,4 @@ function compare(before: Possessions, after: Possessions): void {
   if (after.processes !== before.processes) throw new Error(`${before.processes} processes before, ${after.processes} after`);
   if (after.descriptors > before.descriptors) throw new Error(`${before.descriptors} descriptors before, ${after.descriptors} after`);
   if (after.memory > before.memory + MEMORY_NOISE) throw new Error(`${before.memory} bytes of memory before, ${after.memory} after`);
-}
-
-/** What was asked for, `help`, or what is wrong with it. */
-function readArguments(): { minutes: number; seed: number } | string {
-  try {
-    const { values } = parseArgs({
-      options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help) return 'help';
-    const minutes = Number(values.minutes);
-    const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
-    if (!(minutes > 0)) return `--minutes must be a number above 0, not ${JSON.stringify(values.minutes)}`;
-    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-      return `--seed must be a whole number from 0 to ${2 ** 32 - 1}, not ${JSON.stringify(values.seed)}`;
-    }
-    return { minutes, seed };
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
 }

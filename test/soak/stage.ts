@@ -12,7 +12,6 @@ import type { TestServer } from '../helpers/server.ts';
 export const WORKERS = 2;
 /** --worker-timeout, in milliseconds. */
 export const WORKER_TIMEOUT_MS = 2000;
-const CONNECTIONS = 64;
 /** How often stock is taken, every 100 ms, to find the least. */
 const LOOKS = 10;
 /** The same while it is too much: V8 gives back what it has not needed for half a minute or so. */
@@ -31,6 +30,7 @@ export interface Possessions {
 export class Stage implements AsyncDisposable {
   readonly server: TestServer;
   readonly random: Random;
+  readonly #connections: number;
   load: Load;
   /** Latencies of prompt clients while nothing was wrong. */
   readonly calm = new Latencies();
@@ -45,18 +45,20 @@ export class Stage implements AsyncDisposable {
   /** Rejects when the server ends although nobody has stopped it. */
   readonly died: Promise<never>;
 
-  static async start(random: Random): Promise<Stage> {
+  /** @param connections How many clients its load has. */
+  static async start(random: Random, connections: number): Promise<Stage> {
     // In a process group of its own, so that the whole of it can be suspended.
     const command = ['setsid', ...onTwoCpus(), process.execPath];
     const server = await startTestServer(
       ['--workers', String(WORKERS), '--worker-timeout', String(WORKER_TIMEOUT_MS / 1000), '--log-format', 'json'], { command },
     );
-    return new Stage(server, random);
+    return new Stage(server, random, connections);
   }
 
-  private constructor(server: TestServer, random: Random) {
+  private constructor(server: TestServer, random: Random, connections: number) {
     this.server = server;
     this.random = random;
+    this.#connections = connections;
     this.load = this.#newLoad();
     this.died = server.exited.then(({ code, signal }) => {
       throw new Error(`the server has ended by itself: ${signal ?? `exit code ${code}`}`);
@@ -125,6 +127,6 @@ export class Stage implements AsyncDisposable {
   }
 
   #newLoad(): Load {
-    return new Load({ port: this.server.port, seed: this.random.between(0, 2 ** 32 - 1), connections: CONNECTIONS, paceMs: 30 });
+    return new Load({ port: this.server.port, seed: this.random.between(0, 2 ** 32 - 1), connections: this.#connections, paceMs: 30 });
   }
 }
