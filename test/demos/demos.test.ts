@@ -233,7 +233,10 @@ for (const [name, toAll] of [['tickets', false], ['append', true], ['joinable', 
 // The second is also the step that is run alone: of the others terminal's tests and those of the command line tell.
 for (const [what, args, env, sees] of [
   ['a demo fits it, in colour', ['queue-limits', ...TWO], {}, /▣▣▣ {2}qsize 3/],
-  ['one step alone fits it, without colours for NO_COLOR', ['tickets', '--half-written'], { NO_COLOR: '1' }, /half a\s+file in place/],
+  [
+    'one step alone fits it, without colours for NO_COLOR',
+    ['tickets', '--half-written'], { NO_COLOR: '1' }, /half a\s+file in place/,
+  ],
 ] as const) {
   test(`on a terminal of 40 columns ${what}`, { ...limit, skip: ptyMissing() }, async () => {
     const program = [process.execPath, ...nodeArgs('demos/main.ts'), ...args];
