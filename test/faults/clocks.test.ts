@@ -20,34 +20,38 @@ async function connectStuck(server: TestServer): Promise<{ stuck: TestClient; se
 }
 
 describe('a standstill', { concurrency: true }, () => {
-  test('longer than --idle-timeout ends nobody who sends meanwhile', async () => {
-    const flags = ['--workers', '2', '--log', 'connections', '--idle-timeout', '5'];
-    await using server = await startTestServer(flags, OWN_GROUP);
-    const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
-    for (const client of clients) assert.equal(await client.ask('before'), 'BEFORE');
-    await suspend(server, 6000, () => {
-      for (const client of clients) client.send('meanwhile');
-    });
-    for (const client of clients) assert.equal(await client.readText('MEANWHILE'), 'MEANWHILE', server.stdout);
+  const whose: [string, (server: TestServer, ms: number, meanwhile?: () => void) => Promise<void>][] = [
+    ['of all', suspend],
+    ['of the worker alone', async (server, ms, meanwhile = () => {}) => {
+      const worker = server.pidOf(1);
+      await standStill(worker);
+      meanwhile();
+      await sleep(ms); // The fault itself.
+      process.kill(worker, 'SIGCONT');
+    }],
+  ];
 
-    // One worker alone, and nobody else.
-    const slot = await server.slotOf(clients[0]!.peer);
-    const mates = clients.filter(({ peer }) => new RegExp(`worker ${slot} +${peer}  connected`).test(server.stdout));
-    await standStill(server.pidOf(slot));
-    for (const client of mates) client.send('again');
-    await sleep(6000); // The fault itself.
-    process.kill(server.pidOf(slot), 'SIGCONT');
-    for (const client of mates) assert.equal(await client.readText('AGAIN'), 'AGAIN', server.stdout);
-    for (const client of clients) await client[Symbol.asyncDispose]();
-    assert.equal(await server.stop(), 0);
-  });
+  for (const [who, standsStill] of whose) {
+    test(`${who}, longer than --idle-timeout, ends nobody who sends meanwhile`, async () => {
+      const flags = ['--workers', '1', '--log', 'connections', '--idle-timeout', '5'];
+      await using server = await startTestServer(flags, OWN_GROUP);
+      const clients = await Promise.all(Array.from({ length: 3 }, () => connectClient(server.port)));
+      for (const client of clients) assert.equal(await client.ask('before'), 'BEFORE');
+      await standsStill(server, 6000, () => {
+        for (const client of clients) client.send('meanwhile');
+      });
+      for (const client of clients) assert.equal(await client.readText('MEANWHILE'), 'MEANWHILE', server.stdout);
+      for (const client of clients) await client[Symbol.asyncDispose]();
+      assert.equal(await server.stop(), 0);
+    });
+  }
 
   test('longer than --grace, in a stop, cuts off nobody who reads', async () => {
-    await using server = await startTestServer(['--workers', '1', '--log', 'connections', '--grace', '10'], OWN_GROUP);
+    await using server = await startTestServer(['--workers', '1', '--log', 'connections', '--grace', '5'], OWN_GROUP);
     const { stuck } = await connectStuck(server);
     server.signal('SIGTERM');
     await server.printed(/stopping: /);
-    await suspend(server, 11_000);
+    await suspend(server, 6000);
     stuck.socket.resume();
     const reply = await stuck.readToEnd();
     assert.ok(reply.length > 0 && reply.equals(fillUpReply(reply.length)));
@@ -56,15 +60,6 @@ describe('a standstill', { concurrency: true }, () => {
     assert.doesNotMatch(server.stdout, /the grace of|[1-9] cut off/);
   });
 
-  const whose: [string, (server: TestServer) => Promise<void>][] = [
-    ['of all', (server) => suspend(server, 8000)],
-    ['of the worker alone', async (server) => {
-      const worker = server.pidOf(1);
-      await standStill(worker);
-      await sleep(8000); // The fault itself.
-      process.kill(worker, 'SIGCONT');
-    }],
-  ];
   for (const [who, standsStill] of whose) {
     test(`${who}, longer than --grace, in a reload, cuts off nobody who reads`, async () => {
       const flags = ['--workers', '1', '--log', 'connections', '--grace', '5', '--worker-timeout', '60'];
@@ -72,7 +67,7 @@ describe('a standstill', { concurrency: true }, () => {
       const { stuck, sent } = await connectStuck(server);
       server.signal('SIGHUP');
       await server.printed(/gives its connections back/);
-      await standsStill(server);
+      await standsStill(server, 8000);
       stuck.socket.resume();
       await server.printed(/the reload is done/);
       assert.ok((await stuck.read(sent)).equals(fillUpReply(sent)));

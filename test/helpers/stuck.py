@@ -2,7 +2,7 @@
 # Usage: stuck.py pipe|socket|terminal|full|file COMMAND...
 # First prints {"pid": …}. Reads `read` (from now on somebody reads, slowly), `stop` (and no more) or `close` (the reader goes). When the command has
 # ended, prints {"exitCode": …, "output": …, "errors": …}: what it wrote to its standard output and its standard error.
-import json, os, select, socket, subprocess, sys, tempfile, termios, time
+import json, os, select, socket, subprocess, sys, tempfile, termios, threading
 
 kind, command = sys.argv[1], sys.argv[2:]
 errors = tempfile.TemporaryFile()
@@ -39,11 +39,12 @@ if kind != 'terminal':
     os.close(writer)
 print(json.dumps({'pid': child.pid}), flush=True)
 output = bytearray()
-os.set_blocking(0, False)
+ended, ending = os.pipe()
+threading.Thread(target=lambda: (child.wait(), os.write(ending, b'.')), daemon=True).start()
 
 
 def take(size):
-    """Whether something came, or may come."""
+    """Whether something came."""
     global reader
     try:
         piece = os.read(reader, size)
@@ -58,14 +59,16 @@ def take(size):
 
 
 reads = False
-while child.poll() is None:
-    try:
-        word = os.read(0, 100)
-        if word == b'':  # The test has gone.
-            child.kill()
-    except BlockingIOError:
-        word = b''
-    if word == b'read':
+words = [0]
+while True:
+    ready = select.select([ended] + words + ([reader] if reads and reader is not None else []), [], [])[0]
+    if ended in ready:
+        break
+    word = os.read(0, 100) if 0 in ready else None
+    if word == b'':  # The test has gone.
+        words = []
+        child.kill()
+    elif word == b'read':
         reads = True
         if kind == 'terminal':
             termios.tcflow(writer, termios.TCOON)
@@ -74,10 +77,8 @@ while child.poll() is None:
     elif word == b'close':
         os.close(reader)
         reader = None
-    if reads and reader is not None and select.select([reader], [], [], 0.002)[0]:
+    elif reader in ready:
         take(1000)
-    else:
-        time.sleep(0.002)
 
 if kind == 'terminal':
     os.close(writer)

@@ -25,9 +25,12 @@ export interface StuckServer extends AsyncDisposable {
   readonly ended: Promise<StuckEnd>;
 }
 
+/** Asked once: a test file may ask for each of its tests. */
+let missing: string | false | undefined;
+
 /** Why there can be none here, or false. Fits a test's `skip` option. */
 export function stuckMissing(): string | false {
-  return spawnSync('python3', ['-c', 'import os, termios; os.openpty()']).status === 0 ? false : 'needs python3';
+  return missing ??= spawnSync('python3', ['-c', 'import os, termios; os.openpty()']).status === 0 ? false : 'needs python3';
 }
 
 export async function startStuckServer(kind: OutputKind, flags: readonly string[]): Promise<StuckServer> {
