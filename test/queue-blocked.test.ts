@@ -70,7 +70,7 @@ describe('what is free is had, whatever another process computes', { concurrency
     const queue = new Queue<unknown>(100);
     const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
     await busy.tell('putMany', 0, 40);
-    busy.start('putManyAndSpin', 11);
+    busy.start('putManyAndStandStill', 11);
     while (await queue.qsize() < 51) await new Promise(setImmediate);
     await other.tell('putMany', 0, 49);
     assert.equal(await queue.full(), true);
@@ -80,7 +80,7 @@ describe('what is free is had, whatever another process computes', { concurrency
   test('the last places, at once, when another has put the rest', LONG, async (t) => {
     const queue = new Queue<unknown>(16);
     const [busy, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
-    busy.start('putManyAndSpin', 13);
+    busy.start('putManyAndStandStill', 13);
     while (await queue.qsize() < 13) await new Promise(setImmediate);
     for (let i = 0; i < 3; i++) await other.tell('putNowait', i);
     await assert.rejects(queue.putNowait(1), { name: 'QueueFull' });
@@ -93,7 +93,7 @@ describe('what is free is had, whatever another process computes', { concurrency
     await other.tell('put', -1);
     await work.putNumbers(queue, 0, 3000);
     await busy.tell('getMany', 500);
-    busy.start('getAndSpin');
+    busy.start('getAndStandStill');
     // Its get is in the line before these, or behind them: it takes one or none of these.
     const items = await other.tell('getMany', 2500) as number[];
     assert.deepEqual(items, [...items].sort((a, b) => a - b));
