@@ -12,9 +12,9 @@ import { checkTaken } from './helpers/queue-taken.ts';
 const module = moduleUrl('test/fixtures/queue-work.ts');
 const PUTTERS = ['a', 'b'];
 /** For each putter, in the first queue of a seed, which has no bound and may send items ahead, and in those that have one. */
-const ITEMS = [100, 30, 30];
-/** For whole machines that stand still; what is awaited here takes some seconds. */
-const LONG = { timeout: 120_000 };
+const ITEMS = [50, 15, 15];
+/** For whole machines that stand still, or have much else to do; what is awaited here takes some seconds. */
+const LONG = { timeout: 170_000 };
 
 /**
  * Two put and three get, and all block now and then: of what one getter gives back, the others differ in whether they have taken
