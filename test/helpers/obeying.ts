@@ -1,11 +1,11 @@
 // Children that do to a queue what the test tells them. Used by the tests of Queue and JoinableQueue.
 import assert from 'node:assert/strict';
-import type { TestContext } from 'node:test';
 import type { JoinableQueue, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import { obey } from '../fixtures/queue-work.ts';
 import type { Order, Outcome } from '../fixtures/queue-work.ts';
 import { moduleUrl } from './paths.ts';
 import { startProcess } from './processes.ts';
+import type { Cleaner } from './processes.ts';
 
 const module = moduleUrl('test/fixtures/queue-work.ts');
 
@@ -46,8 +46,31 @@ export class Obeying {
 }
 
 /** Starts a child that holds the queue, and waits until it is ready to obey. */
-export async function startObeying(t: TestContext, queue: Queue<unknown> | JoinableQueue<unknown>): Promise<Obeying> {
+export async function startObeying(t: Cleaner, queue: Queue<unknown> | JoinableQueue<unknown>): Promise<Obeying> {
   const { process, mail } = startProcess(t, { module, target: obey, args: [queue] });
   assert.equal(await mail.next(), 'ready');
   return new Obeying(process as unknown as Process<never[]>);
+}
+
+/** Children that several tests use, one after the other: for those that leave them as they were. */
+export class Crew implements Cleaner {
+  readonly #idle: Obeying[] = [];
+  readonly #work: (() => void | Promise<void>)[] = [];
+
+  after(work: () => void | Promise<void>): void {
+    this.#work.push(work);
+  }
+
+  /** A child that holds the queue until the test ends. */
+  async lend(t: Cleaner, queue: Queue<unknown> | JoinableQueue<unknown>): Promise<Obeying> {
+    const child = this.#idle.pop() ?? await startObeying(this, queue);
+    await child.tell('use', queue);
+    t.after(() => void this.#idle.push(child));
+    return child;
+  }
+
+  /** Ends them all: for the `after` of their tests. */
+  async end(): Promise<void> {
+    for (const work of this.#work) await work();
+  }
 }

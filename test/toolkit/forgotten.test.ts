@@ -12,7 +12,7 @@ import { moduleUrl } from '../helpers/paths.ts';
 
 const DEADLINE = { timeout: 60_000 };
 const module = moduleUrl('test/fixtures/forgotten-work.ts');
-const MANY = 1500;
+const MANY = 1000;
 /** A primitive that is kept takes 2,000 bytes and more. */
 const FEW_BYTES = 400;
 
@@ -69,7 +69,7 @@ test('a process that was passed many primitives, used them and forgot them, keep
   const [here, there] = Pipe<Things | number | null>();
   const child = new Process({ module, target: useAndForget, args: [there, 3 * FEW_BYTES], daemon: true });
   child.start();
-  const count = 400;
+  const count = 250;
   for (let i = 0; i < count; i++) {
     const manager = new Manager();
     await here.send({ lock: new Lock(), queue: new Queue<number>(), dict: manager.dict<number>() });

@@ -1,9 +1,9 @@
 // JoinableQueue: work that is done when its worker says so, and what becomes of it when workers die.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
-import { startObeying } from '../helpers/obeying.ts';
+import { Crew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess } from '../helpers/processes.ts';
 
@@ -11,6 +11,9 @@ const module = moduleUrl('test/fixtures/queue-work.ts');
 
 /** For a machine that stands still, or has much else to do: nothing here depends on how long it takes. */
 const DEADLINE = { timeout: 120_000 };
+
+const crew = new Crew();
+after(() => crew.end());
 
 function died(how: RegExp) {
   return (error: Error): boolean => {
@@ -82,11 +85,11 @@ describe('a joinable queue in one process', () => {
 });
 
 describe('a joinable queue between processes', { concurrency: 4 }, () => {
-  test('is joined when 100,000 items are done elsewhere', DEADLINE, async (t) => {
+  test('is joined when 20,000 items are done elsewhere', DEADLINE, async (t) => {
     const queue = new JoinableQueue<unknown>();
-    const child = await startObeying(t, queue);
-    const doing = child.tell('getAndDo', 100_000);
-    await work.putNumbers(queue, 0, 100_000);
+    const child = await crew.lend(t, queue);
+    const doing = child.tell('getAndDo', 20_000);
+    await work.putNumbers(queue, 0, 20_000);
     await queue.join();
     assert.equal(await queue.qsize(), 0);
     await doing;
@@ -96,14 +99,14 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
     const jobs = new JoinableQueue<number>(5);
     const results = new Queue<number>();
     const workers = ['', ''].map(() => startProcess(t, { module, target: work.work, args: [jobs, results] }).process);
-    const other = await startObeying(t, jobs);
-    await putAll(jobs, Array.from({ length: 200 }, (_, i) => i));
+    const other = await crew.lend(t, jobs);
+    await putAll(jobs, Array.from({ length: 100 }, (_, i) => i));
     await Promise.all([jobs.join(), other.tell('join')]);
-    assert.equal(await results.qsize(), 200);
+    assert.equal(await results.qsize(), 100);
     await jobs.close();
     await results.close();
     const done = await work.drain(results) as number[];
-    assert.deepEqual(done.sort((a, b) => a - b), Array.from({ length: 200 }, (_, i) => i));
+    assert.deepEqual(done.sort((a, b) => a - b), Array.from({ length: 100 }, (_, i) => i));
     for (const worker of workers) {
       await worker.join();
       assert.equal(worker.exitCode, 0);
@@ -112,7 +115,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
 
   test('lets a process mark only what it took itself', DEADLINE, async (t) => {
     const queue = new JoinableQueue<unknown>();
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     await queue.put('work');
     await queue.get();
     await assert.rejects(child.tell('taskDone'), {

@@ -377,11 +377,11 @@ describe('the protocol of a lock excludes, serves in order, loses nobody, and fr
       'processes stand still': { standstills: true },
       'all of that happens': { givesUp: true, deaths: 'others', standstills: true },
     } as const)) {
-      test(`while ${when} and ${what}`, { timeout: 60_000 }, () => runMany(500, { ...trouble, clock }));
+      test(`while ${when} and ${what}`, { timeout: 60_000 }, () => runMany(250, { ...trouble, clock }));
     }
   }
 
   test('and fails everyone who waits when the process that made it dies', { timeout: 60_000 }, () => {
-    runMany(1000, { deaths: 'maker', givesUp: true, clock: 'passes' });
+    runMany(500, { deaths: 'maker', givesUp: true, clock: 'passes' });
   });
 });

@@ -153,14 +153,14 @@ test('a child finds with its first poll what was sent before it was started', li
   assert.equal(await child.join(), true);
 });
 
-test('10,000 values each way at the same time, all in order', limit, async () => {
+test('3,000 values each way at the same time, all in order', limit, async () => {
   const [here, there] = Pipe();
-  const child = start(work.exchange, there, 10_000);
+  const child = start(work.exchange, there, 3000);
   await Promise.all([
-    (async () => { for (let i = 0; i < 10_000; i++) await here.send(i); })(),
-    (async () => { for (let i = 0; i < 10_000; i++) assert.equal(await here.recv(), i); })(),
+    (async () => { for (let i = 0; i < 3000; i++) await here.send(i); })(),
+    (async () => { for (let i = 0; i < 3000; i++) assert.equal(await here.recv(), i); })(),
   ]);
-  assert.deepEqual(await here.recv(), { inOrder: 10_000 });
+  assert.deepEqual(await here.recv(), { inOrder: 3000 });
   await child.join();
 });
 
@@ -208,9 +208,9 @@ test('large values hold their sender after 1 MiB, however few they are', limit, 
 
 test('a sender that was held goes on when its values are read', limit, async () => {
   const [here, there] = Pipe();
-  const child = start(work.readLate, there, 5000);
+  const child = start(work.readLate, there, 2000);
   await nextWord(child);
-  const sending = Promise.all(Array.from({ length: 5000 }, (_, i) => here.send(i)));
+  const sending = Promise.all(Array.from({ length: 2000 }, (_, i) => here.send(i)));
   child.channel.post('say something');
   assert.equal(await nextWord(child), 'nothing read');
   child.channel.post('read');
@@ -257,8 +257,8 @@ test('closing while values wait for the window loses none of them', limit, async
 
 test('a process that ends normally closes its end, after all that it sent', limit, async () => {
   const [here, there] = Pipe();
-  const child = start(work.sendAndReturn, there, 3000);
-  assert.deepEqual(await receive(here, 3000), Array.from({ length: 3000 }, (_, i) => i));
+  const child = start(work.sendAndReturn, there, 1500);
+  assert.deepEqual(await receive(here, 1500), Array.from({ length: 1500 }, (_, i) => i));
   const message = /^the other end of the pipe was closed: Process-\d+ \(pid \d+\) exited with code 0$/;
   await assert.rejects(here.recv(), { ...closed, message });
   await child.join();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { Pool, cpuCount } from '../../shared/multiprocessing/index.ts';
 import {
   dieAt, leave, lengthOf, noteOrDie, postsItsOwn, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
@@ -25,27 +25,29 @@ async function withPool(size: number, use: (pool: Pool) => Promise<void>): Promi
   }
 }
 
-test('what a task posts to its parent is not taken for an answer', DEADLINE, async (t) => {
-  const pool = new Pool(2);
-  t.after(() => pool.terminate());
-  assert.deepEqual(await pool.map({ module, target: postsItsOwn }, [1, 2, 3, 4, 5, 6, 7, 8, 9]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+/** For tests that leave its two workers as they were. */
+let shared: Pool;
+before(() => { shared = new Pool(2); });
+after(async () => {
+  shared.terminate();
+  await shared.join();
+});
+
+test('what a task posts to its parent is not taken for an answer', DEADLINE, async () => {
+  assert.deepEqual(await shared.map({ module, target: postsItsOwn }, [1, 2, 3, 4, 5, 6, 7, 8, 9]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
 });
 
 test('map gives the results in the order of the items, from several processes', limit, async () => {
-  await withPool(2, async (pool) => {
-    const items = Array.from({ length: 1000 }, (_, i) => i);
-    assert.deepEqual(await pool.map({ module, target: squareLater }, items), items.map((n) => n * n));
-    assert.deepEqual(await pool.map({ module, target: square }, new Set([3, 4])), [9, 16]);
-    assert.deepEqual(await pool.map({ module, target: square }, []), []);
-  });
+  const items = Array.from({ length: 1000 }, (_, i) => i);
+  assert.deepEqual(await shared.map({ module, target: squareLater }, items), items.map((n) => n * n));
+  assert.deepEqual(await shared.map({ module, target: square }, new Set([3, 4])), [9, 16]);
+  assert.deepEqual(await shared.map({ module, target: square }, []), []);
 });
 
 test('as many processes as the pool is big do the work, and they are daemons', limit, async () => {
-  await withPool(2, async (pool) => {
-    const who = await Promise.all(Array.from({ length: 20 }, () => pool.apply({ module, target: whoAmI }, [])));
-    assert.equal(new Set(who.map(({ pid }) => pid)).size, 2);
-    assert.ok(who.every(({ pid, daemon, name }) => pid !== process.pid && daemon && /^Pool-\d+:\d+$/.test(name)));
-  });
+  const who = await Promise.all(Array.from({ length: 20 }, () => shared.apply({ module, target: whoAmI }, [])));
+  assert.equal(new Set(who.map(({ pid }) => pid)).size, 2);
+  assert.ok(who.every(({ pid, daemon, name }) => pid !== process.pid && daemon && /^Pool-\d+:\d+$/.test(name)));
 });
 
 test('without a size there is a worker for each CPU', limit, async () => {
@@ -57,16 +59,14 @@ test('without a size there is a worker for each CPU', limit, async () => {
 });
 
 test('what a task throws arrives with its name, code and own stack, and the pool goes on', limit, async () => {
-  await withPool(2, async (pool) => {
-    await assert.rejects(pool.map({ module, target: refuseThree }, [1, 2, 3, 4]), (error: NodeJS.ErrnoException) => {
-      assert.equal(error.name, 'RangeError');
-      assert.equal(error.message, 'three is refused');
-      assert.equal(error.code, 'ERR_THREE');
-      assert.match(error.stack ?? '', /refuseThree.*pool-work.*\n[^]*in Pool-\d+:\d \(pid \d+\)/);
-      return true;
-    });
-    assert.equal(await pool.apply({ module, target: square }, [5]), 25);
+  await assert.rejects(shared.map({ module, target: refuseThree }, [1, 2, 3, 4]), (error: NodeJS.ErrnoException) => {
+    assert.equal(error.name, 'RangeError');
+    assert.equal(error.message, 'three is refused');
+    assert.equal(error.code, 'ERR_THREE');
+    assert.match(error.stack ?? '', /refuseThree.*pool-work.*\n[^]*in Pool-\d+:\d \(pid \d+\)/);
+    return true;
   });
+  assert.equal(await shared.apply({ module, target: square }, [5]), 25);
 });
 
 test('when a worker is killed its task rejects with who died and how, others finish, and the pool is whole', limit, async () => {
@@ -88,27 +88,21 @@ test('a task that ends its process rejects with the exit code', limit, async () 
 });
 
 test('what cannot be cloned is refused in a sentence, on the way there and on the way back', limit, async () => {
-  await withPool(1, async (pool) => {
-    const target = square as unknown as (n: unknown) => number;
-    await assert.rejects(pool.apply({ module, target }, [() => 1]), { name: 'NotCloneable', message: /an argument of square/ });
-    await assert.rejects(pool.apply({ module, target: returnFunction }, []), { name: 'NotCloneable', message: /what returnFunction returned/ });
-    assert.equal(await pool.apply({ module, target: square }, [2]), 4);
-  });
+  const target = square as unknown as (n: unknown) => number;
+  await assert.rejects(shared.apply({ module, target }, [() => 1]), { name: 'NotCloneable', message: /an argument of square/ });
+  await assert.rejects(shared.apply({ module, target: returnFunction }, []), { name: 'NotCloneable', message: /what returnFunction returned/ });
+  assert.equal(await shared.apply({ module, target: square }, [2]), 4);
 });
 
 test('a target that its module does not export is named', limit, async () => {
   const { hidden } = { hidden: (n: number) => n };
-  await withPool(1, async (pool) => {
-    await assert.rejects(pool.apply({ module, target: hidden }, [1]), /does not export a function 'hidden'/);
-    await assert.rejects(pool.apply({ module, target: (() => (n: number) => n)() }, [1]), /exported function with a name/);
-    await assert.rejects(pool.apply({ module: new URL('./none.ts', module), target: square }, [1]), /none\.ts/);
-  });
+  await assert.rejects(shared.apply({ module, target: hidden }, [1]), /does not export a function 'hidden'/);
+  await assert.rejects(shared.apply({ module, target: (() => (n: number) => n)() }, [1]), /exported function with a name/);
+  await assert.rejects(shared.apply({ module: new URL('./none.ts', module), target: square }, [1]), /none\.ts/);
 });
 
 test('twenty megabytes go to a worker', limit, async () => {
-  await withPool(1, async (pool) => {
-    assert.equal(await pool.apply({ module, target: lengthOf }, [new Uint8Array(20_000_000)]), 20_000_000);
-  });
+  assert.equal(await shared.apply({ module, target: lengthOf }, [new Uint8Array(20_000_000)]), 20_000_000);
 });
 
 test('close lets what was given finish, takes nothing more, and join waits for the end', limit, async () => {

@@ -1,9 +1,9 @@
 // Queue: what goes in comes out, once, in order, in whatever process; and what becomes of it when processes die.
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
-import { startObeying } from '../helpers/obeying.ts';
+import { Crew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess, startProgram } from '../helpers/processes.ts';
 import { checkTaken } from '../helpers/queue-taken.ts';
@@ -14,6 +14,9 @@ const DEADLINE = { timeout: 120_000 };
 const full = { name: 'QueueFull', code: 'ERR_QUEUE_FULL' };
 const empty = { name: 'QueueEmpty', code: 'ERR_QUEUE_EMPTY' };
 const closed = { name: 'QueueClosed', code: 'ERR_QUEUE_CLOSED' };
+
+const crew = new Crew();
+after(() => crew.end());
 
 /** The error that names a dead process. */
 function died(how: RegExp) {
@@ -119,7 +122,7 @@ describe('a queue in one process', () => {
 
   test('when it is closed and others hold it, says that it is closed, and not that it is empty', DEADLINE, async (t) => {
     const [unbounded, bounded] = [new Queue<unknown>(), new Queue<unknown>(1)];
-    const children = await Promise.all([unbounded, unbounded, bounded].map((queue) => startObeying(t, queue)));
+    const children = await Promise.all([unbounded, unbounded, bounded].map((queue) => crew.lend(t, queue)));
     for (const queue of [unbounded, bounded]) {
       await queue.close();
       await assert.rejects(queue.getNowait(), closed);
@@ -128,7 +131,8 @@ describe('a queue in one process', () => {
   });
 
   test('settles any number of puts at once, however large', DEADLINE, async () => {
-    for (const [count, item] of [[6, Buffer.alloc(1 << 20)], [2000, 'x'.repeat(2000)], [300_000, 1], [2, Buffer.alloc(3 << 20)]] as const) {
+    // Also more than one call may have arguments.
+    for (const [count, item] of [[6, Buffer.alloc(1 << 20)], [2000, 'x'.repeat(2000)], [150_000, 1], [2, Buffer.alloc(3 << 20)]] as const) {
       const queue = new Queue<unknown>();
       await Promise.all(Array.from({ length: count }, () => queue.put(item)));
       assert.equal(await queue.qsize(), count);
@@ -136,8 +140,8 @@ describe('a queue in one process', () => {
     }
   });
 
-  test('serves lines of 20,000 who wait, gets and puts, also when as many give up', DEADLINE, async () => {
-    const MANY = 20_000;
+  test('serves lines of 3,000 who wait, gets and puts, also when as many give up', DEADLINE, async () => {
+    const MANY = 3000; // Too many for the stack, if each were served from within the one before.
     const [unbounded, bounded] = [new Queue<number>(), new Queue<number>(1)];
     const controller = new AbortController();
     for (const queue of [unbounded, bounded]) {
@@ -209,11 +213,11 @@ describe('a queue in one process', () => {
   });
 });
 
-describe('a queue between processes', { concurrency: 4 }, () => {
+describe('a queue between processes', { concurrency: 2 }, () => {
   test('brings every kind of item there and back', DEADLINE, async (t) => {
     const [there, back] = [new Queue<unknown>(3), new Queue<unknown>()];
     const { process } = startProcess(t, { module, target: work.echo, args: [there, back] });
-    const big = Buffer.alloc(20 << 20, 'ß');
+    const big = Buffer.alloc(2 << 20, 'ß');
     const items = [
       undefined, null, -0, 10n, 'ﬁ 漢字 🏳️‍🌈 \u{d800}', '', [, 1], { a: undefined }, new Date(1),
       new Map([[{}, new Set([1])]]), new Error('e'), Buffer.from('é'), new Float64Array([0.5]), big,
@@ -226,15 +230,15 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     assert.equal(process.exitCode, 0);
   });
 
-  test('brings 100,000 items out of a child and into it, each once and in order', DEADLINE, async (t) => {
+  test('brings 20,000 items out of a child and into it, each once and in order', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const child = await startObeying(t, queue);
-    const puts = child.tell('putMany', 0, 100_000);
-    assert.deepEqual(await getMany(queue, 100_000), numbers(0, 100_000));
+    const child = await crew.lend(t, queue);
+    const puts = child.tell('putMany', 0, 20_000);
+    assert.deepEqual(await getMany(queue, 20_000), numbers(0, 20_000));
     await puts;
-    const gets = child.tell('getMany', 100_000);
-    await work.putNumbers(queue, 0, 100_000);
-    assert.deepEqual(await gets, numbers(0, 100_000));
+    const gets = child.tell('getMany', 20_000);
+    await work.putNumbers(queue, 0, 20_000);
+    assert.deepEqual(await gets, numbers(0, 20_000));
     assert.equal(await queue.empty(), true);
   });
 
@@ -252,14 +256,14 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     const queue = new Queue<unknown>(20);
     const names = ['a', 'b', 'c'];
     const putters = names.map((name) => {
-      return startProcess(t, { module, target: work.putNamed, args: [queue, name, 2000] }).process;
+      return startProcess(t, { module, target: work.putNamed, args: [queue, name, 400] }).process;
     });
-    const getters = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const getters = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     const takings = Promise.all([...getters.map((getter) => getter.tell('drain')), work.drain(queue)]);
     await Promise.all(putters.map((putter) => putter.join()));
     await queue.close();
     const taken = await takings as [string, number][][];
-    checkTaken(taken, names, 2000);
+    checkTaken(taken, names, 400);
   });
 
   test('lives where it was made, and is one object in each process', DEADLINE, async (t) => {
@@ -294,7 +298,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('answers a child at once that does not want to wait', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(1);
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     await assert.rejects(child.tell('getNowait'), { name: 'QueueEmpty', message: 'the queue is empty' });
     await assert.rejects(child.tell('get', 20), { name: 'QueueEmpty', message: 'the queue stayed empty for 20 ms' });
     await child.tell('putNowait', 'one');
@@ -311,8 +315,8 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('settles any number of puts at once elsewhere too, however large', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const child = await startObeying(t, queue);
-    for (const items of [Array(6).fill('x'.repeat(1 << 20)), Array(2000).fill('x'.repeat(2000)), numbers(0, 10_000)]) {
+    const child = await crew.lend(t, queue);
+    for (const items of [Array(6).fill('x'.repeat(1 << 20)), Array(1000).fill('x'.repeat(2000)), numbers(0, 5000)]) {
       await child.tell('putAll', items);
       assert.equal(await queue.qsize(), items.length);
       const gets = child.tell('getAll', items.length);
@@ -322,7 +326,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('a get that was aborted elsewhere takes nothing, also when its item is on the way', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     await assert.rejects(one.tell('getAborted'), { message: 'enough' });
     await queue.put('one');
     assert.equal(await one.tell('getNowait'), 'one');
@@ -357,7 +361,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('with one place, lets them through one by one', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(1);
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     const puts = child.tell('putMany', 0, 300);
     assert.deepEqual(await getMany(queue, 300), numbers(0, 300));
     await puts;
@@ -369,7 +373,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
   test('has a place as soon as an item is taken, however busy its getter is then', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(1);
     const child = await startObeying(t, queue);
-    child.start('getAndSpin');
+    child.start('getAndStandStill');
     await work.putNumbers(queue, 0, 2);
     assert.equal(await queue.get(), 1);
   });
@@ -377,7 +381,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
   test('when it is closed, refuses a put that waits elsewhere', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(1);
     await queue.put('the last');
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     const refused = assert.rejects(child.tell('put', 'too late'), { name: 'QueueClosed' });
     await child.tell('qsize'); // It was asked after the put, so the put waits by now.
     await queue.close();
@@ -389,14 +393,14 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('is closed for all by any of them', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(2);
-    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     const drained = other.tell('drain');
     await one.tell('putMany', 0, 20);
     await one.tell('close');
     assert.deepEqual(await drained, numbers(0, 20));
     await assert.rejects(queue.put(1), closed);
     await assert.rejects(queue.get(), closed);
-    const late = await startObeying(t, queue);
+    const late = await crew.lend(t, queue);
     await assert.rejects(late.tell('put', 1), { name: 'QueueClosed' });
     await assert.rejects(late.tell('get'), { name: 'QueueClosed' });
   });
@@ -404,7 +408,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
   test('gives what lies unused in one process to another that waits', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     await work.putNumbers(queue, 0, 1000);
-    const [quick, hungry] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [quick, hungry] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     assert.deepEqual(await quick.tell('getMany', 150), numbers(0, 150));
     assert.deepEqual(await hungry.tell('getMany', 850), numbers(150, 1000));
     assert.equal(await queue.qsize(), 0);
@@ -414,26 +418,26 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 
   test('goes on without a process that is too busy to give back what it has', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const [busy, hungry] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
-    await work.putNumbers(queue, 0, 10_000);
+    const [busy, hungry] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
+    await work.putNumbers(queue, 0, 3000);
     await busy.tell('getMany', 150);
     process.kill(busy.process.pid!, 'SIGSTOP');
-    const items = await hungry.tell('getMany', 8000) as number[];
+    const items = await hungry.tell('getMany', 1800) as number[];
     process.kill(busy.process.pid!, 'SIGCONT');
-    items.push(...await busy.tell('getMany', 10_000 - 150 - 8000) as number[]);
-    assert.deepEqual(items.sort((a, b) => a - b), numbers(150, 10_000));
+    items.push(...await busy.tell('getMany', 3000 - 150 - 1800) as number[]);
+    assert.deepEqual(items.sort((a, b) => a - b), numbers(150, 3000));
   });
 
   test('brings an item at once when its putter has no time to turn its event loop', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     const [maker, getter] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
-    maker.start('putAndSpin', 'out of a busy process');
+    maker.start('putAndStandStill', 'out of a busy process');
     assert.equal(await queue.get(), 'out of a busy process');
     await getter.tell('makeQueue');
     const made = await queue.get() as Queue<unknown>;
     const taken = made.get();
     await made.qsize(); // The get waits by now.
-    getter.start('putAndSpin', 'out of the busy process in which the queue lives');
+    getter.start('putAndStandStill', 'out of the busy process in which the queue lives');
     assert.equal(await taken, 'out of the busy process in which the queue lives');
   });
 
@@ -441,7 +445,7 @@ describe('a queue between processes', { concurrency: 4 }, () => {
     const through = new Queue<unknown>();
     const { process: owner } = startProcess(t, { module, target: work.lendQueue, args: [through] });
     const queue = await through.get() as Queue<unknown>;
-    for (const [item, count, most] of [['small', 5000, 1024], [Buffer.alloc(100_000), 50, 11]] as const) {
+    for (const [item, count, most] of [['small', 3000, 1024], [Buffer.alloc(100_000), 30, 11]] as const) {
       await queue.put('first');
       assert.equal(await queue.get(), 'first');
       process.kill(owner.pid!, 'SIGSTOP');
@@ -463,10 +467,10 @@ describe('a queue between processes', { concurrency: 4 }, () => {
 describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
   test('what it put without waiting is in the queue', DEADLINE, async (t) => {
     const [unbounded, bounded] = [new Queue<unknown>(), new Queue<unknown>(2)];
-    const items = numbers(0, 3000);
+    const items = numbers(0, 1500); // More than are on the way without an answer.
     for (const queue of [unbounded, bounded]) {
       const { process } = startProcess(t, { module, target: work.putAndLeave, args: [queue, items] });
-      assert.deepEqual(await getMany(queue, 3000), items);
+      assert.deepEqual(await getMany(queue, 1500), items);
       await process.join();
       assert.equal(process.exitCode, 0);
     }
@@ -547,7 +551,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
         assert.ok(data.length === bytes && data.equals(Buffer.alloc(bytes, i)));
       });
     }
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     await child.tell('put', 'the queue goes on');
     assert.equal(await queue.get(), 'the queue goes on');
   });
