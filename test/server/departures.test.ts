@@ -31,32 +31,35 @@ const ways: ((client: TestClient) => void)[] = [
   },
 ];
 
-const hosts: [listens: string, connects: string][] = [
-  ['127.0.0.1', '127.0.0.1'], ...(noIPv6 ? [] : [['::1', '::1'], ['::', '127.0.0.1']] as [string, string][]),
+/** How the system tells of clients differs with the family of the listener, and of the client. */
+const hosts: [listens: string, connect: readonly string[]][] = [
+  ['127.0.0.1', ['127.0.0.1']], ...(noIPv6 ? [] : [['::', ['127.0.0.1', '::1']]] as [string, string[]][]),
 ];
 
 describe('those that wait and leave', { concurrency: 2 }, () => {
-  for (const [listens, host] of hosts) {
-    test(`give their places to others, in whatever way they left, on ${listens} from ${host}`, async () => {
+  for (const [listens, connects] of hosts) {
+    test(`give their places to others, in whatever way they left, on ${listens} from ${connects.join(' and ')}`, async () => {
       await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--host', listens]);
-      await using first = await connectClient(server.port, { host });
-      assert.equal(await first.ask('first'), 'FIRST');
-      const connect = (): Promise<TestClient> => connectClient(server.port, { host });
-      const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, connect));
-      let line = await tenMore();
-      for (const leave of ways) {
-        for (const client of line) leave(client);
-        await Promise.all(line.map(({ fate }) => fate));
-        line = await tenMore();
+      for (const host of connects) {
+        await using first = await connectClient(server.port, { host });
+        assert.equal(await first.ask('first'), 'FIRST');
+        const connect = (): Promise<TestClient> => connectClient(server.port, { host });
+        const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, connect));
+        let line = await tenMore();
+        for (const leave of ways) {
+          for (const client of line) leave(client);
+          await Promise.all(line.map(({ fate }) => fate));
+          line = await tenMore();
+        }
+        for (const [i, client] of line.entries()) client.end(`other ${i}`);
+        // All of those ten are let in before: who comes after them is refused.
+        const tooMany = await connectClient(server.port, { host });
+        assert.equal((await tooMany.readToEnd()).length, 0);
+        first.end();
+        for (const [i, client] of line.entries()) assert.equal((await client.readToEnd()).toString(), `OTHER ${i}`);
       }
-      for (const [i, client] of line.entries()) client.end(`other ${i}`);
-      // All of those ten are let in before: who comes after them is refused.
-      const tooMany = await connectClient(server.port, { host });
-      assert.equal((await tooMany.readToEnd()).length, 0);
-      first.end();
-      for (const [i, client] of line.entries()) assert.equal((await client.readToEnd()).toString(), `OTHER ${i}`);
       assert.equal(await server.stop(), 0);
-      assert.match(server.stdout, /served \d+ connections, .* 1 refused, 0 cut off/);
+      assert.match(server.stdout, new RegExp(`served \\d+ connections, .* ${connects.length} refused, 0 cut off`));
     });
   }
 
@@ -79,18 +82,18 @@ describe('clients that come one after the other, each when the one before has le
   for (const limit of [['--connections-per-address', '1'], ['--connections-per-worker', '1', '--waiting', '0']]) {
     test(`are all let in with ${limit.join(' ')}`, async () => {
       await using server = await startTestServer(['--workers', '1', '--log', 'none', ...limit]);
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < 30; i++) {
         const client = await connectClient(server.port);
         client.end('hi');
         assert.equal((await client.readToEnd()).toString(), 'HI', `client ${i}`);
       }
-      for (let i = 0; i < 50; i++) {
+      for (let i = 0; i < 30; i++) {
         const client = await connectClient(server.port);
-        assert.equal(await client.ask('hi'), 'HI', `client ${50 + i}`);
+        assert.equal(await client.ask('hi'), 'HI', `client ${30 + i}`);
         client.reset();
       }
       assert.equal(await server.stop(), 0);
-      assert.match(server.stdout, /served 100 connections, .* 0 refused, 0 cut off/);
+      assert.match(server.stdout, /served 60 connections, .* 0 refused, 0 cut off/);
     });
   }
 
