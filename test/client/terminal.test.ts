@@ -7,7 +7,7 @@ import { openClient } from '../helpers/client-terminal.ts';
 import { ptyMissing } from '../helpers/pty.ts';
 
 describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () => {
-  test('prompts, trims, skips empty lines, remembers, answers all that was pasted in order, and leaves with Ctrl-C', async (t) => {
+  test('prompts, trims, skips empty lines, remembers, answers what was pasted, and leaves', async (t) => {
     const { port } = await serve(t);
     const pty = openClient(t, port);
     await pty.see(`Connected to 127.0.0.1:${port}.`);
@@ -41,7 +41,7 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
   });
 
-  test('prints a reply of 200,000 characters whole, and shows what a terminal might obey, or what nobody sees', async (t) => {
+  test('prints 200,000 characters whole, and shows what a terminal might obey, or what nobody sees', async (t) => {
     // Readline would take long to be typed such a line, so the server is the one that is wordy.
     const long = 'Long reply. '.repeat(16_667);
     const hostile = '\x1b[2J\x07\x7f\u009b1m\tok\u202e\u2066\u200b\u2028\u2029\u{e0041}';

@@ -38,7 +38,7 @@ const hosts: [listens: string, connect: readonly string[]][] = [
 
 describe('those that wait and leave', { concurrency: 2 }, () => {
   for (const [listens, connects] of hosts) {
-    test(`give their places to others, in whatever way they left, on ${listens} from ${connects.join(' and ')}`, async () => {
+    test(`give their places to others, however they left, on ${listens} from ${connects.join(' and ')}`, async () => {
       await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--host', listens]);
       for (const host of connects) {
         await using first = await connectClient(server.port, { host });
@@ -99,7 +99,7 @@ describe('clients that come one after the other, each when the one before has le
     assert.match(server.stdout, /served 60 connections, .* 0 refused, 0 cut off/);
   });
 
-  test('are all let in with one place in all; who comes while one still reads is not, although that has sent all', async () => {
+  test('are all let in to one place; who comes while one still reads is not, although that has sent all', async () => {
     await using server = await startTestServer([...ONE_PLACE, '--waiting', '0']);
     await oneByOne(server);
     assert.doesNotMatch(server.stdout, /refused|cut off/);

@@ -97,8 +97,8 @@ const setups: [name: string, setup: Setup, leftOut?: Step[0][]][] = [
   ['one worker after another', { ...small, poolSize: 1, workers: 3, connectionsPerWorker: 1 }],
   ['one worker after another, adopting', { ...small, poolSize: 1, workers: 3, connections: 4, onCrash: 'adopt' }],
   ['two in flight', { ...small, offersInFlight: 2, connectionsPerWorker: 2, onCrash: 'adopt' }],
-  // About whose turn it is among more than two. What a stop and a retiring do to one worker or the other is in those above,
-  // and would make this six times as large.
+  // About whose turn it is among more than two. What a stop and a retiring do to one worker or the other is in
+  // those above, and would make this six times as large.
   ['three workers', { ...small, poolSize: 3, workers: 3, connections: 2 }, ['stop', 'workerRetiring']],
 ];
 

@@ -89,7 +89,7 @@ describe('the log', { concurrency: true }, () => {
   });
 
   for (const [level, expected] of [['connections', 2], ['none', 0]] as const) {
-    test(`with --log ${level} has ${expected} lines of a client, and the server's own, in the singular where it is one`, async () => {
+    test(`with --log ${level} has ${expected} lines of a client and the server's own, one as singular`, async () => {
       await using server = await startTestServer(['--workers', '1', '--log', level]);
       await using client = await connectClient(server.port);
       await client.ask('a');

@@ -46,8 +46,9 @@ function startNpm(t: TestContext, args: string[]): Npm {
 }
 
 describe('under npm start', { concurrency: 2 }, () => {
-  test('it serves and reloads, tells of flags that npm kept for itself, and ending npm stops it in order', TIMEOUT, async (t) => {
-    const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+  test('it reloads, tells of flags that npm kept for itself, and ending npm stops it in order', TIMEOUT, async (t) => {
+    const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
+    const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> };
     assert.equal(scripts['start'], 'exec node --import tsx server/main.ts');
     const npm = startNpm(t, ['start', '--grace=3', '--', '--port', '0', '--workers', '1']);
     const { master, port } = await npm.listening();

@@ -23,7 +23,8 @@ describe('the echo', { concurrency: true }, () => {
     server = await startTestServer(['--workers', '99'], { env: { ECHOPOOL_WORKERS: '1', ECHOPOOL_HOST: HOST } });
   });
   after(() => server[Symbol.asyncDispose]());
-  const connect = (options?: TestClientOptions): Promise<TestClient> => connectClient(server.port, { host: HOST, ...options });
+  const connect = (options?: TestClientOptions): Promise<TestClient> => (
+    connectClient(server.port, { host: HOST, ...options }));
 
   test('is offered in one line with the address that a variable names, and nothing on standard error', () => {
     const ready = server.lines().filter((line) => line.includes('listening on'));

@@ -159,7 +159,8 @@ test('only the start of a valid character is held, and all before it is given at
   }
   const check = (...bytes: number[]) => {
     const sent = Buffer.from(bytes);
-    const count = [3, 2, 1].find((length) => length <= sent.length && starts.has(numberOf(sent.subarray(sent.length - length)))) ?? 0;
+    const endsIn = (length: number): boolean => starts.has(numberOf(sent.subarray(sent.length - length)));
+    const count = [3, 2, 1].find((length) => length <= sent.length && endsIn(length)) ?? 0;
     const given = sent.subarray(0, sent.length - count);
     const uppercaser = new Uppercaser();
     const reply = uppercaser.push(Buffer.from(sent));

@@ -139,7 +139,8 @@ describe('of two workers', { skip: oneCpu }, () => {
 describe('a worker that is the only one', () => {
   let server: TestServer;
   before(async () => {
-    server = await startTestServer(['--workers', '1', '--worker-timeout', '0'], { command: ['setsid', process.execPath] });
+    const flags = ['--workers', '1', '--worker-timeout', '0'];
+    server = await startTestServer(flags, { command: ['setsid', process.execPath] });
   });
   after(() => server[Symbol.asyncDispose]());
 

@@ -40,7 +40,8 @@ test('the built server and client run with plain node, and start by their names'
     symlinkSync(mainOf(command), join(folder, command));
   }
   // Not from the folder of the sources, where tsx could be found.
-  await using server = await startTestServer(['--workers', '1'], { command: [join(folder, 'echopool-server')], main: [] });
+  const command = [join(folder, 'echopool-server')];
+  await using server = await startTestServer(['--workers', '1'], { command, main: [] });
   await using client = await connectClient(server.port);
   assert.equal(await client.ask('straße'), 'STRASSE');
   const talk = run(join(folder, 'echopool-client'), ['--port', `${server.port}`], { cwd: folder });
