@@ -40,18 +40,15 @@ async function pipe(t: TestContext, port: number, input: string | Buffer) {
 }
 
 describe('the client in a pipe', { concurrency: 3 }, () => {
-  test('prints one trimmed reply a line, in order, and skips empty lines', async (t) => {
+  test('prints one trimmed reply a line, skips empty lines, and passes what is not UTF-8', async (t) => {
     const { port } = await serve(t);
-    const { text, stderr, exitCode } = await pipe(t, port, '  hi \n\n \t\nstraße\r\nlast one');
-    assert.equal(text, 'HI\nSTRASSE\nLAST ONE\n');
+    const bytes = Buffer.from('a\xff\xfeb\n\xc3\n\x00\x85z\n', 'latin1');
+    const input = Buffer.concat([Buffer.from('  hi \n\n \t\nstraße\r\n'), bytes, Buffer.from('last one')]);
+    const { stdout, stderr, exitCode } = await pipe(t, port, input);
+    const replies = Buffer.from('A\xff\xfeB\n\xc3\n\x00\x85Z\n', 'latin1');
+    assert.deepEqual(stdout, Buffer.concat([Buffer.from('HI\nSTRASSE\n'), replies, Buffer.from('LAST ONE\n')]));
     assert.equal(stderr, '');
     assert.equal(exitCode, 0);
-  });
-
-  test('passes bytes that are not UTF-8 unchanged', async (t) => {
-    const { port } = await serve(t);
-    const { stdout } = await pipe(t, port, Buffer.from('a\xff\xfeb\n\xc3\n\x00\x85z\n', 'latin1'));
-    assert.deepEqual(stdout, Buffer.from('A\xff\xfeB\n\xc3\n\x00\x85Z\n', 'latin1'));
   });
 
   test('an empty input ends well without a word', async (t) => {
@@ -69,8 +66,8 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
         }
       });
     });
-    const short = Array.from({ length: 200_000 }, (_, index) => `line ${index}\n`).join('');
-    const input = Buffer.from(`${'long '.repeat(800_000)}end\n${short}`);
+    const short = Array.from({ length: 60_000 }, (_, index) => `line ${index}\n`).join('');
+    const input = Buffer.from(`${'long '.repeat(300_000)}end\n${short}`);
     const { stdout, stderr, exitCode } = await pipe(t, port, input);
     assert.ok(stdout.equals(Buffer.from(input.toString().toUpperCase())));
     assert.deepEqual([stderr, exitCode], ['', 0]);

@@ -57,8 +57,8 @@ test('a line of 32 MiB comes back whole, among short ones', async (t) => {
   assert.ok(reply === long.toUpperCase());
 });
 
-test('a hundred thousand replies that come in one piece are answered in order', async (t) => {
-  const count = 100_000;
+test('thirty thousand replies that come in one piece are answered in order', async (t) => {
+  const count = 30_000; // More than the stack has room for calls.
   const client = await connected(t, (socket) => {
     // All at once, when the last message is there: every send is waiting by then.
     const replies: Buffer[] = [];

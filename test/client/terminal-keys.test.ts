@@ -26,9 +26,16 @@ describe('the keys of the client on a terminal', { concurrency: 3, skip: ptyMiss
     });
   }
 
-  test('Ctrl-C clears what is typed first', async (t) => {
+  test('Ctrl-Z does nothing where no shell could continue it, and Ctrl-C clears what is typed first', async (t) => {
     const { port } = await serve(t);
     const pty = openClient(t, port);
+    await pty.see('> ');
+    pty.type('half');
+    await pty.see('half');
+    pty.type('\x1a');
+    await pty.see('> half');
+    pty.type(' typed\r');
+    await pty.see('\x1b[0JHALF TYPED\r\n');
     await pty.see('> ');
     pty.type('half ty');
     await pty.see('half ty');
@@ -46,19 +53,21 @@ describe('the keys of the client on a terminal', { concurrency: 3, skip: ptyMiss
   test('remembers what was typed in earlier sessions, and nothing with --no-history', async (t) => {
     const { port } = await serve(t);
     const state = newState(t);
-    const say = async (text: string, ...flags: string[]): Promise<void> => {
+    const say = async (words: string[], ...flags: string[]): Promise<void> => {
       const pty = openClient(t, port, state, ...flags);
       await pty.see('> ');
-      pty.type(`${text}\r`);
-      await pty.see(`\x1b[0J${text.toUpperCase()}\r\n`);
-      await pty.see('> ');
+      for (const word of words) {
+        pty.type(`${word}\r`);
+        await pty.see(`\x1b[0J${word.toUpperCase()}\r\n`);
+        await pty.see('> ');
+      }
       pty.type('\x04');
       await pty.ended;
     };
-    await say('one');
-    await say('two');
-    await say('secret', '--no-history');
-    assert.equal(readFileSync(join(state, 'echopool/history'), 'utf8'), 'one\ntwo\n');
+    await say(['one', 'two']);
+    await say(['secret'], '--no-history');
+    const file = join(state, 'echopool/history');
+    assert.equal(readFileSync(file, 'utf8'), 'one\ntwo\n');
     const pty = openClient(t, port, state);
     await pty.see('> ');
     pty.type('\x1b[A');
@@ -69,6 +78,7 @@ describe('the keys of the client on a terminal', { concurrency: 3, skip: ptyMiss
     await pty.see('\x1b[0JONE\r\n');
     pty.type('\x04');
     await pty.ended;
+    assert.equal(readFileSync(file, 'utf8'), 'one\ntwo\none\n');
   });
 
   test('says once that it cannot remember, and goes on', async (t) => {
@@ -114,18 +124,4 @@ describe('the keys of the client on a terminal', { concurrency: 3, skip: ptyMiss
       assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
     });
   }
-
-  test('Ctrl-Z does nothing where no shell could continue it', async (t) => {
-    const { port } = await serve(t);
-    const pty = openClient(t, port);
-    await pty.see('> ');
-    pty.type('half');
-    await pty.see('half');
-    pty.type('\x1a');
-    await pty.see('> half');
-    pty.type(' typed\r');
-    await pty.see('\x1b[0JHALF TYPED\r\n');
-    pty.type('\x04');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
 });

@@ -7,7 +7,7 @@ import { openClient } from '../helpers/client-terminal.ts';
 import { ptyMissing } from '../helpers/pty.ts';
 
 describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () => {
-  test('prompts, trims, skips empty lines, remembers, and leaves with Ctrl-D', async (t) => {
+  test('prompts, trims, skips empty lines, remembers, answers what was pasted, and leaves', async (t) => {
     const { port } = await serve(t);
     const pty = openClient(t, port);
     await pty.see(`Connected to 127.0.0.1:${port}.`);
@@ -32,40 +32,6 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     pty.type('\r');
     await pty.see('\x1b[0JSTRASSXE\r\n');
     await pty.see('> ');
-    pty.type('\x04');
-    assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
-  });
-
-  test('prints a reply of 200,000 characters whole', async (t) => {
-    // Readline would take long to be typed such a line, so the server is the one that is wordy.
-    const reply = 'Long reply. '.repeat(16_667);
-    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(`${reply}\n`)));
-    const pty = openClient(t, port);
-    await pty.see('> ');
-    pty.type('x\r');
-    await pty.see(`\x1b[0J${reply}\r\n`);
-    await pty.see('> ');
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-  });
-
-  test('shows what a terminal might obey, or what nobody sees, instead of obeying or hiding it', async (t) => {
-    const reply = '\x1b[2J\x07\x7f\u009b1m\tok\u202e\u2066\u200b\u2028\u2029\u{e0041}\n';
-    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write(reply)));
-    const pty = openClient(t, port);
-    await pty.see('> ');
-    pty.type('x\r');
-    const obeyed = String.raw`\x1b[2J\x07\x7f\u{9b}1m`;
-    const unseen = String.raw`\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\u{e0041}`;
-    await pty.see(`\x1b[0J${obeyed}\tok${unseen}\r\n`);
-    pty.type('\x04');
-    assert.equal((await pty.ended).exitCode, 0);
-  });
-
-  test('answers all that was pasted, in order', async (t) => {
-    const { port } = await serve(t);
-    const pty = openClient(t, port);
-    await pty.see('> ');
     pty.type('one\rtwo\rthree\rfou');
     for (const reply of ['ONE', 'TWO', 'THREE']) await pty.see(`\x1b[0J${reply}\r\n`);
     await pty.see('> fou');
@@ -73,6 +39,26 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     await pty.see('\x1b[0JFOUR\r\n');
     pty.type('\x03');
     assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
+  });
+
+  test('prints 200,000 characters whole, and shows what a terminal might obey, or what nobody sees', async (t) => {
+    // Readline would take long to be typed such a line, so the server is the one that is wordy.
+    const long = 'Long reply. '.repeat(16_667);
+    const hostile = '\x1b[2J\x07\x7f\u009b1m\tok\u202e\u2066\u200b\u2028\u2029\u{e0041}';
+    const { port } = await serve(t, (socket) => {
+      socket.on('data', (bytes) => socket.write(`${String(bytes) === 'long\n' ? long : hostile}\n`));
+    });
+    const pty = openClient(t, port);
+    await pty.see('> ');
+    pty.type('long\r');
+    await pty.see(`\x1b[0J${long}\r\n`);
+    await pty.see('> ');
+    pty.type('x\r');
+    const obeyed = String.raw`\x1b[2J\x07\x7f\u{9b}1m`;
+    const unseen = String.raw`\u{202e}\u{2066}\u{200b}\u{2028}\u{2029}\u{e0041}`;
+    await pty.see(`\x1b[0J${obeyed}\tok${unseen}\r\n`);
+    pty.type('\x04');
+    assert.equal((await pty.ended).exitCode, 0);
   });
 
   test('says when the server goes away and is back, and keeps what is being typed', async (t) => {

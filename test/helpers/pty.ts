@@ -17,7 +17,7 @@ export interface Pty {
   screen(): string;
   /** Presses keys; `\x03` is Ctrl-C, `\x04` Ctrl-D, `\r` Enter, `\x1b[A` the up arrow. */
   type(keys: string): void;
-  /** Resolves when `text` is on the screen behind all that was waited for before; rejects after ten seconds. */
+  /** Resolves when `text` is on the screen behind all that was waited for before; rejects after a minute. */
   see(text: string): Promise<void>;
   /** Takes the terminal away, as closing its window does. */
   hangUp(): void;
@@ -55,7 +55,7 @@ export function startOnPty(command: readonly string[], env: NodeJS.ProcessEnv = 
     hangUp: () => void helper.stdin.end(),
     ended,
     async see(text) {
-      const deadline = AbortSignal.timeout(10_000);
+      const deadline = AbortSignal.timeout(60_000);
       for (let at = screen.indexOf(text, seen); ; at = screen.indexOf(text, seen)) {
         if (at !== -1) return void (seen = at + text.length);
         const complaint = `${JSON.stringify(text)} is not on the screen: ${JSON.stringify(screen.slice(seen))}`;

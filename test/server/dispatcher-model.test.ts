@@ -29,12 +29,14 @@ function wayTo(place: Place): Step[] {
  */
 class Explorer {
   readonly #setup: Setup;
+  readonly #leftOut: readonly Step[0][];
   readonly #places = new Map<number, Place>();
   steps = 0;
 
-  constructor(setup: Setup) {
+  constructor(setup: Setup, leftOut: readonly Step[0][] = []) {
     assert.ok(setup.workers <= 3, 'a key has no digits for more');
     this.#setup = setup;
+    this.#leftOut = leftOut;
   }
 
   get states(): number {
@@ -77,7 +79,8 @@ class Explorer {
     const key = trial.model.key();
     let place = this.#places.get(key);
     if (place === undefined) {
-      place = { step, from, untried: trial.model.steps(), tried: [] };
+      const untried = trial.model.steps().filter(([event]) => !this.#leftOut.includes(event));
+      place = { step, from, untried, tried: [] };
       this.#places.set(key, place);
       trial.allStrays();
     }
@@ -88,18 +91,20 @@ class Explorer {
 const small: Setup = {
   poolSize: 2, waitingLimit: 1, offersInFlight: 1, onCrash: 'reset', workers: 2, connections: 3,
 };
-const setups: [name: string, setup: Setup][] = [
+const setups: [name: string, setup: Setup, leftOut?: Step[0][]][] = [
   ['no limit', small],
   ['one connection a worker', { ...small, connectionsPerWorker: 1, waitingLimit: 0 }],
   ['one worker after another', { ...small, poolSize: 1, workers: 3, connectionsPerWorker: 1 }],
   ['one worker after another, adopting', { ...small, poolSize: 1, workers: 3, connections: 4, onCrash: 'adopt' }],
   ['two in flight', { ...small, offersInFlight: 2, connectionsPerWorker: 2, onCrash: 'adopt' }],
-  ['three workers', { ...small, poolSize: 3, workers: 3, connections: 2 }],
+  // About whose turn it is among more than two. What a stop and a retiring do to one worker or the other is in
+  // those above, and would make this six times as large.
+  ['three workers', { ...small, poolSize: 3, workers: 3, connections: 2 }, ['stop', 'workerRetiring']],
 ];
 
-for (const [name, setup] of setups) {
+for (const [name, setup, leftOut] of setups) {
   test(`every order of events keeps the rules: ${name}`, (t) => {
-    const explorer = new Explorer(setup);
+    const explorer = new Explorer(setup, leftOut);
     explorer.explore();
     t.diagnostic(`all ${explorer.states} states, ${explorer.steps} steps`);
     assert.ok(explorer.states > 400, 'all states are more than these');

@@ -51,45 +51,56 @@ describe('the log', { concurrency: true }, () => {
     assert.ok(!server.stdout.includes('\x1b'), 'there are colours without a terminal');
   });
 
-  test('as JSON is one object a line with the same facts', async () => {
-    await using server = await startTestServer(['--workers', '1', '--log-format', 'json']);
+  test('as JSON is one object a line with the same facts, and those of the server\'s own events', async () => {
+    await using server = await startTestServer(['--workers', '1', '--log-format', 'json', '--grace', '7']);
     await using client = await connectClient(server.port);
     await client.ask('hi "there"\n\u2028');
     client.end();
     await client.fate;
     await server.printed(/"closed"/);
+    server.signal('SIGHUP');
+    await server.printed(/"event":"reloaded"/);
     assert.equal(await server.stop(), 0);
     const events = server.lines().map((line) => JSON.parse(line) as Record<string, unknown>);
     for (const { time, level } of events) {
       assert.equal(new Date(String(time)).toISOString(), time);
       assert.equal(level, 'info');
     }
+    const factsOf = ({ time, level, message, ...facts }: Record<string, unknown>): Record<string, unknown> => facts;
     const { peer } = client;
-    const told = events.filter((event) => event['peer'] === peer).map(({ time: _, level: __, ...facts }) => facts);
-    assert.deepEqual(told, [
+    assert.deepEqual(events.filter((event) => event['peer'] === peer).map(factsOf), [
       { event: 'connected', worker: 1, peer },
       { event: 'message', worker: 1, peer, bytes: 14, preview: 'hi "there"\n\u2028' },
       { event: 'closed', worker: 1, peer, reason: 'client ended', messages: 1, bytesIn: 14, bytesOut: 14 },
     ]);
-    const { time: _, level: __, message, ...summary } = events.at(-1)!;
-    assert.match(String(message), /^served 1 /);
-    assert.deepEqual(summary, {
+    const told = (name: string): Record<string, unknown> => factsOf(events.find(({ event }) => event === name) ?? {});
+    const { pid } = server.process;
+    assert.deepEqual(told('listening'), { event: 'listening', host: '127.0.0.1', port: server.port, pid, workers: 1 });
+    const { pid: worker } = told('worker');
+    assert.equal(typeof worker, 'number');
+    assert.deepEqual(told('worker'), { event: 'worker', worker: 1, pid: worker });
+    assert.deepEqual(told('retire'), { event: 'retire', worker: 1, pid: worker, why: 'reload' });
+    assert.deepEqual(told('stopping'), { event: 'stopping', connections: 0, graceMs: 7000 });
+    const last = events.at(-1)!;
+    assert.match(String(last['message']), /^served 1 /);
+    assert.deepEqual(factsOf(last), {
       event: 'summary', served: 1, messages: 1, bytesIn: 14, bytesOut: 14, refused: 0, cutOff: 0,
     });
   });
 
   for (const [level, expected] of [['connections', 2], ['none', 0]] as const) {
-    test(`with --log ${level} has ${expected} lines of a client, and the server's own`, async () => {
+    test(`with --log ${level} has ${expected} lines of a client and the server's own, one as singular`, async () => {
       await using server = await startTestServer(['--workers', '1', '--log', level]);
       await using client = await connectClient(server.port);
-      await client.ask('hi');
+      await client.ask('a');
       client.end();
       await client.fate;
       assert.equal(await server.stop(), 0);
       assert.deepEqual(linesAbout(server, client.peer).map((line) => /connected|closed|bytes /.exec(line)?.[0]), [
         'connected', 'closed',
       ].slice(0, expected));
-      assert.match(server.stdout, /listening on[^]*stopping[^]*served 1 /);
+      assert.match(server.stdout, /listening on[^]*stopping/);
+      assert.match(server.stdout, /served 1 connection, 1 message, 1 byte in, 1 byte out; 0 refused, 0 cut off\n$/);
     });
   }
 

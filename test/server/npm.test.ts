@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ROOT } from '../helpers/paths.ts';
@@ -16,6 +18,8 @@ const START = ['start', '--', '--port', '0', '--workers', '1'];
 interface Npm {
   readonly process: ChildProcess;
   output(): string;
+  /** The ids of all processes of the server that it has told of. */
+  pids(): number[];
   /** Settles with the ids of the master and of its workers, when the server listens. */
   listening(): Promise<{ master: number; all: number[]; port: number }>;
 }
@@ -26,29 +30,39 @@ function startNpm(t: TestContext, args: string[]): Npm {
   for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text; });
   t.after(() => {
     npm.kill('SIGKILL');
-    for (const [, pid] of output.matchAll(/\(pid (\d+)\)/g)) signalIfAlive(Number(pid), 'SIGKILL');
+    for (const pid of pids()) signalIfAlive(pid, 'SIGKILL');
   });
+  const pids = (): number[] => [...output.matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
   return {
     process: npm,
     output: () => output,
+    pids,
     async listening() {
       await until(() => output.includes('listening on'), 'the server listens', DEADLINE_MS);
-      const all = [...output.matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
+      const all = pids();
       return { master: all.at(-1)!, all, port: portIn(output) };
     },
   };
 }
 
 describe('under npm start', { concurrency: 2 }, () => {
-  test('ending npm stops the server in order', TIMEOUT, async (t) => {
-    const npm = startNpm(t, START);
-    const { all, port } = await npm.listening();
+  test('it reloads, tells of flags that npm kept for itself, and ending npm stops it in order', TIMEOUT, async (t) => {
+    const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
+    const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> };
+    assert.equal(scripts['start'], 'exec node --import tsx server/main.ts');
+    const npm = startNpm(t, ['start', '--grace=3', '--', '--port', '0', '--workers', '1']);
+    const { master, port } = await npm.listening();
+    assert.match(npm.output(), /npm has kept "--grace=3" for itself: .* npm start -- --grace /);
     const client = await connectClient(port);
-    assert.equal(await client.ask('hi'), 'HI');
+    assert.equal(await client.ask('straße'), 'STRASSE');
+    process.kill(master, 'SIGHUP');
+    await until(() => npm.output().includes('the reload is done'), 'the reload is done', DEADLINE_MS);
+    assert.equal(await client.ask('again'), 'AGAIN');
     npm.process.kill('SIGTERM');
     assert.equal(await client.fate, 'FIN');
-    await untilGone(...all);
-    assert.match(npm.output(), /served 1 connection, 1 message, 2 bytes in, 2 bytes out; 0 refused, 0 cut off/);
+    await untilGone(...npm.pids());
+    assert.match(npm.output(), /5000 ms at most/);
+    assert.match(npm.output(), /served 1 connection, 2 messages, 12 bytes in, 12 bytes out; 0 refused, 0 cut off/);
   });
 
   test('even when npm can pass nothing on any more', TIMEOUT, async (t) => {
@@ -84,15 +98,6 @@ describe('under npm start', { concurrency: 2 }, () => {
     await untilGone(...[...pty.screen().matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid)));
     await pty.ended;
   });
-
-  test('flags that npm keeps for itself are told of', TIMEOUT, async (t) => {
-    const npm = startNpm(t, ['start', '--grace=3', '--', '--port', '0', '--workers', '1']);
-    const { all } = await npm.listening();
-    assert.match(npm.output(), /npm has kept "--grace=3" for itself: .* npm start -- --grace /);
-    npm.process.kill('SIGTERM');
-    await untilGone(...all);
-    assert.match(npm.output(), /5000 ms at most/);
-  });
 });
 
 /** Why no process can be the first of a namespace of its own here, or false. */
@@ -106,7 +111,7 @@ test('as the first process of a container it stops in order, and a second signal
   for (const grace of ['5', '1000']) {
     await using server = new TestServer(['--port', '0', '--workers', '1', '--grace', grace], { command });
     await server.printed(/listening on .*\(pid 1\)/);
-    const pid = Number(spawnSync('pgrep', ['-P', `${server.process.pid}`], { encoding: 'utf8' }).stdout);
+    const pid = Number(readFileSync(`/proc/${server.process.pid}/task/${server.process.pid}/children`, 'utf8'));
     t.after(() => signalIfAlive(pid, 'SIGKILL'));
     const port = portIn(server.stdout);
     const client = await connectClient(port, { paused: grace !== '5' });

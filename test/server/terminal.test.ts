@@ -13,7 +13,7 @@ import type { Pty } from '../helpers/pty.ts';
 import { childrenOf, DEADLINE_MS, portIn, signalIfAlive } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
-const COMMAND = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', '--workers', '2'].join(' ');
+const COMMAND = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', '--workers'].join(' ');
 const TIMEOUT = { timeout: 120_000 };
 const oneCpu = availableParallelism() < 2;
 
@@ -58,7 +58,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
   test('in the background of one that stops those who write (stty tostop), it stops as any job, and goes on with fg', TIMEOUT, async (t) => {
     const shell = startShell(t);
     shell.type('stty tostop\r');
-    shell.type(`${COMMAND} &\r`);
+    shell.type(`${COMMAND} 1 &\r`);
     const { master } = await shell.server();
     await until(() => isStopped(master) && childrenOf(master).every(isStopped), 'all of it is stopped', DEADLINE_MS);
     const before = cpuTicks(master);
@@ -83,7 +83,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
 
   test('in the background of any other, signals to the master are commands', { ...TIMEOUT, skip: oneCpu && 'needs two CPUs' }, async (t) => {
     const shell = startShell(t);
-    shell.type(`${COMMAND} &\r`);
+    shell.type(`${COMMAND} 2 &\r`);
     await shell.shows(/listening on/);
     const { master } = await shell.server();
     process.kill(master, 'SIGTTOU');
@@ -97,10 +97,10 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
   for (const [where, suffix] of [['foreground', ''], ['background', ' &']] as const) {
     test(`in the ${where}, it ends when the window is closed`, TIMEOUT, async (t) => {
       const shell = startShell(t);
-      shell.type(`sh -c 'echo "[1] $$"; exec ${COMMAND}'${suffix}\r`);
+      shell.type(`sh -c 'echo "[1] $$"; exec ${COMMAND} 1'${suffix}\r`);
       const port = Number((await shell.shows(/listening on \S+:(\d+)/))[1]);
       const pids = [...shell.screen().matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
-      assert.equal(pids.length, 3);
+      assert.equal(pids.length, 2);
       const client = await connectClient(port);
       assert.equal(await client.ask('hi'), 'HI');
       client.send('last words');
@@ -117,7 +117,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     t.after(() => rmSync(folder, { recursive: true }));
     const shell = startShell(t);
     shell.type(`cd ${folder}\r`);
-    shell.type(`nohup ${COMMAND} &\r`);
+    shell.type(`nohup ${COMMAND} 1 &\r`);
     const { master: first } = await shell.server();
     t.after(() => signalIfAlive(first, 'SIGKILL'));
     const log = (): string => readFileSync(join(folder, 'nohup.out'), 'utf8');

@@ -101,8 +101,10 @@ test('every character alone becomes its upper case', () => {
 
 test('every character becomes its upper case in a row of all, and amid text at any alignment', () => {
   const all = Array.from(codePoints(), (codePoint) => String.fromCodePoint(codePoint));
-  const rows = ['', 'ж', 'x', '你', '😀é'].map((between) => all.join(between));
-  for (const row of [...rows, `a${rows[0]}`, `ab${rows[0]}`, `abc${rows[0]}`]) {
+  // Beyond U+1FFFF no character has a case: amid text, and wherever it begins, one such is as good as the next.
+  const some = all.filter((character) => character.codePointAt(0)! < 0x20000 || character.codePointAt(0)! % 64 === 63);
+  const rows = ['', 'ж', 'x', '你', '😀é'].map((between) => some.join(between));
+  for (const row of [all.join(''), ...rows, `a${rows[0]}`, `ab${rows[0]}`, `abc${rows[0]}`]) {
     assertSame(toUpper(Buffer.from(row)), Buffer.from(row.toUpperCase()), `a row that begins ${row.slice(1, 9)}`);
   }
 });
@@ -115,7 +117,7 @@ test('valid text becomes what toUpperCase() makes of it, however long', () => {
 });
 
 test('random bytes become what the rule says: characters upper-cased, all other bytes as they were', () => {
-  for (let seed = 1; seed <= 4000; seed++) {
+  for (let seed = 1; seed <= 2000; seed++) {
     const bytes = randomBytes(numbersFrom(seed), 40, seed % 2 === 0);
     assertSame(toUpper(Buffer.from(bytes)), reference(bytes), `seed ${seed}`);
   }
@@ -146,16 +148,19 @@ test('a stream may come byte by byte, or in any two parts', () => {
 });
 
 test('only the start of a valid character is held, and all before it is given at once', () => {
-  const starts = new Set<string>();
+  /** Their bytes as digits of one number, with a 1 before them: as strings they take longer than all the rest. */
+  const starts = new Set<number>();
+  const numberOf = (bytes: Buffer): number => bytes.reduce((number, byte) => number * 256 + byte, 1);
   for (const codePoint of codePoints()) {
     // The last byte of a character is in no start: of those that differ in it only, one is enough.
     if (codePoint >= 0x80 && codePoint % 64 !== 0) continue;
     const bytes = Buffer.from(String.fromCodePoint(codePoint));
-    for (let length = 1; length < bytes.length; length++) starts.add(bytes.toString('hex', 0, length));
+    for (let length = 1; length < bytes.length; length++) starts.add(numberOf(bytes.subarray(0, length)));
   }
   const check = (...bytes: number[]) => {
     const sent = Buffer.from(bytes);
-    const count = [3, 2, 1].find((length) => starts.has(sent.toString('hex', sent.length - length))) ?? 0;
+    const endsIn = (length: number): boolean => starts.has(numberOf(sent.subarray(sent.length - length)));
+    const count = [3, 2, 1].find((length) => length <= sent.length && endsIn(length)) ?? 0;
     const given = sent.subarray(0, sent.length - count);
     const uppercaser = new Uppercaser();
     const reply = uppercaser.push(Buffer.from(sent));

@@ -33,23 +33,26 @@ before(async () => {
   }
 });
 
-test('the built server and client run with plain node', async () => {
+test('the built server and client run with plain node, and start by their names', async () => {
+  for (const command of Object.keys(bin)) {
+    // As npm installs them: executable, behind a symbolic link.
+    chmodSync(mainOf(command), 0o755);
+    symlinkSync(mainOf(command), join(folder, command));
+  }
   // Not from the folder of the sources, where tsx could be found.
-  await using server = await startTestServer(['--workers', '1'], { main: [mainOf('echopool-server')] });
+  const command = [join(folder, 'echopool-server')];
+  await using server = await startTestServer(['--workers', '1'], { command, main: [] });
   await using client = await connectClient(server.port);
   assert.equal(await client.ask('straße'), 'STRASSE');
-  const talk = run(process.execPath, [mainOf('echopool-client'), '--port', `${server.port}`], { cwd: folder });
+  const talk = run(join(folder, 'echopool-client'), ['--port', `${server.port}`], { cwd: folder });
   talk.child.stdin!.end('hi\n');
   assert.deepEqual(await talk, { stdout: 'HI\n', stderr: '' });
   assert.equal(await server.stop(), 0);
   assert.equal(server.stderr, '');
 });
 
-test('the commands start by their names', async () => {
-  for (const command of ['echopool-server', 'echopool-client']) {
-    // As npm installs them: executable, behind a symbolic link.
-    chmodSync(mainOf(command), 0o755);
-    symlinkSync(mainOf(command), join(folder, command));
+test('each command finds its version', async () => {
+  for (const command of Object.keys(bin)) {
     assert.equal((await run(join(folder, command), ['--version'], { cwd: tmpdir() })).stdout, `${version}\n`);
   }
 });
