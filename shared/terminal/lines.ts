@@ -1,5 +1,5 @@
-// The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure, bounded, and
-// exact: a line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
+// The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure,
+// bounded, and exact: a line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
 
 /** One or more whole lines. */
 export interface Block {
@@ -49,7 +49,10 @@ export class Batch {
     return newline === -1 ? this.bytes.length : newline + 1;
   }
 
-  /** How many lines are lost when no more than the first `written` bytes came through. One that did in part is lost, too. */
+  /**
+   * How many lines are lost when no more than the first `written` bytes came through. One that did in part is lost,
+   * too.
+   */
   linesAfter(written: number): number {
     let lines = countNewlines(this.bytes, written, this.bytes.length);
     for (const { start, end, lines: weight } of this.#marks) {
@@ -133,7 +136,10 @@ export class LineQueue {
     return this.#length > 0 || this.#untold > 0;
   }
 
-  /** @param lines How many lines the block stands for, if that is not the number of its own. @returns Whether there was room. */
+  /**
+   * @param lines How many lines the block stands for, if that is not the number of its own. @returns Whether there was
+   * room.
+   */
   add(block: string, lines?: number): boolean {
     if (this.#missed > 0 || !this.#hasRoomFor(block)) return false;
     const most = this.#length + MOST_BYTES * block.length + 1;

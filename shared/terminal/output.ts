@@ -1,12 +1,14 @@
-// One inherited descriptor as the Terminal writes to it: every byte, in order, and so that a reader that has stopped blocks
-// neither the event loop nor the end of the process. Only terminal.ts and last-words.ts use it.
+// One inherited descriptor as the Terminal writes to it: every byte, in order, and so that a reader that has stopped
+// blocks neither the event loop nor the end of the process. Only terminal.ts and last-words.ts use it.
 //
-// A write that blocks sits in a thread of libuv's pool, and process.exit() waits for that thread, for ever if nobody reads.
-// Nor may the descriptor be made non-blocking: O_NONBLOCK belongs to the open file, which others share that cannot bear it
-// (a shell's echo, another program's console.log), and shutdown(2) would end it for all. So what is done depends on what it is:
+// A write that blocks sits in a thread of libuv's pool, and process.exit() waits for that thread, for ever if nobody
+// reads. Nor may the descriptor be made non-blocking: O_NONBLOCK belongs to the open file, which others share that
+// cannot bear it (a shell's echo, another program's console.log), and shutdown(2) would end it for all. So what is done
+// depends on what it is:
 // - a pipe, a terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
 // - a file, /dev/null: used as it is. Writes never block for ever, and the offset must stay the shared one;
-// - whatever cannot be opened again, a socket (as Node and systemd give their children) or the terminal of another user: a
+// - whatever cannot be opened again, a socket (as Node and systemd give their children) or the terminal of another
+// user: a
 //   process of its own writes there (relay.ts), which can be ended while it waits.
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';

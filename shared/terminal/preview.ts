@@ -1,14 +1,15 @@
-// Text that is safe on a terminal and in one line, whatever somebody else sends: bounded in columns, one character a cell, and
-// nothing in it that a reader might not see. Pure. Used by log-format.ts, and by whoever shows what a peer has sent.
+// Text that is safe on a terminal and in one line, whatever somebody else sends: bounded in columns, one character a
+// cell, and nothing in it that a reader might not see. Pure. Used by log-format.ts, and by whoever shows what a peer
+// has sent.
 
 /** How many columns of a terminal a preview has at most. */
 const PREVIEW_COLUMNS = 40;
 
 /**
- * What a terminal might obey, what a reader might not see, and what shares a cell with its neighbour: control and format
- * characters, halves of surrogate pairs, code points that mean nothing (yet), spaces other than ` `, separators, whatever
- * Unicode says may be ignored, blanks that are letters or signs by name; combining marks, the vowels and finals of Hangul
- * that join the syllable before them, skin tones, and the letters of which two make a flag.
+ * What a terminal might obey, what a reader might not see, and what shares a cell with its neighbour: control and
+ * format characters, halves of surrogate pairs, code points that mean nothing (yet), spaces other than ` `, separators,
+ * whatever Unicode says may be ignored, blanks that are letters or signs by name; combining marks, the vowels and
+ * finals of Hangul that join the syllable before them, skin tones, and the letters of which two make a flag.
  */
 const HIDDEN = new RegExp('(?! )[' + [
   '\\p{C}\\p{Z}\\p{M}\\p{Default_Ignorable_Code_Point}', '\\u2800\\u{13441}\\u{13442}\\u{1d159}',
@@ -16,8 +17,9 @@ const HIDDEN = new RegExp('(?! )[' + [
 ].join('') + ']', 'u');
 const ALL_HIDDEN = new RegExp(HIDDEN, 'gu');
 /**
- * What takes two columns: the East Asian Width W and F of Unicode, of which all emoji that are coloured by themselves are a
- * part. In the gaps that are included here there are hidden characters only, or signs whose width has changed to W.
+ * What takes two columns: the East Asian Width W and F of Unicode, of which all emoji that are coloured by themselves
+ * are a part. In the gaps that are included here there are hidden characters only, or signs whose width has changed to
+ * W.
  */
 const WIDE = new RegExp('[\\p{Emoji_Presentation}' + [
   '\\u1100-\\u115e\\u2329\\u232a\\u2e80-\\u303e\\u3041-\\u3247\\u3250-\\ua4c6\\ua960-\\ua97c\\uac00-\\ud7a3',

@@ -1,5 +1,5 @@
-// Writing to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended when
-// the rest is not wanted any more. Made by output.ts; the process runs relay-entry.ts.
+// Writing to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended
+// when the rest is not wanted any more. Made by output.ts; the process runs relay-entry.ts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import type { Outcome, Output } from './output.ts';
@@ -46,7 +46,9 @@ export class RelayOutput implements Output {
     return error === undefined ? { written: this.#written } : { written: this.#written, error };
   }
 
-  /** What it has not said to be written is not: a write that waits for the reader has not begun, as it is a small one. */
+  /**
+   * What it has not said to be written is not: a write that waits for the reader has not begun, as it is a small one.
+   */
   stop(): void {
     if (this.#settle !== undefined) this.#relay?.kill('SIGKILL');
   }

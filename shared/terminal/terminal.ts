@@ -1,9 +1,9 @@
 // Terminal: the one way in which any process of a group writes to the standard output that they share. The server, its
 // workers and the demos print with it. Nobody may touch process.stdout: that changes the descriptor for all of them.
 //
-// Lines pile up here while another process prints; then all of them go out in one hold of the group's lock. A process that
-// leaves hands what it could not print yet to one that stays. Whoever has printed half a line keeps the lock until the other
-// half is out, or until it ends: the next holder learns of that from the lock.
+// Lines pile up here while another process prints; then all of them go out in one hold of the group's lock. A process
+// that leaves hands what it could not print yet to one that stays. Whoever has printed half a line keeps the lock until
+// the other half is out, or until it ends: the next holder learns of that from the lock.
 import { codeOf } from '../errors.ts';
 import { Flushes } from './flushes.ts';
 import { defaultDroppedLine, linesIn, LineQueue } from './lines.ts';
@@ -26,8 +26,8 @@ export interface TerminalOptions {
   /** The line that tells how many lines were dropped. Default: `N lines dropped`. */
   droppedLine?: (count: number) => string;
   /**
-   * Gives lines to a process that prints them by {@link Terminal.print}, in this order: what this one has not printed when it
-   * leaves; and all, if the descriptor is one on which only a process of its own can write without blocking.
+   * Gives lines to a process that prints them by {@link Terminal.print}, in this order: what this one has not printed
+   * when it leaves; and all, if the descriptor is one on which only a process of its own can write without blocking.
    * Settles when they are on their way.
    */
   handTo?: (blocks: Block[]) => Promise<void>;
@@ -37,7 +37,8 @@ export interface TerminalOptions {
 const DEFAULT_LIMIT = 4 * 1024 * 1024;
 /**
  * At least this long from one hold of the lock to the next, in milliseconds. A hold that others contend for costs a
- * millisecond of processor time, as much as two thousand lines; and half of it is how long a line waits when it is busy.
+ * millisecond of processor time, as much as two thousand lines; and half of it is how long a line waits when it is
+ * busy.
  */
 const PACE_MS = 40;
 /** How long to wait before a full disk is tried again, in milliseconds. */
@@ -130,7 +131,10 @@ export class Terminal {
     return flushed;
   }
 
-  /** From now on others print what comes, and what has piled up here. Does nothing without {@link TerminalOptions.handTo}. */
+  /**
+   * From now on others print what comes, and what has piled up here. Does nothing without {@link
+   * TerminalOptions.handTo}.
+   */
   handOver(): void {
     if (this.#handTo === undefined || this.#state === 'handing' || this.#state === 'closed') return;
     this.#state = 'handing';
@@ -141,10 +145,11 @@ export class Terminal {
   }
 
   /**
-   * Ends the terminal for this process, and hands over first, if it can. What cannot be written in time is dropped and counted
-   * as {@link untold}. Then nothing here keeps the process alive, or process.exit() waiting, even if nobody reads.
-   * @param timeoutMs How long to wait for the rest to be written, in milliseconds in which this process runs. Without it
-   * there is no limit.
+   * Ends the terminal for this process, and hands over first, if it can. What cannot be written in time is dropped and
+   * counted as {@link untold}. Then nothing here keeps the process alive, or process.exit() waiting, even if nobody
+   * reads.
+   * @param timeoutMs How long to wait for the rest to be written, in milliseconds in which this process runs. Without
+   * it there is no limit.
    * @returns Whether all was written.
    */
   async close(timeoutMs?: number): Promise<boolean> {

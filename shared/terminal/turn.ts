@@ -1,4 +1,5 @@
-// A process's turn at the terminal: the lock of the group, which is let go only where a line ends. Only terminal.ts uses it.
+// A process's turn at the terminal: the lock of the group, which is let go only where a line ends. Only terminal.ts
+// uses it.
 import { isPassing } from './output.ts';
 import type { Output } from './output.ts';
 
@@ -57,7 +58,8 @@ export class Turn {
   }
 
   /**
-   * Half a line is out: the lock is kept until `rest` follows it, or until this process ends, of which its next holder learns.
+   * Half a line is out: the lock is kept until `rest` follows it, or until this process ends, of which its next holder
+   * learns.
    * @param lost Is called if it never follows.
    */
   keepFor(rest: Uint8Array, lost: () => void = () => {}): void {

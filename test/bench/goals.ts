@@ -45,8 +45,8 @@ function ratio(
 }
 
 /**
- * The smallest Node program that keeps what ours keeps (peers/kept-copy.mjs); but where the transform is the work it is none,
- * as it has that of node:cluster. There it is the program in C.
+ * The smallest Node program that keeps what ours keeps (peers/kept-copy.mjs); but where the transform is the work it is
+ * none, as it has that of node:cluster. There it is the program in C.
  */
 const FLOORS: Readonly<Record<string, string>> = {
   ping: 'kept-copy', pipe: 'kept-copy', churn: 'kept-copy', memory: 'kept-copy', connections: 'kept-copy', bulk: 'c',

@@ -82,7 +82,9 @@ export class LoadGenerator {
   }
 }
 
-/** Files with the messages and with the replies, written when they are first needed, and where in the latter each ends. */
+/**
+ * Files with the messages and with the replies, written when they are first needed, and where in the latter each ends.
+ */
 function filesFor({ size, text = 'ascii' }: Load, folder: string): [messages: string, replies: string, ends: string] {
   const { messages, replies, replyEnds } = makeText(text, size, 1, 0);
   const files = ['messages', 'replies'].map((what) => join(folder, `${text}-${size}.${what}`)) as [string, string];

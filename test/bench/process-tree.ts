@@ -44,7 +44,10 @@ export function memoryOf(pid: number): number {
   return kilobytes * 1024;
 }
 
-/** How many descriptors a process may have open, this one if no other is asked for; Infinity where the system knows no limit or does not tell. */
+/**
+ * How many descriptors a process may have open, this one if no other is asked for; Infinity where the system knows no
+ * limit or does not tell.
+ */
 export function descriptorLimit(pid: number | 'self' = 'self'): number {
   return Number(/^Max open files +(\d+)/m.exec(read(`/proc/${pid}/limits`))?.[1] ?? Infinity);
 }

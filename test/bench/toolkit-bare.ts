@@ -33,7 +33,9 @@ type Job = 'ask' | 'ask and release' | 'echo';
 
 const SELF = fileURLToPath(import.meta.url);
 
-/** A message with so many items and its answer, from a child: a call of a shared dict, or a Queue with so many places. */
+/**
+ * A message with so many items and its answer, from a child: a call of a shared dict, or a Queue with so many places.
+ */
 export async function roundTrips(items: number, ms: number): Promise<number> {
   const child = begin(ms, 'ask', items);
   child.on('message', (message: Asked | Rate) => { if ('items' in message) child.send(answerTo(message)); });

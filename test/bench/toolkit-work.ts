@@ -19,7 +19,10 @@ export type Piece = number | null;
 
 /** So often between two looks at the clock. */
 const STRETCH = 10;
-/** The same for what takes as long as a look. Each stretch is written out, since a call around a lock would take as long as it. */
+/**
+ * The same for what takes as long as a look. Each stretch is written out, since a call around a lock would take as long
+ * as it.
+ */
 const LONG_STRETCH = 100;
 
 /** The warm-up before so many milliseconds of measuring, in milliseconds. */

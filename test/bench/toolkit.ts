@@ -1,5 +1,5 @@
-// The toolkit's primitives beside Python's multiprocessing, and beside the smallest Node programs: the same work in all,
-// by as many processes, warmed up and checked, in alternating rounds. Called by main.ts.
+// The toolkit's primitives beside Python's multiprocessing, and beside the smallest Node programs: the same work in
+// all, by as many processes, warmed up and checked, in alternating rounds. Called by main.ts.
 import { join } from 'node:path';
 import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import { ROOT } from '../helpers/paths.ts';

@@ -1,5 +1,5 @@
-// No line of the log is lost without a word, whatever its reader does while workers come and go: what is printed and what is
-// told to be dropped are together what a reader without fault would have got.
+// No line of the log is lost without a word, whatever its reader does while workers come and go: what is printed and
+// what is told to be dropped are together what a reader without fault would have got.
 import assert from 'node:assert/strict';
 import { constants, readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
@@ -120,8 +120,8 @@ describe('while workers are replaced, leave and stop, each line is printed or co
 });
 
 describe('when a worker is killed, at most its own lines are missing', { skip: stuckMissing() }, () => {
-  // The server listens, two workers are ready, one dies, its client is cut off, another worker is ready; the server stops,
-  // and says what it did.
+  // The server listens, two workers are ready, one dies, its client is cut off, another worker is ready; the server
+  // stops, and says what it did.
   const ofServer = 8;
   // Three clients, of which two go on after the crash; of the one that was cut off there is no last line.
   const produced = ofServer + 3 * (1 + MESSAGES) + MESSAGES + 2;

@@ -6,8 +6,8 @@ import { Load } from '../helpers/faults-load.ts';
 import { startTestServer } from '../helpers/server.ts';
 
 /**
- * Stands in for server/worker/worker.ts: the real one, between whose messages it mixes, in both directions, others that are
- * malformed, come a second time, come late, or are about connections that are not its own.
+ * Stands in for server/worker/worker.ts: the real one, between whose messages it mixes, in both directions, others that
+ * are malformed, come a second time, come late, or are about connections that are not its own.
  */
 const FAULTY_WORKER = `
 import { currentProcess } from '../../shared/multiprocessing/index.ts';

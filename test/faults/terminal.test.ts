@@ -1,5 +1,6 @@
-// The terminal as an enemy: a reader of the log that stops, a holder of the lock that dies or hangs. Echo goes on meanwhile;
-// lines that are dropped are counted; and those that are printed are whole. A reader that leaves, a full disk: log-lost.test.ts.
+// The terminal as an enemy: a reader of the log that stops, a holder of the lock that dies or hangs. Echo goes on
+// meanwhile; lines that are dropped are counted; and those that are printed are whole. A reader that leaves, a full
+// disk: log-lost.test.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { clientPortsOf, memoryTogether, processesOf, until } from '../helpers/faults-proc.ts';

@@ -1,5 +1,5 @@
-// The rules of the dispatcher, written down a second time, and what holds the dispatcher against them step by step. Used by
-// dispatcher-model.test.ts.
+// The rules of the dispatcher, written down a second time, and what holds the dispatcher against them step by step.
+// Used by dispatcher-model.test.ts.
 import assert from 'node:assert/strict';
 import { Dispatcher } from '../../server/connections/dispatcher.ts';
 import type { DispatcherCounters, WorkerState } from '../../server/connections/dispatcher-states.ts';
@@ -88,7 +88,9 @@ export class Model {
     return undefined;
   }
 
-  /** Of the workers that may be offered a connection, the one with the least load; of these, the one whose turn it is. */
+  /**
+   * Of the workers that may be offered a connection, the one with the least load; of these, the one whose turn it is.
+   */
   candidate(): number | undefined {
     const { offersInFlight, connectionsPerWorker = Infinity } = this.setup;
     let best: { id: number; turn: number; load: number } | undefined;
@@ -260,8 +262,8 @@ export class Model {
 
   /**
    * Two models of one setup that have the same key have the same future, but for counts: trials go on from a state that
-   * they came to in different ways, and fail if that is not so. It has a digit for each connection and each worker, of which
-   * there are three at most; as strings, keys take longer than all the rest.
+   * they came to in different ways, and fail if that is not so. It has a digit for each connection and each worker, of
+   * which there are three at most; as strings, keys take longer than all the rest.
    */
   key(): number {
     let key = Number(this.stopping);

@@ -1,5 +1,5 @@
-// One connection of the verifying load: sends random messages, cut at random places, and holds every byte that comes back
-// against what must come. Made by faults-load.ts.
+// One connection of the verifying load: sends random messages, cut at random places, and holds every byte that comes
+// back against what must come. Made by faults-load.ts.
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { resetConnection } from '../../shared/reset.ts';
@@ -75,7 +75,9 @@ export class LoadClient {
   #state: 'connecting' | 'talking' | 'over' = 'connecting';
   /** Why it may be cut off, if something was done that explains it. */
   excuse: string | undefined;
-  /** What must be answered before a FIN that the server sends first, in messages owed; undefined: no such FIN may come. */
+  /**
+   * What must be answered before a FIN that the server sends first, in messages owed; undefined: no such FIN may come.
+   */
   #dueBeforeFin: number | undefined;
   /** How many replies have come whole. */
   answered = 0;

@@ -1,5 +1,5 @@
-// The verifying load: many clients in this process, random and repeatable by a seed, that hold every byte against what must
-// come, and know which of them a fault excuses. Used by the fault tests and the soak.
+// The verifying load: many clients in this process, random and repeatable by a seed, that hold every byte against what
+// must come, and know which of them a fault excuses. Used by the fault tests and the soak.
 import { LoadClient } from './faults-client.ts';
 import type { Kind, Trouble } from './faults-client.ts';
 import { Latencies } from './faults-latencies.ts';

@@ -1,5 +1,5 @@
-// What the system knows of the server's processes: who they are, what they have open, how much memory they take, and which
-// clients a worker has. Linux's /proc, so that nothing that the server says of itself has to be believed.
+// What the system knows of the server's processes: who they are, what they have open, how much memory they take, and
+// which clients a worker has. Linux's /proc, so that nothing that the server says of itself has to be believed.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isRunning } from './processes.ts';

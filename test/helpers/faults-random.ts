@@ -1,4 +1,5 @@
-// Random choices that a seed repeats, and the messages that the verifying load sends. Used by the fault tests and the soak.
+// Random choices that a seed repeats, and the messages that the verifying load sends. Used by the fault tests and the
+// soak.
 import { randomFrom } from './random.ts';
 
 /** Choices that are the same for the same seed. */

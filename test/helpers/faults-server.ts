@@ -1,4 +1,5 @@
-// A server under fault: its workers as the system and its log show them, and faults that several tests and the soak inject.
+// A server under fault: its workers as the system and its log show them, and faults that several tests and the soak
+// inject.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { clientPortsOf, standAllStill, standStill, until } from './faults-proc.ts';
@@ -16,7 +17,9 @@ export function onTwoCpus(): string[] {
   return ['taskset', '-c', cpus.slice(0, 2).join()];
 }
 
-/** What was read of each server's output: where the next look begins, and which workers have said that they are ready. */
+/**
+ * What was read of each server's output: where the next look begins, and which workers have said that they are ready.
+ */
 const looks = new WeakMap<TestServer, { at: number; readonly ready: Set<number> }>();
 
 /** The processes of the workers that have said that they are ready, and run. */
@@ -73,8 +76,8 @@ export interface Kill {
 }
 
 /**
- * Kills a worker and waits until its clients are cut off and the pool is whole again. The clients whose sockets it had, by
- * the system's tables, are excused; it is stopped first, so that those tables are true.
+ * Kills a worker and waits until its clients are cut off and the pool is whole again. The clients whose sockets it had,
+ * by the system's tables, are excused; it is stopped first, so that those tables are true.
  */
 export async function killWorker(server: TestServer, load: Load, victim: number, workers: number): Promise<Kill> {
   await standStill(victim);

@@ -1,5 +1,5 @@
-// Messages that are not the toolkit's, or nearly, as a target, a library or Node itself may send them over a fork channel.
-// Used by test/toolkit/foreign.test.ts and its fixture, in both processes.
+// Messages that are not the toolkit's, or nearly, as a target, a library or Node itself may send them over a fork
+// channel. Used by test/toolkit/foreign.test.ts and its fixture, in both processes.
 import { serialize } from 'node:v8';
 
 type Random = () => number;

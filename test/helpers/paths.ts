@@ -1,5 +1,5 @@
-// Where the project's files are, in both ways in which the tests run: compiled, as `npm test` does it, because a process
-// then starts in a quarter of the time; and as they are written, through tsx, which is handy for a single file.
+// Where the project's files are, in both ways in which the tests run: compiled, as `npm test` does it, because a
+// process then starts in a quarter of the time; and as they are written, through tsx, which is handy for a single file.
 import { join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -24,12 +24,16 @@ export function moduleUrl(path: string): URL {
   return pathToFileURL(modulePath(path));
 }
 
-/** What node needs to run a module; the program's own arguments follow. The parameters are those of {@link modulePath}. */
+/**
+ * What node needs to run a module; the program's own arguments follow. The parameters are those of {@link modulePath}.
+ */
 export function nodeArgs(path: string, root = ROOT): string[] {
   return [...(isCompiled ? [] : ['--import', 'tsx']), modulePath(path, root)];
 }
 
-/** What node needs to run a module as it is written, whichever way the tests run: so `npm start` and the README do it. */
+/**
+ * What node needs to run a module as it is written, whichever way the tests run: so `npm start` and the README do it.
+ */
 export function tsxArgs(path: string): string[] {
   return ['--import', 'tsx', join(ROOT, path)];
 }

@@ -1,5 +1,6 @@
-// The protocol of Queue without processes: an owner and clients on a network that delays as it likes. Nothing in it knows a
-// time: what stands still is what chance does not choose. Each kind of trouble can be had alone. Used by queue-model.test.ts.
+// The protocol of Queue without processes: an owner and clients on a network that delays as it likes. Nothing in it
+// knows a time: what stands still is what chance does not choose. Each kind of trouble can be had alone. Used by
+// queue-model.test.ts.
 import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
 import { ProcessDied, QueueClosed, QueueEmpty, QueueFull } from '../../shared/multiprocessing/index.ts';
@@ -39,7 +40,10 @@ export interface Member {
   /** To and from the owner, in order. */
   readonly up: ToOwner[];
   readonly down: FromOwner[];
-  /** What it does next, as after settled promises; what it does then, before it hears anything else; and when its event loop turns. */
+  /**
+   * What it does next, as after settled promises; what it does then, before it hears anything else; and when its event
+   * loop turns.
+   */
   readonly next: (() => void)[];
   readonly afterThis: (() => void)[];
   readonly nextTurn: (() => void)[];
@@ -119,7 +123,10 @@ export class QueueModel {
     return this.members.filter(({ alive }) => alive);
   }
 
-  /** Something happens somewhere, but not in the process at `still`, nor do others hear from there. @returns Whether it did. */
+  /**
+   * Something happens somewhere, but not in the process at `still`, nor do others hear from there. @returns Whether it
+   * did.
+   */
   step(mayAct: boolean, still?: string): boolean {
     const events = this.#events(mayAct, still);
     if (events.length === 0) return false;

@@ -1,10 +1,11 @@
-// Many random runs of a model, each from its seed (random.ts has the numbers). Used by the model tests of Lock and Queue.
+// Many random runs of a model, each from its seed (random.ts has the numbers). Used by the model tests of Lock and
+// Queue.
 
 /**
  * Calls `run` with so many seeds. A failure names its seed, and the environment variable that begins with it.
  *
- * The models make errors by the hundred thousand, as what waits fails, and a stack trace takes longer than all else about
- * an error: there is none, but the run that failed is repeated with it.
+ * The models make errors by the hundred thousand, as what waits fails, and a stack trace takes longer than all else
+ * about an error: there is none, but the run that failed is repeated with it.
  */
 export function runSeeds(runs: number, variable: string, run: (seed: number) => void): void {
   const start = Number(process.env[variable] ?? 1);

@@ -24,8 +24,8 @@ function wayTo(place: Place): Step[] {
 }
 
 /**
- * Visits every state that can be reached, by every step that leads from one to another. A dispatcher cannot be copied: to
- * come back to a state takes the whole way there. So a trial goes on for as long as an untried step is near.
+ * Visits every state that can be reached, by every step that leads from one to another. A dispatcher cannot be copied:
+ * to come back to a state takes the whole way there. So a trial goes on for as long as an untried step is near.
  */
 class Explorer {
   readonly #setup: Setup;

@@ -112,7 +112,8 @@ describe('a stop', { concurrency: true }, () => {
   test('lets nobody in and a slow client finish, takes signals that come together for one, and no others', async () => {
     await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);
     const { stuck, sent } = await connectStuck(server);
-    // One to each process, and one to the group: so timeout(1) does it. They are here together, whatever the machine's mood.
+    // One to each process, and one to the group: so timeout(1) does it. They are here together, whatever the machine's
+    // mood.
     await standStill(server.process.pid!);
     server.signal('SIGINT');
     server.signal('SIGTERM');

@@ -1,5 +1,5 @@
-// A model checker for the pool plan: every order of starts, deaths, reloads, recycling and resizing, up to a number of each,
-// held against the rules; and from each state that is reached, the way to the state that is wanted.
+// A model checker for the pool plan: every order of starts, deaths, reloads, recycling and resizing, up to a number of
+// each, held against the rules; and from each state that is reached, the way to the state that is wanted.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PoolPlan } from '../../server/workers/pool-plan.ts';
@@ -103,7 +103,10 @@ class Trial {
     this.check();
   }
 
-  /** From here on nothing goes wrong and nothing more is wished. @returns How many steps it took until all was as wanted. */
+  /**
+   * From here on nothing goes wrong and nothing more is wished. @returns How many steps it took until all was as
+   * wanted.
+   */
   settle(): number {
     for (let steps = 0; steps < 100; steps++) {
       const starting = [...this.workers].find(([, { state }]) => state === 'starting');

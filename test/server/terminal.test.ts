@@ -63,7 +63,8 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     await until(() => isStopped(master) && childrenOf(master).every(isStopped), 'all of it is stopped', DEADLINE_MS);
     const before = cpuTicks(master);
     assert.doesNotMatch(shell.screen(), /listening on/);
-    // A shell whose job in the foreground is stopped from outside, as on a machine that stands still, takes the terminal back.
+    // A shell whose job in the foreground is stopped from outside, as on a machine that stands still, takes the
+    // terminal back.
     const listens = (): boolean => shell.screen().includes('listening on');
     const timesStopped = (): number => shell.screen().split('Stopped').length;
     while (!listens()) {

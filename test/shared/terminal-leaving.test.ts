@@ -1,4 +1,5 @@
-// A Terminal that is given up while its reader stands still: what it has not printed goes to somebody else, whole and in order.
+// A Terminal that is given up while its reader stands still: what it has not printed goes to somebody else, whole and
+// in order.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -25,7 +26,8 @@ async function stuck(t: TestContext, lines: readonly string[], limit?: number): 
   const handTo = async (blocks: Block[]): Promise<void> => void handed.push(...blocks);
   const terminal = new Terminal({ fd: pipe.writeEnd, lock, handTo, ...(limit === undefined ? {} : { limit }) });
   for (const line of lines) terminal.print(line);
-  // It writes a few whole lines at a time, or as much of a longer one: from the first byte on some are out, and never all.
+  // It writes a few whole lines at a time, or as much of a longer one: from the first byte on some are out, and never
+  // all.
   let first = '';
   await until('the first to be written', () => (first = pipe.read(1)) !== '');
   let text = first;

@@ -1,5 +1,5 @@
-// Faults of the soak that come together: what ends and replaces workers, while the log's reader reads in fits and starts or the
-// whole group stands still now and then.
+// Faults of the soak that come together: what ends and replaces workers, while the log's reader reads in fits and
+// starts or the whole group stands still now and then.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { kill, killDuringReload, reload, resize } from './faults.ts';
 import type { Fault } from './faults.ts';
@@ -36,7 +36,10 @@ async function standStill({ server, random }: Stage): Promise<void> {
 const whileReaderPauses = (run: Run): Run => (stage) => during(stage, run, pauseReader);
 const whileAllStandStill = (run: Run): Run => (stage) => during(stage, run, standStill);
 
-/** Not resizing while the group stands still: SIGCONT throws a SIGTTOU away. Nor a kill: it must have its victim stand still. */
+/**
+ * Not resizing while the group stands still: SIGCONT throws a SIGTTOU away. Nor a kill: it must have its victim stand
+ * still.
+ */
 export const combinedFaults: readonly Fault[] = [
   { name: 'SIGHUP while the reader of the log pauses', mustHold: 'the same clients connected', run: whileReaderPauses(reload) },
   { name: 'SIGTTOU, SIGTTIN while it pauses', mustHold: '0 errors', run: whileReaderPauses(resize) },

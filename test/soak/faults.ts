@@ -1,5 +1,5 @@
-// The faults that the soak injects into its long-running server, under its load. Each settles when the fault is over, with
-// what was measured; what must hold for all of them is looked at by main.ts after each.
+// The faults that the soak injects into its long-running server, under its load. Each settles when the fault is over,
+// with what was measured; what must hold for all of them is looked at by main.ts after each.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -204,7 +204,10 @@ function enoughReplies(load: Stage['load'], count: number): () => boolean {
   return () => load.replies > enough;
 }
 
-/** While `pid` can open no more, everybody who comes is answered, refused or cut off, and those who are there notice nothing. */
+/**
+ * While `pid` can open no more, everybody who comes is answered, refused or cut off, and those who are there notice
+ * nothing.
+ */
 async function withoutDescriptors({ server, load }: Stage, pid: number): Promise<Figure[]> {
   load.excuseNewcomers('there were no descriptors');
   const limit = descriptorLimit(pid);

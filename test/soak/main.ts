@@ -1,5 +1,6 @@
-// The soak: faults of every kind, in a random order that a seed repeats, against one server that runs all the time, while a
-// load verifies every byte. `npm run soak -- --minutes 10 [--seed N]`. Exit 1, with the seed, when anything does not hold.
+// The soak: faults of every kind, in a random order that a seed repeats, against one server that runs all the time,
+// while a load verifies every byte. `npm run soak -- --minutes 10 [--seed N]`. Exit 1, with the seed, when anything
+// does not hold.
 import { Random } from '../helpers/faults-random.ts';
 import { connectAndReset } from '../helpers/faults-storm.ts';
 import { combinedFaults } from './combined-faults.ts';

@@ -1,4 +1,5 @@
-// The faults of the soak that end their server, or need one with other flags: each starts its own, with a load of its own.
+// The faults of the soak that end their server, or need one with other flags: each starts its own, with a load of its
+// own.
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';

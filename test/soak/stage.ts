@@ -34,7 +34,9 @@ export class Stage implements AsyncDisposable {
   load: Load;
   /** Latencies of prompt clients while nothing was wrong. */
   readonly calm = new Latencies();
-  /** Lines of the log that were cut by the death of the process that printed them, and how many were told as dropped. */
+  /**
+   * Lines of the log that were cut by the death of the process that printed them, and how many were told as dropped.
+   */
   torn = 0;
   dropped = 0;
   /** Processes that were killed, and so may have left half a line. */
@@ -73,7 +75,10 @@ export class Stage implements AsyncDisposable {
     this.calm.addAll(this.load.takeLatencies());
   }
 
-  /** After each fault: everybody is served again, by as many workers as before; and nothing went wrong that no fault explains. */
+  /**
+   * After each fault: everybody is served again, by as many workers as before; and nothing went wrong that no fault
+   * explains.
+   */
   async look(): Promise<void> {
     await untilWhole(this.server, WORKERS);
     await this.load.allAnswered();

@@ -113,7 +113,8 @@ describe('how a process ended', () => {
       process.kill(pid, signal);
       while (!isDead(pid));
     };
-    // In one batch of events Node hears, in this order: of the first one's pipe, of SIGUSR2, of a death. And then it asks.
+    // In one batch of events Node hears, in this order: of the first one's pipe, of SIGUSR2, of a death. And then it
+    // asks.
     process.once('SIGUSR2', () => end(second.pid!, 64));
     process.kill(process.pid, 'SIGUSR2');
     end(first.pid!, 'SIGKILL');

@@ -1,5 +1,5 @@
-// What is none of the toolkit's and comes over a fork channel all the same: it passes by, is told once and counted, ends
-// no process, and does nothing to the traffic beside it.
+// What is none of the toolkit's and comes over a fork channel all the same: it passes by, is told once and counted,
+// ends no process, and does nothing to the traffic beside it.
 import assert from 'node:assert/strict';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';

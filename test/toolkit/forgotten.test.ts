@@ -111,8 +111,8 @@ test('a queue and a dict that came after they were closed, and forgotten, say so
   await child.join();
 });
 
-// With an array's shift() each would cost as much as the line is long: most of a minute. The client is where the line is; as
-// many promises would take longer than all the other tests.
+// With an array's shift() each would cost as much as the line is long: most of a minute. The client is where the line
+// is; as many promises would take longer than all the other tests.
 test('a line of 200,000 who wait for a lock is served in time', DEADLINE, async () => {
   const client = new LockClient(true);
   assert.ok(client.take());

@@ -1,5 +1,6 @@
-// The protocol of Lock without processes: clients and an arbiter on a network that delays as it likes and loses the dead.
-// Thousands of random runs, first each kind of trouble alone and without a clock; a failure names the run, which can be repeated.
+// The protocol of Lock without processes: clients and an arbiter on a network that delays as it likes and loses the
+// dead. Thousands of random runs, first each kind of trouble alone and without a clock; a failure names the run, which
+// can be repeated.
 import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';

@@ -1,4 +1,5 @@
-// Queue when processes compute, or stand still, in any order: what each getter sees is in order, and what is free is had.
+// Queue when processes compute, or stand still, in any order: what each getter sees is in order, and what is free is
+// had.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Queue } from '../../shared/multiprocessing/index.ts';
@@ -11,14 +12,17 @@ import { checkTaken } from '../helpers/queue-taken.ts';
 
 const module = moduleUrl('test/fixtures/queue-work.ts');
 const PUTTERS = ['a', 'b'];
-/** For each putter, in the first queue of a seed, which has no bound and may send items ahead, and in those that have one. */
+/**
+ * For each putter, in the first queue of a seed, which has no bound and may send items ahead, and in those that have
+ * one.
+ */
 const ITEMS = [50, 15, 15];
 /** For whole machines that stand still, or have much else to do; what is awaited here takes some seconds. */
 const LONG = { timeout: 170_000 };
 
 /**
- * Two put and three get, and all block now and then: of what one getter gives back, the others differ in whether they have taken
- * something younger. They go on from the queues of one seed to those of the next.
+ * Two put and three get, and all block now and then: of what one getter gives back, the others differ in whether they
+ * have taken something younger. They go on from the queues of one seed to those of the next.
  */
 async function throughBlocked(t: Cleaner, rounds: work.Round[]): Promise<void> {
   const results = new Queue<[string, number][][][]>();

@@ -10,7 +10,10 @@ const STEPS = 250;
 /** Without a bound, items are sent ahead and come back, and more can be wrong. */
 const RUNS = { unbounded: 80, bounded: 50 };
 
-/** What one process puts comes to another in the order in which it was put, unless it came back from where nobody wants it. */
+/**
+ * What one process puts comes to another in the order in which it was put, unless it came back from where nobody wants
+ * it.
+ */
 function checkOrder({ address, got }: Member, late: ReadonlySet<string>): void {
   const last = new Map<string, number>();
   for (const item of got) {

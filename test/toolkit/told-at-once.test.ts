@@ -1,4 +1,5 @@
-// What a process has done or called off is told before it goes on: it may compute then, and others need not wait for it.
+// What a process has done or called off is told before it goes on: it may compute then, and others need not wait for
+// it.
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

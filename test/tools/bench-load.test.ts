@@ -1,5 +1,5 @@
-// The benchmark's load generator in C, on servers that are right, and on some that are not: a figure that it gives is worth
-// something only if it notices. The one in TypeScript is people's own tool, and has its tests in load.test.ts.
+// The benchmark's load generator in C, on servers that are right, and on some that are not: a figure that it gives is
+// worth something only if it notices. The one in TypeScript is people's own tool, and has its tests in load.test.ts.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';

@@ -1,6 +1,6 @@
 // Guards against slowing down that do not depend on the machine's mood: they count messages between processes, writes,
-// lock rounds and copies, not seconds. test/toolkit/lock.test.ts counts the messages of a lock, test/shared/terminal.test.ts its
-// rounds when lines have piled up.
+// lock rounds and copies, not seconds. test/toolkit/lock.test.ts counts the messages of a lock,
+// test/shared/terminal.test.ts its rounds when lines have piled up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';

@@ -27,7 +27,8 @@ describe('the examples of the README', () => {
     const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'build' };
     const config = { extends: './tsconfig.json', compilerOptions, include: ['*.ts', 'shared'] };
     writeFileSync(join(clone, 'tsconfig.examples.json'), JSON.stringify(config));
-    // Once for all: through tsx each of their processes would be compiled by itself, which takes longer than all the rest.
+    // Once for all: through tsx each of their processes would be compiled by itself, which takes longer than all the
+    // rest.
     await run('node_modules/.bin/tsc', ['-p', 'tsconfig.examples.json'], { cwd: clone });
   });
 

@@ -6,7 +6,9 @@ import { Crowd } from '../crowd.ts';
 import { commandUnderTsx } from '../peers.ts';
 import type { FigureCase, FigureRound } from './figure.ts';
 
-/** Ports that no system hands out to those who ask for any: nobody takes one between its choice and the server's start. */
+/**
+ * Ports that no system hands out to those who ask for any: nobody takes one between its choice and the server's start.
+ */
 const PORTS = { first: 20_000, count: 10_000 };
 
 export const start: FigureCase = {
