@@ -2,8 +2,10 @@
 
 import { isAbsolute, join } from 'node:path';
 import type { Endpoint } from './echo-client.ts';
-import { endpointFlags, endpointOf } from './endpoint.ts';
-import { flagsTakenByNpm, readFlags, type Environment } from './flags.ts';
+import { endpointFlags } from './endpoint.ts';
+import { flagLines } from '../shared/flags/help.ts';
+import { readCommandLine, type Environment } from '../shared/flags/read.ts';
+import { HELP, type Flags } from '../shared/flags/table.ts';
 
 /** What one call of the client asks for. */
 export type ClientCommand =
@@ -15,18 +17,20 @@ export type ClientCommand =
     /** For the user, in sentences: what was passed over, or did not arrive. */
     notes: readonly string[];
   }
-  | { kind: 'help' }
-  | { kind: 'version' };
+  | { kind: 'help' | 'version' };
+
+const flags = {
+  ...endpointFlags,
+  noHistory: { flag: 'no-history', help: 'remember nothing of what is typed for the next time' },
+  help: HELP,
+  version: { help: 'print the version and leave' },
+} satisfies Flags;
 
 export const CLIENT_HELP = `Usage: npm run client -- [HOST [PORT]] [flags]
 
 Sends lines to an upper-casing echo server and prints what comes back.
 
-  --host HOST     a host name or an IP address (127.0.0.1)
-  --port N        1 to 65535 (8080)
-  --no-history    remember nothing of what is typed for the next time
-  -h, --help      print this and leave
-  --version       print the version and leave
+${flagLines(flags, 18)}
 
 Flags win over HOST and PORT without a flag, and these over the environment: ECHOPOOL_HOST, ECHOPOOL_PORT or PORT.
 
@@ -43,20 +47,15 @@ Exit codes: 0 all went well, 1 it never connected or replies are missing (on a t
 2 wrong use.
 `;
 
-const SWITCHES = { 'no-history': {}, help: { short: 'h' }, version: {} } as const;
-
 /**
  * Reads the client's arguments (without node and the script) and environment.
  * @throws UsageError naming the flag or variable, its value and what is allowed.
  */
 export function parseClientCommand(args: readonly string[], env: Environment): ClientCommand {
-  const { values, switches, positionals } = readFlags(args, endpointFlags, SWITCHES, 2);
-  for (const kind of ['help', 'version'] as const) if (switches.has(kind)) return { kind };
-  const { endpoint, notes } = endpointOf(values, positionals, env);
-  const absent = (['host', 'port'] as const).filter((name, at) => !values.has(name) && positionals[at] === undefined);
-  return {
-    kind: 'talk', endpoint, history: !switches.has('no-history'), notes: [...notes, ...flagsTakenByNpm(absent, env)],
-  };
+  const line = readCommandLine(args, flags, { env, program: 'client' });
+  if (line.kind !== 'run') return line;
+  const { values: { noHistory, ...endpoint }, notes } = line;
+  return { kind: 'talk', endpoint, history: !noHistory, notes };
 }
 
 /**

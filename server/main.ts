@@ -10,7 +10,7 @@ import { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { activeChildren } from '../shared/multiprocessing/process/process.ts';
 import { Terminal } from '../shared/terminal/terminal.ts';
 import type { Belonging } from './signals/belonging.ts';
-import { helpText, parseConfig } from './config.ts';
+import { parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
 import { isRunByNpm } from './signals/job.ts';
 import { format } from './connections/listener.ts';
@@ -62,7 +62,7 @@ async function main(): Promise<number> {
   }
   switch (invocation.kind) {
     case 'help':
-      terminal.print(helpText());
+      terminal.print((await import('./help.ts')).helpText());
       return 0;
     case 'version':
       terminal.print(version());

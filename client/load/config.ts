@@ -2,8 +2,10 @@
 // One table, `settings`, drives the flags, their checks and the help text.
 
 import { UsageError } from '../../shared/errors.ts';
-import { endpointFlags, endpointOf } from '../endpoint.ts';
-import { checked, flagsTakenByNpm, readFlags, type Environment, type ValueFlag } from '../flags.ts';
+import { flagLines } from '../../shared/flags/help.ts';
+import { readCommandLine, type Environment } from '../../shared/flags/read.ts';
+import { decimal, HELP, oneOf, wholeNumber, type Flags } from '../../shared/flags/table.ts';
+import { endpointFlags } from '../endpoint.ts';
 import type { Expected, TextKind } from './text.ts';
 
 /** The load, as the user asked for it. */
@@ -34,88 +36,51 @@ export type LoadCommand =
   | { kind: 'run'; options: LoadOptions; json: boolean; notes: readonly string[] }
   | { kind: 'help' };
 
-interface Setting extends ValueFlag {
-  readonly hint: string;
-  /** Without one there is no such limit. */
-  readonly fallback: string | undefined;
-  readonly help: string;
-}
-
-function wholeNumber(least: number, most: number): Pick<Setting, 'allowed' | 'isAllowed' | 'hint'> {
-  return {
-    hint: 'N',
-    allowed: `a whole number from ${least} to ${most}`,
-    isAllowed: (text) => /^\d{1,10}$/.test(text) && Number(text) >= least && Number(text) <= most,
-  };
-}
-
 const LEAST_MS = 100;
 const MOST_MS = 86_400_000;
-const MOST_RATE = 10_000_000;
 /** What is in flight on one connection, in bytes: it is made in memory, and the server may have to hold it. */
 const MOST_IN_FLIGHT = 64 * 1024 * 1024;
 const UNITS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** `5`, `0.5s`, `500ms`, `2m`, `1h` in milliseconds; NaN for anything else. */
-function millisecondsOf(text: string): number {
-  const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?$/.exec(text) ?? [];
-  return Number(number) * UNITS_MS[unit]!;
-}
-
 const settings = {
-  host: { ...endpointFlags.host, hint: 'HOST', fallback: '127.0.0.1', help: 'a host name or an IP address' },
-  port: { ...endpointFlags.port, hint: 'N', fallback: '8080', help: 'where the server listens' },
+  host: endpointFlags.host,
+  port: { ...endpointFlags.port, help: 'where the server listens' },
   connections: { ...wholeNumber(1, 100_000), short: 'c', fallback: '64', help: 'how many at a time' },
-  duration: {
-    short: 'd', also: 'seconds', hint: 'TIME', fallback: '5', help: 'how long: 5, 0.5, 500ms, 2m',
+  durationMs: {
+    flag: 'duration', short: 'd', also: 'seconds', hint: 'TIME', fallback: '5', help: 'how long: 5, 0.5, 500ms, 2m',
     allowed: 'a number of seconds from 0.1 to 86400, or a time like 500ms, 10s or 2m',
-    isAllowed: (text) => millisecondsOf(text) >= LEAST_MS && millisecondsOf(text) <= MOST_MS,
+    parse(text) {
+      const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h)?$/.exec(text) ?? [];
+      const ms = Number(number) * UNITS_MS[unit]!;
+      return ms >= LEAST_MS && ms <= MOST_MS ? ms : undefined;
+    },
   },
   messages: {
-    ...wholeNumber(1, 1_000_000_000), short: 'n', fallback: undefined,
-    help: 'so many in all, and with -d not for longer than that',
+    ...wholeNumber(1, 1_000_000_000), short: 'n', help: 'so many in all, and with -d not for longer than that',
   },
   rate: {
-    hint: 'N', fallback: undefined, help: 'so many messages a second in all, see below',
-    allowed: `a number of messages a second from 0.1 to ${MOST_RATE}`,
-    isAllowed: (text) => /^\d{1,8}(?:\.\d{1,9})?$/.test(text) && Number(text) >= 0.1 && Number(text) <= MOST_RATE,
+    ...decimal(0.1, 10_000_000, 'a number of messages a second'), help: 'so many messages a second in all, see below',
   },
   size: { ...wholeNumber(1, 16_777_216), fallback: '64', help: 'bytes a message' },
   depth: { ...wholeNumber(1, 10_000), fallback: '1', help: 'messages in flight on each connection' },
-  text: {
-    hint: 'KIND', fallback: 'ascii', help: 'ascii, or utf8: letters of many scripts', allowed: 'ascii or utf8',
-    isAllowed: (text) => text === 'ascii' || text === 'utf8',
-  },
+  text: { ...oneOf('ascii', 'utf8'), hint: 'KIND', fallback: 'ascii', help: 'ascii, or utf8: letters of many scripts' },
   expect: {
-    hint: 'WHAT', fallback: 'upper', help: 'replies: upper case, or the same as was sent', allowed: 'upper or same',
-    isAllowed: (text) => text === 'upper' || text === 'same',
+    ...oneOf('upper', 'same'), hint: 'WHAT', fallback: 'upper', help: 'replies: upper case, or the same as was sent',
   },
   processes: { ...wholeNumber(1, 64), fallback: '1', help: 'processes that make the load, when one is too slow' },
-} satisfies Record<string, Setting>;
-
-const switches: Readonly<Record<'churn' | 'json' | 'help', { short?: string; help: string }>> = {
   churn: { help: 'connect, one message, check its reply, reset; and again' },
   json: { help: 'print one JSON object and nothing else' },
-  help: { short: 'h', help: 'print this and leave' },
-};
-
-type Name = keyof typeof settings;
-const names = Object.keys(settings) as Name[];
+  help: HELP,
+} satisfies Flags;
 
 /** The text for `--help`; 80 columns at most. */
 export function loadHelp(): string {
-  const line = (flag: string, short: string | undefined, help: string): string => (
-    `  ${`${short === undefined ? '' : `-${short}, `}${flag}`.padEnd(21)}${help}`);
-  const flags = Object.entries<Setting>(settings).map(([name, { short, hint, help, fallback }]) => (
-    line(`--${name} ${hint}`, short, fallback === undefined ? help : `${help} (${fallback})`)));
-  const bare = Object.entries(switches).map(([name, { short, help }]) => (
-    line(`--${name}`, short, help)));
   return `Usage: npm run load -- [HOST [PORT]] [flags]
 
 Loads an upper-casing echo server, checks every reply byte for byte, and tells
 how many messages a second it answered and how long they took.
 
-${[...flags, ...bare].join('\n')}
+${flagLines(settings, 23)}
 
 Without --rate a connection sends its next message when a reply is whole: a slow
 server gets less to do, and one that stands still has as many slow replies as
@@ -140,38 +105,13 @@ missing, or a connection was lost, 2 wrong use, 130 ended by Ctrl-C.
  * @throws UsageError naming the flag or variable, its value and what is allowed.
  */
 export function parseLoadCommand(args: readonly string[], env: Environment): LoadCommand {
-  const given = readFlags(args, settings, switches, 2);
-  if (given.switches.has('help')) return { kind: 'help' };
-  const valueOf = (name: Name): string | undefined => {
-    const { fallback }: Setting = settings[name];
-    const value = given.values.get(name);
-    return value === undefined ? fallback : checked(value, settings[name]);
-  };
-  const numberOf = (name: Name): number | undefined => {
-    const value = valueOf(name);
-    return value === undefined ? undefined : Number(value);
-  };
-  const { endpoint, notes } = endpointOf(given.values, given.positionals, env);
-  const messages = numberOf('messages');
-  const isTimed = messages === undefined || given.values.has('duration');
-  const options: LoadOptions = {
-    ...endpoint,
-    connections: numberOf('connections')!,
-    size: numberOf('size')!,
-    depth: numberOf('depth')!,
-    durationMs: isTimed ? millisecondsOf(valueOf('duration')!) : MOST_MS,
-    messages,
-    rate: numberOf('rate'),
-    text: valueOf('text') as TextKind,
-    expect: valueOf('expect') as Expected,
-    churn: given.switches.has('churn'),
-    processes: numberOf('processes')!,
-  };
+  const line = readCommandLine(args, settings, { env, program: 'load generator' });
+  if (line.kind !== 'run') return line;
+  const { values: { json, ...given }, givenBy, notes } = line;
+  const isTimed = given.messages === undefined || givenBy.has('durationMs');
+  const options: LoadOptions = isTimed ? given : { ...given, durationMs: MOST_MS };
   refuseContradictions(options);
-  const absent = [...names, 'churn', 'json'].filter((name) => (
-    !given.values.has(name as Name) && !given.switches.has(name as keyof typeof switches)));
-  const taken = flagsTakenByNpm(absent, env);
-  return { kind: 'run', options, json: given.switches.has('json'), notes: [...notes, ...taken] };
+  return { kind: 'run', options, json, notes };
 }
 
 function refuseContradictions({ churn, depth, size, processes, connections }: LoadOptions): void {

@@ -1,4 +1,6 @@
 // The texts of `npm run demo` and of `npm run demo -- NAME --help`. Pure. Called by main.ts.
+import { flagLines } from '../../shared/flags/help.ts';
+import { flagsOf } from './arguments.ts';
 import type { Demo } from './demo.ts';
 
 /** The list of all demos, with a line each. */
@@ -15,8 +17,7 @@ ${demos.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('
 
 /** What one demo shows, what to look at, and its flags. */
 export function helpFor(demo: Demo, cpus: number): string {
-  const width = Math.max('workers N'.length, ...demo.steps.map(({ flag }) => flag.length)) + 2;
-  const steps = demo.steps.map(({ flag, only }) => `\n  --${flag.padEnd(width)}run only ${only}`).join('');
+  const column = Math.max('workers N'.length, ...demo.steps.map(({ flag }) => flag.length)) + 6;
   const usage = demo.steps.length === 0 ? '' : ` [${demo.steps.map(({ flag }) => `--${flag}`).join(' | ')}]`;
   return `${demo.name}: ${demo.summary}
 
@@ -24,7 +25,7 @@ ${demo.lookAt}
 
   npm run demo -- ${demo.name}${usage} [--workers N]
 
-  --${'workers N'.padEnd(width)}${demo.workersAre} (here ${demo.usual(cpus)}, at least ${demo.fewest})${steps}
+${flagLines(flagsOf(demo, cpus), column)}
 
 Exit codes: 0 it showed what it should, 1 it did not, 2 wrong name or flag
 The program: demos/${demo.name}.ts

@@ -1,6 +1,9 @@
 // What the benchmark is told to do. Pure; called by main.ts only.
-import { parseArgs } from 'node:util';
-import { messageOf, UsageError } from '../../shared/errors.ts';
+import { UsageError } from '../../shared/errors.ts';
+import { flagLines } from '../../shared/flags/help.ts';
+import { readCommandLine, wordsOf } from '../../shared/flags/read.ts';
+import { decimal, HELP, wholeNumber, type Flags } from '../../shared/flags/table.ts';
+import { quote } from '../../shared/flags/words.ts';
 import { SERVER_CASES } from './cases.ts';
 import type { Planned } from './compare.ts';
 import { FIGURE_CASES } from './figures/index.ts';
@@ -28,20 +31,40 @@ const ALL_CASES: readonly string[] = [...Object.keys(SERVER_CASES), ...Object.ke
 const MOST_CONNECTIONS = 10_000;
 const MOST_PROCESSES = 8;
 
-const OPTIONS = {
-  cases: { type: 'string' },
-  rounds: { type: 'string', default: '3' },
-  seconds: { type: 'string' },
-  json: { type: 'boolean', default: false },
-  servers: { type: 'string' },
-  workers: { type: 'string' },
-  processes: { type: 'string' },
-  connections: { type: 'string' },
-  help: { type: 'boolean', default: false },
-} as const;
-
 /** How long a line of a list may be in the help, in characters. */
 const LIST_WIDTH = 52;
+
+function flagsOf(kind: string | undefined, cpus: number) {
+  const ofToolkit = Object.keys(TOOLKIT_CASES);
+  const isToolkit = kind === 'toolkit';
+  return {
+    cases: {
+      ...listOf(isToolkit ? ofToolkit : kind === 'goals' ? GOAL_CASES : ALL_CASES),
+      help: `${wrapped(ALL_CASES)}\ntoolkit: ${wrapped(ofToolkit)}`,
+    },
+    rounds: { ...wholeNumber(1, 100), fallback: '3', help: 'how often each is measured' },
+    seconds: { ...isToolkit ? decimal(0.01, 60) : decimal(0.1, 600), help: 'how long each time (2; toolkit: 0.5)' },
+    servers: { ...listOf(PEER_NAMES), help: wrapped(PEER_NAMES) },
+    workers: { ...wholeNumber(1, cpus), help: `worker processes of each server that has some (${cpus})` },
+    processes: {
+      ...wholeNumber(1, MOST_PROCESSES),
+      help: 'Node processes make the load, so many (if there is a C\ncompiler, one program in C, else half as many as CPUs)',
+    },
+    connections: {
+      ...wholeNumber(1, MOST_CONNECTIONS), help: `the most that memory and connections open (${MOST_CONNECTIONS})`,
+    },
+    json: { help: 'print one JSON object and nothing else' },
+    help: { short: HELP.short },
+  } satisfies Flags;
+}
+
+/** Some of `all`, in any order. */
+function listOf(all: readonly string[]) {
+  return {
+    hint: 'LIST', list: true, allowed: `a list of ${all.join(', ')}`,
+    parse: (name: string) => all.find((one) => one === name),
+  } as const;
+}
 
 /** The text for `--help`. */
 export function benchHelp(cpus: number): string {
@@ -52,16 +75,7 @@ export function benchHelp(cpus: number): string {
 Each round runs every server in turn: a machine whose mood changes does so for
 all. The figures are medians; compare them within one run only.
 
-  --cases LIST     ${wrapped(ALL_CASES)}
-                   toolkit: ${wrapped(Object.keys(TOOLKIT_CASES))}
-  --rounds N       how often each is measured (3)
-  --seconds N      how long each time (2; toolkit: 0.5)
-  --servers LIST   ${wrapped(PEER_NAMES)}
-  --workers N      worker processes of each server that has some (${cpus})
-  --processes N    Node processes make the load, so many (if there is a C
-                   compiler, one program in C, else half as many as CPUs)
-  --connections N  the most that memory and connections open (${MOST_CONNECTIONS})
-  --json           print one JSON object and nothing else
+${flagLines(flagsOf(undefined, cpus), 19)}
 `;
 }
 
@@ -70,35 +84,29 @@ all. The figures are medians; compare them within one run only.
  * @throws UsageError that names the value and what is allowed.
  */
 export function parseBenchCommand(args: readonly string[], cpus: number): BenchCommand {
-  const { values, positionals } = parsed(args);
-  if (values.help) return { kind: 'help' };
-  const [kind = 'servers', ...more] = positionals;
+  const words = wordsOf(args, flagsOf(undefined, cpus));
+  const [kind = 'servers', ...more] = words;
+  const line = readCommandLine(args, flagsOf(kind, cpus), { keepsWords: true });
+  if (line.kind !== 'run') return line;
   if ((kind !== 'servers' && kind !== 'goals' && kind !== 'toolkit') || more.length > 0) {
-    const typed = JSON.stringify(positionals.join(' '));
-    throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${typed}`);
+    throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${quote(words.join(' '))}`);
   }
-  const rounds = numberFrom('--rounds', values.rounds, 1, 100, true);
-  const { json } = values;
+  const { values: { json, rounds, ...values }, givenBy } = line;
   if (kind === 'toolkit') {
     for (const name of ['servers', 'workers', 'processes', 'connections'] as const) {
-      if (values[name] !== undefined) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
+      if (givenBy.has(name)) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
     }
-    const seconds = numberFrom('--seconds', values.seconds ?? '0.5', 0.01, 60, false);
-    const cases = chosen('--cases', values.cases, Object.keys(TOOLKIT_CASES));
-    return { kind, json, effort: { cases, rounds, seconds } };
+    const cases = chosen(values.cases, Object.keys(TOOLKIT_CASES));
+    return { kind, json, effort: { cases, rounds, seconds: values.seconds ?? 0.5 } };
   }
-  const seconds = numberFrom('--seconds', values.seconds ?? '2', 0.1, 600, false);
-  const cases = chosen('--cases', values.cases, kind === 'goals' ? GOAL_CASES : ALL_CASES);
-  if (kind === 'goals' && values.servers !== undefined) {
+  if (kind === 'goals' && givenBy.has('servers')) {
     throw new UsageError('--servers is not for goals: they tell which servers they need');
   }
-  const connections = values.connections ?? String(MOST_CONNECTIONS);
+  const cases = chosen(values.cases, kind === 'goals' ? GOAL_CASES : ALL_CASES);
   return {
-    kind, json, effort: { cases, rounds, seconds },
-    plan: kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen('--servers', values.servers, PEER_NAMES)),
-    workers: numberFrom('--workers', values.workers ?? String(cpus), 1, cpus, true),
-    processes: values.processes === undefined ? undefined : numberFrom('--processes', values.processes, 1, MOST_PROCESSES, true),
-    connections: numberFrom('--connections', connections, 1, MOST_CONNECTIONS, true),
+    kind, json, effort: { cases, rounds, seconds: values.seconds ?? 2 },
+    plan: kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen(values.servers, PEER_NAMES)),
+    workers: values.workers ?? cpus, processes: values.processes, connections: values.connections ?? MOST_CONNECTIONS,
   };
 }
 
@@ -111,29 +119,9 @@ function planOf(cases: readonly string[], servers: readonly string[]): readonly 
   });
 }
 
-function parsed(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(`${messageOf(error).split('. ')[0]} (--help lists all)`);
-  }
-}
-
-function chosen(flag: string, text: string | undefined, all: readonly string[]): readonly string[] {
-  if (text === undefined) return all;
-  const names = text.split(',');
-  const unknown = names.find((name) => !all.includes(name));
-  if (unknown !== undefined) {
-    throw new UsageError(`${flag} must be a list of ${all.join(', ')}, not ${JSON.stringify(unknown)}`);
-  }
-  return all.filter((name) => names.includes(name));
-}
-
-function numberFrom(flag: string, text: string, least: number, most: number, whole: boolean): number {
-  const value = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
-  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
-  const allowed = `a ${whole ? 'whole ' : ''}number from ${least} to ${most}`;
-  throw new UsageError(`${flag} must be ${allowed}, not ${JSON.stringify(text)}`);
+/** The named ones in the order of all; all if none is named. */
+function chosen(names: readonly string[], all: readonly string[]): readonly string[] {
+  return names.length === 0 ? all : all.filter((name) => names.includes(name));
 }
 
 /** A list that goes on below its beginning where it is too long for a line. */
@@ -143,5 +131,5 @@ function wrapped(names: readonly string[]): string {
     if (lines.at(-1)!.length + name.length > LIST_WIDTH) lines.push('');
     lines[lines.length - 1] += `${name},`;
   }
-  return lines.join(`\n${' '.repeat(19)}`).slice(0, -1);
+  return lines.join('\n').slice(0, -1);
 }

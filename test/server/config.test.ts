@@ -2,8 +2,9 @@
 
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
-import { helpText, parseConfig } from '../../server/config.ts';
+import { parseConfig } from '../../server/config.ts';
 import type { Config } from '../../server/config.ts';
+import { helpText } from '../../server/help.ts';
 import { UsageError } from '../../shared/errors.ts';
 
 function configOf(argv: string[], env: Record<string, string | undefined> = {}, cpus = 4): Config {

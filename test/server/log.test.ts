@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { helpText } from '../../server/config.ts';
+import { helpText } from '../../server/help.ts';
 import { nodeArgs } from '../helpers/paths.ts';
 import { until } from '../helpers/processes.ts';
 import { ptyMissing, startOnPty } from '../helpers/pty.ts';

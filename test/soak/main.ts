@@ -7,7 +7,7 @@ import { combinedFaults } from './combined-faults.ts';
 import { besideHung, faults } from './faults.ts';
 import type { Fault } from './faults.ts';
 import { sideFaults } from './side-faults.ts';
-import { HELP, readSettings } from './settings.ts';
+import { readSettings, SOAK_HELP } from './settings.ts';
 import { Stage } from './stage.ts';
 import type { Possessions } from './stage.ts';
 import { Table } from './table.ts';
@@ -23,7 +23,7 @@ process.exit(await main());
 async function main(): Promise<number> {
   const asked = readSettings(process.argv.slice(2));
   if (asked === 'help') {
-    console.log(HELP);
+    console.log(SOAK_HELP);
     return 0;
   }
   if (typeof asked === 'string') {

@@ -1,32 +1,39 @@
 // The flags of the soak. Used by main.ts.
-import { parseArgs } from 'node:util';
+import { UsageError } from '../../shared/errors.ts';
+import { flagLines } from '../../shared/flags/help.ts';
+import { readCommandLine } from '../../shared/flags/read.ts';
+import { decimal, HELP, wholeNumber, type Flags } from '../../shared/flags/table.ts';
 
-export const HELP = `Usage: npm run soak -- [flags]
+const MOST_SEED = 2 ** 32 - 1;
+
+const flags = {
+  minutes: {
+    ...decimal(Number.MIN_VALUE, Infinity), allowed: 'a number above 0', fallback: '10',
+    help: 'how long, decimals allowed',
+  },
+  seed: {
+    ...wholeNumber(0, MOST_SEED), help: `which order, from 0 to ${MOST_SEED}; a failed soak prints its own (random)`,
+  },
+  help: HELP,
+} satisfies Flags;
+
+export const SOAK_HELP = `Usage: npm run soak -- [flags]
 
 Runs one server under a load that checks every byte, while faults of every kind come in a random order.
 
-  --minutes N   how long, decimals allowed (10)
-  --seed N      which order, from 0 to ${2 ** 32 - 1}; a failed soak prints its own (random)
-  -h, --help    print this and leave
+${flagLines(flags, 16)}
 
 Exit codes: 0 all held, 1 something did not, 2 wrong use.`;
 
 /** @param args As of the command line. @returns What was asked for, `help`, or what is wrong with it. */
 export function readSettings(args: string[]): { minutes: number; seed: number } | string {
   try {
-    const { values } = parseArgs({
-      args,
-      options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help) return 'help';
-    const minutes = Number(values.minutes);
-    const seed = values.seed === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(values.seed);
-    if (!(minutes > 0)) return `--minutes must be a number above 0, not ${JSON.stringify(values.minutes)}`;
-    if (!Number.isInteger(seed) || seed < 0 || seed >= 2 ** 32) {
-      return `--seed must be a whole number from 0 to ${2 ** 32 - 1}, not ${JSON.stringify(values.seed)}`;
-    }
+    const line = readCommandLine(args, flags);
+    if (line.kind !== 'run') return line.kind;
+    const { minutes, seed = Math.floor(Math.random() * (MOST_SEED + 1)) } = line.values;
     return { minutes, seed };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    if (!(error instanceof UsageError)) throw error;
+    return error.message;
   }
 }

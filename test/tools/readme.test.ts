@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { helpText } from '../../server/config.ts';
+import { helpText } from '../../server/help.ts';
 import { ROOT } from '../helpers/paths.ts';
 
 const run = promisify(execFile);

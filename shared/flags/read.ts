@@ -1,0 +1,183 @@
+// Reads a command line and the environment by a table of flags, and says in one sentence what is wrong with them. Pure.
+// Used by each program's config.ts.
+import { parseArgs } from 'node:util';
+import { UsageError } from '../errors.ts';
+import { ANSWERS, nameOf, usagesOf, type Answer, type Flag, type Flags, type Value, type ValuesOf } from './table.ts';
+import { didYouMean, quote } from './words.ts';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export interface Reading {
+  /** Such as `process.env`. Without it neither variables nor npm count. */
+  readonly env?: Environment;
+  /** What hints call the program: `server`. */
+  readonly program?: string;
+  /** The part of the program that has these flags, as errors name it. */
+  readonly part?: string;
+  /** Whether words that no flag takes are handed back, and not refused. */
+  readonly keepsWords?: boolean;
+}
+
+/** What a command line asks for. */
+export type CommandLine<F extends Flags> =
+  | { readonly kind: keyof F & Answer }
+  | {
+    readonly kind: 'run';
+    readonly values: ValuesOf<F>;
+    /** The names by which values were given: `--port`, `ECHOPOOL_PORT`, or of a word `PORT`. None for a default. */
+    readonly givenBy: ReadonlyMap<string, string>;
+    /** Those that no flag takes. */
+    readonly words: readonly string[];
+    /** What the user should be told although it is no error: one sentence each. */
+    readonly notes: readonly string[];
+  };
+
+/** A value as it was given, and by which name. */
+interface Given {
+  readonly name: string;
+  readonly text: string;
+  readonly isVariable?: boolean;
+}
+
+/** What Kubernetes gives to every container as ECHOPOOL_PORT, for a Service of the name `echopool`. */
+const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
+
+/**
+ * Whoever asks for help or the version gets it, whatever else is wrong. A flag beats a word, which beats a variable; an empty
+ * variable counts as not set; and of a flag that is given several times the last one counts, unless it is a list.
+ * @param args Without node and the script.
+ * @throws UsageError with one line that names the flag or the variable, the value and what is allowed.
+ */
+export function readCommandLine<F extends Flags>(args: readonly string[], flags: F, reading: Reading = {}): CommandLine<F> {
+  const tokens = tokensOf(args, flags);
+  const asked = tokens.flatMap((token) => (token.kind === 'option' && token.value === undefined ? [token.name] : []));
+  const kind = ANSWERS.find((answer) => asked.includes(answer) && Object.hasOwn(flags, answer));
+  if (kind !== undefined) return { kind };
+
+  const { env = {}, part, keepsWords } = reading;
+  const given = new Map<string, readonly Given[]>();
+  const takers = Object.entries(flags).flatMap(([key, { word }]) => (word === undefined ? [] : [{ key, word }]));
+  const words: string[] = [];
+  for (const token of tokens) {
+    if (token.kind === 'option') {
+      const key = keyOf(token, args, flags, part);
+      given.set(key, [...given.get(key) ?? [], { name: token.rawName, text: textOf(token, flags[key]!, part) }]);
+    } else if (token.kind === 'positional' && words.push(token.value) > takers.length && keepsWords !== true) {
+      const why = unexpected(token.value, takers.map(({ word }) => word));
+      throw new UsageError([why, ...npmHints(flags, given, reading)].slice(0, 2).join('; '));
+    }
+  }
+  for (const { key, word } of takers) {
+    const text = words.shift();
+    if (text !== undefined && !given.has(key)) given.set(key, [{ name: word, text }]);
+  }
+  const notes = npmHints(flags, given, reading);
+  const values: Record<string, unknown> = {};
+  for (const [key, flag] of entriesOf(flags)) {
+    const variable = given.has(key) ? undefined : inEnvironment(flag.variables ?? [], env, notes);
+    if (variable !== undefined) given.set(key, [variable]);
+    values[key] = flag.parse === undefined ? given.has(key) : valueOf(flag, given.get(key) ?? [], part);
+  }
+  const givenBy = new Map([...given].map(([key, all]) => [key, all.at(-1)!.name]));
+  return { kind: 'run', values: values as ValuesOf<F>, givenBy, words, notes };
+}
+
+/** The words that are no flag's value: for a program whose flags depend on them. */
+export function wordsOf(args: readonly string[], flags: Flags): string[] {
+  return tokensOf(args, flags).flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
+}
+
+function tokensOf(args: readonly string[], flags: Flags) {
+  const options = Object.fromEntries(Object.entries(flags).flatMap(([key, flag]) => {
+    const type = flag.parse === undefined ? 'boolean' : 'string';
+    const short = flag.short === undefined ? {} : { short: flag.short };
+    return namesOf(key, flag).map((name, at) => [name, { type, ...(at === 0 ? short : {}) }] as const);
+  }));
+  // Not strict: the tokens tell what was wrong more exactly than parseArgs' own errors, and in one line.
+  return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens;
+}
+
+type Option = Extract<ReturnType<typeof tokensOf>[number], { kind: 'option' }>;
+
+/** All but help and version. */
+function entriesOf(flags: Flags): [key: string, flag: Flag][] {
+  return Object.entries(flags).filter(([key]) => !ANSWERS.some((answer) => answer === key));
+}
+
+function namesOf(key: string, flag: Flag): string[] {
+  return [nameOf(key, flag), ...(flag.also === undefined ? [] : [flag.also])];
+}
+
+/** @throws UsageError for an unknown flag. */
+function keyOf({ name, rawName, index }: Option, args: readonly string[], flags: Flags, part: string | undefined): string {
+  const entries = Object.entries(flags);
+  const found = entries.find(([key, flag]) => namesOf(key, flag).includes(name));
+  if (found !== undefined) return found[0];
+  // From `args`, for a token of `-port` is only its first letter.
+  const typed = args[index]?.split('=')[0] ?? rawName;
+  const what = part === undefined ? 'unknown flag' : `${part} has no flag`;
+  const meant = didYouMean(typed, entries.flatMap(([key, flag]) => namesOf(key, flag)), '--');
+  throw new UsageError(`${what} ${quote(typed)}${meant} (${part === undefined ? '--help lists all' : usagesOf(flags)})`);
+}
+
+/** @throws UsageError for a value that is missing, or that a switch does not take. */
+function textOf({ rawName, value, inlineValue }: Option, flag: Flag, part: string | undefined): string {
+  if (flag.parse === undefined) {
+    if (value !== undefined) throw new UsageError(`${rawName} takes no value, not ${quote(value)}`);
+    return '';
+  }
+  // `--port --host x`: what follows is the next flag. `--port -1` is a value, and a wrong one.
+  if (value !== undefined && (inlineValue || !/^--?[a-z]/i.test(value))) return value;
+  throw new UsageError(`${rawName}${of(part)} needs a value: ${flag.allowed}`);
+}
+
+function unexpected(typed: string, takers: readonly string[]): string {
+  const rule = takers.length === 0
+    ? 'there are only flags (--help lists them)'
+    : `only ${takers.join(' and ')} need no flag (--help lists the flags)`;
+  return `unexpected argument ${quote(typed)}: ${rule}`;
+}
+
+/** @throws UsageError for what is not allowed. */
+function valueOf(flag: Value<unknown>, given: readonly Given[], part: string | undefined): unknown {
+  const parsed = ({ name, text, isVariable }: Given): unknown => {
+    const value = flag.parse(text);
+    if (value !== undefined) return value;
+    const what = `${isVariable === true ? 'environment variable ' : ''}${name}${of(part)}`;
+    throw new UsageError(`${what} must be ${flag.allowed}, not ${quote(text)}`);
+  };
+  const all = given.length > 0 || flag.fallback === undefined ? given : [{ name: 'the default', text: flag.fallback }];
+  if (flag.list) return all.flatMap((one) => one.text.split(',').map((text) => parsed({ ...one, text })));
+  const last = all.at(-1);
+  return last && parsed(last);
+}
+
+function of(part: string | undefined): string {
+  return part === undefined ? '' : ` of ${part}`;
+}
+
+/** What is passed over in silence would puzzle: so it is noted. */
+function inEnvironment(variables: readonly string[], env: Environment, notes: string[]): Given | undefined {
+  for (const name of variables) {
+    const text = env[name];
+    if (text === undefined || text === '') continue;
+    if (!name.endsWith('PORT') || !SERVICE_ADDRESS.test(text)) return { name, text, isVariable: true };
+    notes.push(`environment variable ${name} ${quote(text)} is passed over: Kubernetes sets such values for a Service`);
+  }
+  return undefined;
+}
+
+/** For each flag that npm has kept for itself: `npm start --port=9000` starts the server without it. */
+function npmHints(flags: Flags, given: ReadonlyMap<string, unknown>, { env = {}, program }: Reading): string[] {
+  const script = env['npm_lifecycle_event'];
+  if (script === undefined) return [];
+  const command = script === 'start' ? 'npm start' : `npm run ${script}`;
+  return entriesOf(flags).flatMap(([key, flag]) => {
+    const name = nameOf(key, flag);
+    const value = env[`npm_config_${name.replaceAll('-', '_')}`];
+    if (!value || given.has(key)) return [];
+    // Without a `=` npm takes the flag for a switch, and passes on what follows.
+    const kept = quote(value === 'true' ? `--${name}` : `--${name}=${value}`);
+    return [`npm has kept ${kept} for itself: what is the ${program}'s stands after two dashes, as in ${command} -- --${name} …`];
+  });
+}
