@@ -1,4 +1,4 @@
-// Where the server is: the flags of the client and of the load generator that say it. Used by config.ts and load/config.ts.
+// Where the server is: the flags that say it, of the client and of the load generator. Used by both's config.ts.
 import { isIP } from 'node:net';
 import { wholeNumber, withVariables, type Flags, type Kind } from '../shared/flags/table.ts';
 

@@ -72,12 +72,16 @@ const workerCount: Kind<number | 'auto'> = {
 export const settings = withVariables({
   host: { ...hostName, fallback: '127.0.0.1', help: 'where to listen' },
   port: { ...wholeNumber(0, 65_535), fallback: '8080', variables: ['PORT'], help: 'where to listen; 0: any free port' },
-  workers: { ...workerCount, fallback: 'auto', help: 'worker processes; auto: one for each usable CPU, and never more' },
+  workers: {
+    ...workerCount, fallback: 'auto', help: 'worker processes; auto: one for each usable CPU, and never more',
+  },
   connectionsPerWorker: {
     ...wholeNumber(1, MOST), flag: 'connections-per-worker',
     help: 'clients a worker serves at a time; all full: others wait (no limit)',
   },
-  waiting: { ...wholeNumber(0, MOST), fallback: '1024', help: 'length of the line when all are full; the next is closed' },
+  waiting: {
+    ...wholeNumber(0, MOST), fallback: '1024', help: 'length of the line when all are full; the next is closed',
+  },
   idleTimeoutMs: {
     ...seconds, flag: 'idle-timeout', fallback: '0', help: 'silence after which a client is closed; 0: none',
   },

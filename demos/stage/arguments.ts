@@ -34,13 +34,15 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
   const line = readCommandLine(argv, flags, { part: name, keepsWords: true });
   if (line.kind !== 'run') return { kind: 'help', demo };
   if (second !== undefined) {
-    throw new UsageError(`unexpected argument ${quote(second)}: after ${name} there are only flags (${usagesOf(flags)})`);
+    const rule = `after ${name} there are only flags (${usagesOf(flags)})`;
+    throw new UsageError(`unexpected argument ${quote(second)}: ${rule}`);
   }
   const steps = demo.steps.map(({ flag }) => flag);
   const alone = steps.filter((flag) => line.givenBy.has(flag));
   if (alone.length > 1) {
-    const flags = alone.map((flag) => `--${flag}`).join(' and ');
-    throw new UsageError(`${flags} exclude each other: leave ${alone.length > 2 ? 'all' : 'both'} out to run all there is`);
+    const both = alone.length > 2 ? 'all' : 'both';
+    const these = alone.map((flag) => `--${flag}`).join(' and ');
+    throw new UsageError(`${these} exclude each other: leave ${both} out to run all there is`);
   }
   const { workers = demo.usual(cpus) } = line.values;
   return { kind: 'run', demo, options: { workers, steps: alone.length > 0 ? alone : steps } };

@@ -11,6 +11,7 @@ export function flagLines(flags: Flags, column: number, showsVariables = false):
     const usage = `  ${flag.short === undefined ? '' : `-${flag.short}, `}${usageOf(key, flag)}`.padEnd(column);
     const help = `${flag.help}${flag.fallback === undefined ? '' : ` (${flag.fallback})`}`;
     const [variable] = showsVariables ? flag.variables ?? [] : [];
-    return variable === undefined ? `${usage}${help.replaceAll('\n', `\n${' '.repeat(column)}`)}` : `${usage}${variable}\n      ${help}`;
+    if (variable !== undefined) return `${usage}${variable}\n      ${help}`;
+    return `${usage}${help.replaceAll('\n', `\n${' '.repeat(column)}`)}`;
   }).join('\n');
 }

@@ -12,7 +12,7 @@ export interface Reading {
   readonly env?: Environment;
   /** What hints call the program: `server`. */
   readonly program?: string;
-  /** The part of the program that has these flags, as errors name it. */
+  /** The part of the program that has these flags, as errors name it: `tickets`. */
   readonly part?: string;
   /** Whether words that no flag takes are handed back, and not refused. */
   readonly keepsWords?: boolean;
@@ -39,44 +39,52 @@ interface Given {
   readonly isVariable?: boolean;
 }
 
+type Option = Extract<ReturnType<typeof tokensOf>[number], { kind: 'option' }>;
+
 /** What Kubernetes gives to every container as ECHOPOOL_PORT, for a Service of the name `echopool`. */
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
 
 /**
- * Whoever asks for help or the version gets it, whatever else is wrong. A flag beats a word, which beats a variable; an empty
- * variable counts as not set; and of a flag that is given several times the last one counts, unless it is a list.
+ * Whoever asks for help or the version gets it, whatever else is wrong. A flag beats a word, which beats a variable; an
+ * empty variable counts as not set; and of a flag that is given several times the last one counts, unless it is a list.
  * @param args Without node and the script.
  * @throws UsageError with one line that names the flag or the variable, the value and what is allowed.
  */
-export function readCommandLine<F extends Flags>(args: readonly string[], flags: F, reading: Reading = {}): CommandLine<F> {
+export function readCommandLine<F extends Flags>(
+  args: readonly string[], flags: F, reading: Reading = {},
+): CommandLine<F> {
   const tokens = tokensOf(args, flags);
   const asked = tokens.flatMap((token) => (token.kind === 'option' && token.value === undefined ? [token.name] : []));
   const kind = ANSWERS.find((answer) => asked.includes(answer) && Object.hasOwn(flags, answer));
   if (kind !== undefined) return { kind };
 
   const { env = {}, part, keepsWords } = reading;
+  const keys = keysOf(flags);
   const given = new Map<string, readonly Given[]>();
   const takers = Object.entries(flags).flatMap(([key, { word }]) => (word === undefined ? [] : [{ key, word }]));
   const words: string[] = [];
   for (const token of tokens) {
     if (token.kind === 'option') {
-      const key = keyOf(token, args, flags, part);
-      given.set(key, [...given.get(key) ?? [], { name: token.rawName, text: textOf(token, flags[key]!, part) }]);
+      const key = keys.get(token.name);
+      if (key === undefined) throw new UsageError(unknown(args[token.index]!, flags, part));
+      const name = part === undefined ? token.rawName : `${token.rawName} of ${part}`;
+      given.set(key, [...given.get(key) ?? [], { name, text: textOf(token, flags[key]!, name) }]);
     } else if (token.kind === 'positional' && words.push(token.value) > takers.length && keepsWords !== true) {
+      const hints = npmHints(flags, [...given.keys(), ...takers.map(({ key }) => key)], reading);
       const why = unexpected(token.value, takers.map(({ word }) => word));
-      throw new UsageError([why, ...npmHints(flags, given, reading)].slice(0, 2).join('; '));
+      throw new UsageError([why, ...hints.slice(0, 1)].join('; '));
     }
   }
   for (const { key, word } of takers) {
     const text = words.shift();
     if (text !== undefined && !given.has(key)) given.set(key, [{ name: word, text }]);
   }
-  const notes = npmHints(flags, given, reading);
+  const notes = npmHints(flags, [...given.keys()], reading);
   const values: Record<string, unknown> = {};
-  for (const [key, flag] of entriesOf(flags)) {
+  for (const [key, flag] of questionsOf(flags)) {
     const variable = given.has(key) ? undefined : inEnvironment(flag.variables ?? [], env, notes);
     if (variable !== undefined) given.set(key, [variable]);
-    values[key] = flag.parse === undefined ? given.has(key) : valueOf(flag, given.get(key) ?? [], part);
+    values[key] = flag.parse === undefined ? given.has(key) : valueOf(flag, given.get(key) ?? []);
   }
   const givenBy = new Map([...given].map(([key, all]) => [key, all.at(-1)!.name]));
   return { kind: 'run', values: values as ValuesOf<F>, givenBy, words, notes };
@@ -88,72 +96,64 @@ export function wordsOf(args: readonly string[], flags: Flags): string[] {
 }
 
 function tokensOf(args: readonly string[], flags: Flags) {
-  const options = Object.fromEntries(Object.entries(flags).flatMap(([key, flag]) => {
-    const type = flag.parse === undefined ? 'boolean' : 'string';
-    const short = flag.short === undefined ? {} : { short: flag.short };
-    return namesOf(key, flag).map((name, at) => [name, { type, ...(at === 0 ? short : {}) }] as const);
+  const options = Object.fromEntries([...keysOf(flags)].map(([name, key]) => {
+    const { parse, short, also } = flags[key]!;
+    const letter = short === undefined || name === also ? {} : { short };
+    return [name, { type: parse === undefined ? 'boolean' : 'string', ...letter } as const];
   }));
   // Not strict: the tokens tell what was wrong more exactly than parseArgs' own errors, and in one line.
   return parseArgs({ args: [...args], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
-type Option = Extract<ReturnType<typeof tokensOf>[number], { kind: 'option' }>;
+/** Every name of a flag, and its key in the table. */
+function keysOf(flags: Flags): Map<string, string> {
+  return new Map(Object.entries(flags).flatMap(([key, flag]): [string, string][] => (
+    [[nameOf(key, flag), key], ...flag.also === undefined ? [] : [[flag.also, key] as [string, string]]])));
+}
 
-/** All but help and version. */
-function entriesOf(flags: Flags): [key: string, flag: Flag][] {
+/** All flags but those that are answered at once. */
+function questionsOf(flags: Flags): [key: string, flag: Flag][] {
   return Object.entries(flags).filter(([key]) => !ANSWERS.some((answer) => answer === key));
 }
 
-function namesOf(key: string, flag: Flag): string[] {
-  return [nameOf(key, flag), ...(flag.also === undefined ? [] : [flag.also])];
+/** @param argument As it was typed, for the token of `-port` is only its first letter. */
+function unknown(argument: string, flags: Flags, part: string | undefined): string {
+  const typed = argument.split('=')[0]!;
+  const meant = didYouMean(typed, [...keysOf(flags).keys()], '--');
+  return part === undefined
+    ? `unknown flag ${quote(typed)}${meant} (--help lists all)`
+    : `${part} has no flag ${quote(typed)}${meant} (${usagesOf(flags)})`;
 }
 
-/** @throws UsageError for an unknown flag. */
-function keyOf({ name, rawName, index }: Option, args: readonly string[], flags: Flags, part: string | undefined): string {
-  const entries = Object.entries(flags);
-  const found = entries.find(([key, flag]) => namesOf(key, flag).includes(name));
-  if (found !== undefined) return found[0];
-  // From `args`, for a token of `-port` is only its first letter.
-  const typed = args[index]?.split('=')[0] ?? rawName;
-  const what = part === undefined ? 'unknown flag' : `${part} has no flag`;
-  const meant = didYouMean(typed, entries.flatMap(([key, flag]) => namesOf(key, flag)), '--');
-  throw new UsageError(`${what} ${quote(typed)}${meant} (${part === undefined ? '--help lists all' : usagesOf(flags)})`);
+function unexpected(word: string, takers: readonly string[]): string {
+  const rule = takers.length === 0
+    ? 'there are only flags (--help lists them)'
+    : `only ${takers.join(' and ')} ${takers.length === 1 ? 'needs' : 'need'} no flag (--help lists the flags)`;
+  return `unexpected argument ${quote(word)}: ${rule}`;
 }
 
 /** @throws UsageError for a value that is missing, or that a switch does not take. */
-function textOf({ rawName, value, inlineValue }: Option, flag: Flag, part: string | undefined): string {
+function textOf({ rawName, value, inlineValue }: Option, flag: Flag, name: string): string {
   if (flag.parse === undefined) {
     if (value !== undefined) throw new UsageError(`${rawName} takes no value, not ${quote(value)}`);
     return '';
   }
   // `--port --host x`: what follows is the next flag. `--port -1` is a value, and a wrong one.
   if (value !== undefined && (inlineValue || !/^--?[a-z]/i.test(value))) return value;
-  throw new UsageError(`${rawName}${of(part)} needs a value: ${flag.allowed}`);
-}
-
-function unexpected(typed: string, takers: readonly string[]): string {
-  const rule = takers.length === 0
-    ? 'there are only flags (--help lists them)'
-    : `only ${takers.join(' and ')} need no flag (--help lists the flags)`;
-  return `unexpected argument ${quote(typed)}: ${rule}`;
+  throw new UsageError(`${name} needs a value: ${flag.allowed}`);
 }
 
 /** @throws UsageError for what is not allowed. */
-function valueOf(flag: Value<unknown>, given: readonly Given[], part: string | undefined): unknown {
-  const parsed = ({ name, text, isVariable }: Given): unknown => {
-    const value = flag.parse(text);
+function valueOf({ fallback, list, allowed, parse }: Value<unknown>, given: readonly Given[]): unknown {
+  const parsed = ({ name, isVariable }: Given, text: string): unknown => {
+    const value = parse(text);
     if (value !== undefined) return value;
-    const what = `${isVariable === true ? 'environment variable ' : ''}${name}${of(part)}`;
-    throw new UsageError(`${what} must be ${flag.allowed}, not ${quote(text)}`);
+    throw new UsageError(`${isVariable ? 'environment variable ' : ''}${name} must be ${allowed}, not ${quote(text)}`);
   };
-  const all = given.length > 0 || flag.fallback === undefined ? given : [{ name: 'the default', text: flag.fallback }];
-  if (flag.list) return all.flatMap((one) => one.text.split(',').map((text) => parsed({ ...one, text })));
+  const all = given.length > 0 || fallback === undefined ? given : [{ name: 'the default', text: fallback }];
+  if (list) return all.flatMap((one) => one.text.split(',').map((text) => parsed(one, text)));
   const last = all.at(-1);
-  return last && parsed(last);
-}
-
-function of(part: string | undefined): string {
-  return part === undefined ? '' : ` of ${part}`;
+  return last && parsed(last, last.text);
 }
 
 /** What is passed over in silence would puzzle: so it is noted. */
@@ -168,16 +168,17 @@ function inEnvironment(variables: readonly string[], env: Environment, notes: st
 }
 
 /** For each flag that npm has kept for itself: `npm start --port=9000` starts the server without it. */
-function npmHints(flags: Flags, given: ReadonlyMap<string, unknown>, { env = {}, program }: Reading): string[] {
+function npmHints(flags: Flags, given: readonly string[], { env = {}, program = 'program' }: Reading): string[] {
   const script = env['npm_lifecycle_event'];
   if (script === undefined) return [];
   const command = script === 'start' ? 'npm start' : `npm run ${script}`;
-  return entriesOf(flags).flatMap(([key, flag]) => {
+  return questionsOf(flags).flatMap(([key, flag]) => {
     const name = nameOf(key, flag);
     const value = env[`npm_config_${name.replaceAll('-', '_')}`];
-    if (!value || given.has(key)) return [];
+    if (!value || given.includes(key)) return [];
     // Without a `=` npm takes the flag for a switch, and passes on what follows.
     const kept = quote(value === 'true' ? `--${name}` : `--${name}=${value}`);
-    return [`npm has kept ${kept} for itself: what is the ${program}'s stands after two dashes, as in ${command} -- --${name} …`];
+    const right = `what is the ${program}'s stands after two dashes, as in ${command} -- --${name} …`;
+    return [`npm has kept ${kept} for itself: ${right}`];
   });
 }

@@ -1,5 +1,5 @@
-// What a table of flags is made of. Each program has such a table, and it says all there is to a flag: read.ts reads a command
-// line by it, and help.ts prints it.
+// What a table of flags is made of. Each program has one, and it says all there is to a flag: read.ts reads the command line
+// by it, and help.ts prints it.
 
 /** A kind of value: how it is read, how the help shows it, and how an error says what is allowed. */
 export interface Kind<T> {
@@ -27,7 +27,7 @@ export interface Value<T> extends Named, Kind<T> {
   readonly fallback?: string;
   /** Environment variables that may have it, the first one first. {@link withVariables} adds ours. */
   readonly variables?: readonly string[];
-  /** How errors name it where it stands without its flag: the first such word is for the first such flag of the table. */
+  /** It may stand without its flag, and errors name it so: the first word is for the first such flag of the table. */
   readonly word?: string;
   /** It may be given several times, and several with commas between: the value is an array of them all. */
   readonly list?: true;

@@ -15,7 +15,7 @@ export function quote(text: string): string {
   );
 }
 
-/** `: did you mean --port?`, or nothing. The word is the one that is most like the typed one, or else begins with it. */
+/** `: did you mean --port?`, or nothing. It is the word that is most like the typed one, or else begins with it. */
 export function didYouMean(typed: string, words: readonly string[], dashes = ''): string {
   const name = typed.replace(/^-+/, '').toLowerCase().replaceAll('_', '-').slice(0, LONGEST_ECHO);
   const near = words

@@ -26,32 +26,36 @@ export type BenchCommand =
   | { kind: 'toolkit'; effort: Effort; json: boolean }
   | { kind: 'help' };
 
-/** What can be measured of servers. */
-const ALL_CASES: readonly string[] = [...Object.keys(SERVER_CASES), ...Object.keys(FIGURE_CASES)];
+/** What can be measured, by what it is of. */
+const CASES = {
+  servers: [...Object.keys(SERVER_CASES), ...Object.keys(FIGURE_CASES)],
+  goals: GOAL_CASES,
+  toolkit: Object.keys(TOOLKIT_CASES),
+} satisfies Record<string, readonly string[]>;
+type Kind = keyof typeof CASES;
+const KINDS = Object.keys(CASES) as Kind[];
 const MOST_CONNECTIONS = 10_000;
 const MOST_PROCESSES = 8;
 
 /** How long a line of a list may be in the help, in characters. */
 const LIST_WIDTH = 52;
 
-function flagsOf(kind: string | undefined, cpus: number) {
-  const ofToolkit = Object.keys(TOOLKIT_CASES);
-  const isToolkit = kind === 'toolkit';
+function flagsOf(kind: Kind, cpus: number) {
+  const seconds = kind === 'toolkit' ? decimal(0.01, 60) : decimal(0.1, 600);
   return {
-    cases: {
-      ...listOf(isToolkit ? ofToolkit : kind === 'goals' ? GOAL_CASES : ALL_CASES),
-      help: `${wrapped(ALL_CASES)}\ntoolkit: ${wrapped(ofToolkit)}`,
-    },
+    cases: { ...listOf(CASES[kind]), help: `${wrapped(CASES.servers)}\ntoolkit: ${wrapped(CASES.toolkit)}` },
     rounds: { ...wholeNumber(1, 100), fallback: '3', help: 'how often each is measured' },
-    seconds: { ...isToolkit ? decimal(0.01, 60) : decimal(0.1, 600), help: 'how long each time (2; toolkit: 0.5)' },
+    seconds: { ...seconds, help: 'how long each time (2; toolkit: 0.5)' },
     servers: { ...listOf(PEER_NAMES), help: wrapped(PEER_NAMES) },
-    workers: { ...wholeNumber(1, cpus), help: `worker processes of each server that has some (${cpus})` },
+    workers: { ...wholeNumber(1, cpus), fallback: `${cpus}`, help: 'worker processes of each server that has some' },
     processes: {
       ...wholeNumber(1, MOST_PROCESSES),
-      help: 'Node processes make the load, so many (if there is a C\ncompiler, one program in C, else half as many as CPUs)',
+      help: 'Node processes make the load, so many (if there is a C\n'
+        + 'compiler, one program in C, else half as many as CPUs)',
     },
     connections: {
-      ...wholeNumber(1, MOST_CONNECTIONS), help: `the most that memory and connections open (${MOST_CONNECTIONS})`,
+      ...wholeNumber(1, MOST_CONNECTIONS), fallback: `${MOST_CONNECTIONS}`,
+      help: 'the most that memory and connections open',
     },
     json: { help: 'print one JSON object and nothing else' },
     help: { short: HELP.short },
@@ -75,7 +79,7 @@ export function benchHelp(cpus: number): string {
 Each round runs every server in turn: a machine whose mood changes does so for
 all. The figures are medians; compare them within one run only.
 
-${flagLines(flagsOf(undefined, cpus), 19)}
+${flagLines(flagsOf('servers', cpus), 19)}
 `;
 }
 
@@ -84,30 +88,30 @@ ${flagLines(flagsOf(undefined, cpus), 19)}
  * @throws UsageError that names the value and what is allowed.
  */
 export function parseBenchCommand(args: readonly string[], cpus: number): BenchCommand {
-  const words = wordsOf(args, flagsOf(undefined, cpus));
-  const [kind = 'servers', ...more] = words;
-  const line = readCommandLine(args, flagsOf(kind, cpus), { keepsWords: true });
+  const words = wordsOf(args, flagsOf('servers', cpus));
+  const [typed = 'servers', ...more] = words;
+  const kind = KINDS.find((one) => one === typed);
+  const line = readCommandLine(args, flagsOf(kind ?? 'servers', cpus), { keepsWords: true });
   if (line.kind !== 'run') return line;
-  if ((kind !== 'servers' && kind !== 'goals' && kind !== 'toolkit') || more.length > 0) {
-    throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${quote(words.join(' '))}`);
+  if (kind === undefined || more.length > 0) {
+    const not = quote(words.join(' '));
+    throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${not}`);
   }
-  const { values: { json, rounds, ...values }, givenBy } = line;
+  const { values: { json, rounds, seconds = kind === 'toolkit' ? 0.5 : 2, ...values }, givenBy } = line;
+  const cases = chosen(values.cases, CASES[kind]);
+  const effort = { cases, rounds, seconds };
   if (kind === 'toolkit') {
     for (const name of ['servers', 'workers', 'processes', 'connections'] as const) {
       if (givenBy.has(name)) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
     }
-    const cases = chosen(values.cases, Object.keys(TOOLKIT_CASES));
-    return { kind, json, effort: { cases, rounds, seconds: values.seconds ?? 0.5 } };
+    return { kind, json, effort };
   }
   if (kind === 'goals' && givenBy.has('servers')) {
     throw new UsageError('--servers is not for goals: they tell which servers they need');
   }
-  const cases = chosen(values.cases, kind === 'goals' ? GOAL_CASES : ALL_CASES);
-  return {
-    kind, json, effort: { cases, rounds, seconds: values.seconds ?? 2 },
-    plan: kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen(values.servers, PEER_NAMES)),
-    workers: values.workers ?? cpus, processes: values.processes, connections: values.connections ?? MOST_CONNECTIONS,
-  };
+  const { workers, processes, connections } = values;
+  const plan = kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen(values.servers, PEER_NAMES));
+  return { kind, json, effort, plan, workers, processes, connections };
 }
 
 /** Each case with those of the servers that it is for. */

@@ -40,7 +40,7 @@ describe('the flags of the client', () => {
     assert.ok(command.kind === 'talk');
     assert.equal(command.endpoint.port, 7);
     assert.deepEqual(command.notes, [
-      'Environment variable ECHOPOOL_PORT is passed over: "tcp://10.0.0.1:8080" is what Kubernetes sets for a Service.',
+      'environment variable ECHOPOOL_PORT "tcp://10.0.0.1:8080" is passed over: Kubernetes sets such values for a Service',
     ]);
   });
 
@@ -49,7 +49,7 @@ describe('the flags of the client', () => {
     const told = parseClientCommand([], env);
     assert.ok(told.kind === 'talk');
     assert.deepEqual(told.notes, [
-      'npm has taken --port=9000 for itself. Behind two dashes it is ours: npm run client -- --port=9000',
+      'npm has kept "--port=9000" for itself: what is the client\'s stands after two dashes, as in npm run client -- --port …',
     ]);
     for (const args of [['--port', '1'], ['localhost', '1']]) {
       const given = parseClientCommand(args, env);
@@ -85,7 +85,7 @@ describe('the flags of the client', () => {
       [['--host', 'a\nb'], `--host ${host} "a\\nb"`],
       [['--host='], `--host ${host} ""`],
       [['--host', '--port'], '--host needs a value: a host name or an IP address'],
-      [['--prot', '1'], 'unknown flag "--prot" (--help lists all)'],
+      [['--prot', '1'], 'unknown flag "--prot": did you mean --port? (--help lists all)'],
       [['hello\n'], `HOST ${host} "hello\\n"`],
       [['[127.0.0.1]'], `HOST ${host} "[127.0.0.1]"`],
       [['64'], `HOST ${host} "64"`],

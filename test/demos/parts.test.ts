@@ -55,7 +55,7 @@ for (const [argv, message] of [
   [['tickets', '--lock', '--no-lock'], /^--no-lock and --lock exclude each other: leave both out to run all there is$/],
   [['tickets', 'pool'], /^unexpected argument "pool": after tickets there are only flags \(/],
   [['--workers', '3'], /^"--workers" needs a demo before it: lifecycle, /],
-  [['tickets', '--workers'], /^--workers of tickets must be a whole number from 2 to \d+$/],
+  [['tickets', '--workers'], /^--workers of tickets needs a value: a whole number from 2 to \d+$/],
   [['tickets', '--workers', '1'], /^--workers of tickets must be a whole number from 2 to \d+, not "1"$/],
   [['pool', '--workers', '-3'], /^--workers of pool must be .*, not "-3"$/],
   [['pool', '--workers', '2.5'], /, not "2\.5"$/],

@@ -126,7 +126,7 @@ describe('the flags', () => {
   });
 
   for (const [line, complaint] of Object.entries({
-    '--bogus': /^Unknown option '--bogus' \(--help lists all\)$/,
+    '--bogus': /^unknown flag "--bogus" \(--help lists all\)$/,
     '--cases ping,pong': /^--cases must be a list of ping, .*, not "pong"$/,
     '--rounds 0': /^--rounds must be a whole number from 1 to 100, not "0"$/,
     '--seconds fast': /^--seconds must be a number from 0.1 to 600, not "fast"$/,
