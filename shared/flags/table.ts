@@ -1,5 +1,5 @@
-// What a table of flags is made of. Each program has one, and it says all there is to a flag: read.ts reads the command line
-// by it, and help.ts prints it.
+// What a table of flags is made of. Each program has one, and it says all there is to a flag: read.ts reads the command
+// line by it, and help.ts prints it.
 
 /** A kind of value: how it is read, how the help shows it, and how an error says what is allowed. */
 export interface Kind<T> {

@@ -1,4 +1,4 @@
-// How a complaint repeats what somebody typed, and which word was meant. Used by read.ts and by the programs' own checks.
+// How a complaint repeats what somebody typed, and which word was meant. Used by read.ts and by programs' own checks.
 
 /** What is longer is cut. */
 const LONGEST_ECHO = 60;

@@ -40,7 +40,8 @@ describe('the flags of the client', () => {
     assert.ok(command.kind === 'talk');
     assert.equal(command.endpoint.port, 7);
     assert.deepEqual(command.notes, [
-      'environment variable ECHOPOOL_PORT "tcp://10.0.0.1:8080" is passed over: Kubernetes sets such values for a Service',
+      'environment variable ECHOPOOL_PORT "tcp://10.0.0.1:8080" is passed over: '
+        + 'Kubernetes sets such values for a Service',
     ]);
   });
 
@@ -49,7 +50,8 @@ describe('the flags of the client', () => {
     const told = parseClientCommand([], env);
     assert.ok(told.kind === 'talk');
     assert.deepEqual(told.notes, [
-      'npm has kept "--port=9000" for itself: what is the client\'s stands after two dashes, as in npm run client -- --port …',
+      'npm has kept "--port=9000" for itself: '
+        + 'what is the client\'s stands after two dashes, as in npm run client -- --port …',
     ]);
     for (const args of [['--port', '1'], ['localhost', '1']]) {
       const given = parseClientCommand(args, env);

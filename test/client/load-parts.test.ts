@@ -221,7 +221,8 @@ describe('the flags', () => {
     const command = parseLoadCommand(['--json'], env);
     assert.ok(command.kind === 'run');
     assert.deepEqual(command.notes, [
-      'npm has kept "--rate=100" for itself: what is the load generator\'s stands after two dashes, as in npm run load -- --rate …',
+      'npm has kept "--rate=100" for itself: '
+        + 'what is the load generator\'s stands after two dashes, as in npm run load -- --rate …',
     ]);
   });
 

@@ -1,4 +1,4 @@
-// The flags that all programs share, by a table that has every sort of flag: what is read, what is refused, what is printed.
+// The flags module of all programs, by a table that has every sort of flag: what it reads, refuses and prints.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { UsageError } from '../../shared/errors.ts';
@@ -9,9 +9,13 @@ import { didYouMean, quote } from '../../shared/flags/words.ts';
 
 const table = {
   ...withVariables({
-    host: { hint: 'HOST', allowed: 'lower case', parse: (text) => (/^[a-z]+$/.test(text) ? text : undefined), word: 'HOST' },
+    host: {
+      hint: 'HOST', allowed: 'lower case', word: 'HOST', parse: (text) => (/^[a-z]+$/.test(text) ? text : undefined),
+    },
     port: { ...wholeNumber(1, 9), short: 'p', word: 'PORT', variables: ['PORT'], fallback: '8', help: 'where' },
-    bind: { hint: 'ADDRESS', allowed: 'an address', parse: (text) => text || undefined, list: true, help: 'also\nthere' },
+    bind: {
+      hint: 'ADDRESS', allowed: 'an address', parse: (text) => text || undefined, list: true, help: 'also\nthere',
+    },
     logProbes: {
       flag: 'log-probes', hint: 'yes|no', allowed: 'yes or no', fallback: 'yes', help: 'whether they are logged',
       parse: (text) => (text === 'yes' ? true : text === 'no' ? false : undefined),
@@ -47,9 +51,11 @@ describe('a command line', () => {
   test('gives each flag its value, of its own type', () => {
     assert.deepEqual(read('').values, defaults);
     const { values } = read('--host a --port=1 --log-probes no --delay .5 --mode three --json');
-    const { port, logProbes, delay, json }: { port: number; logProbes: boolean; delay?: number | undefined; json: boolean } = values;
-    assert.deepEqual({ port, logProbes, delay, json }, { port: 1, logProbes: false, delay: 0.5, json: true });
-    assert.deepEqual(values, { ...defaults, host: 'a', port: 1, logProbes: false, delay: 0.5, mode: 'three', json: true });
+    const typed: {
+      host: string | undefined; port: number; bind: readonly string[]; logProbes: boolean; delay: number | undefined;
+      mode: 'one' | 'two' | 'three'; json: boolean;
+    } = values;
+    assert.deepEqual(typed, { host: 'a', port: 1, bind: [], logProbes: false, delay: 0.5, mode: 'three', json: true });
   });
 
   test('may have short names and other names, and of one flag the last counts', () => {
@@ -79,16 +85,21 @@ describe('a command line', () => {
 
   test('tells by which name each value was given', () => {
     const { givenBy } = read('a -p 1 --wait 1', { env: { ECHOPOOL_BIND: 'a' } });
-    assert.deepEqual([...givenBy].sort(), [['bind', 'ECHOPOOL_BIND'], ['delay', '--wait'], ['host', 'HOST'], ['port', '-p']]);
+    assert.deepEqual(Object.fromEntries(givenBy), { bind: 'ECHOPOOL_BIND', delay: '--wait', host: 'HOST', port: '-p' });
   });
 });
 
 describe('the environment', () => {
   test('has what is not on the command line, if it is not empty', () => {
-    const env = { ECHOPOOL_HOST: 'a', ECHOPOOL_PORT: '', PORT: '1', ECHOPOOL_LOG_PROBES: 'no', ECHOPOOL_BIND: 'a,b', ECHOPOOL_DELAY: 'x' };
-    assert.deepEqual(read('', { env }).values, { ...defaults, host: 'a', port: 1, logProbes: false, bind: ['a', 'b'] });
-    assert.deepEqual(read('b 2 --bind c', { env }).values, { ...defaults, host: 'b', port: 2, logProbes: false, bind: ['c'] });
-    assert.equal(refusal('', { env: { PORT: '0' } }), 'environment variable PORT must be a whole number from 1 to 9, not "0"');
+    const env = {
+      ECHOPOOL_HOST: 'a', ECHOPOOL_PORT: '', PORT: '1', ECHOPOOL_LOG_PROBES: 'no', ECHOPOOL_BIND: 'a,b',
+      ECHOPOOL_DELAY: 'delay has no variable',
+    };
+    const found = { ...defaults, host: 'a', port: 1, logProbes: false, bind: ['a', 'b'] };
+    assert.deepEqual(read('', { env }).values, found);
+    assert.deepEqual(read('b 2 --bind c', { env }).values, { ...found, host: 'b', port: 2, bind: ['c'] });
+    const wrong = 'environment variable PORT must be a whole number from 1 to 9, not "0"';
+    assert.equal(refusal('', { env: { PORT: '0' } }), wrong);
   });
 
   test('has ports of Kubernetes that nobody meant, and flags that npm has kept: both are noted', () => {
@@ -96,9 +107,10 @@ describe('the environment', () => {
     assert.deepEqual(read('', { env: { ECHOPOOL_PORT: address, PORT: '2' } }).notes, [
       `environment variable ECHOPOOL_PORT "${address}" is passed over: Kubernetes sets such values for a Service`,
     ]);
-    const env = { npm_lifecycle_event: 'top', npm_config_log_probes: 'no', npm_config_json: 'true', npm_config_port: '1' };
-    const hint = (kept: string, flag: string): string => (
-      `npm has kept "${kept}" for itself: what is the server's stands after two dashes, as in npm run top -- ${flag} …`);
+    const kept = { npm_config_log_probes: 'no', npm_config_json: 'true', npm_config_port: '1' };
+    const env = { npm_lifecycle_event: 'top', ...kept };
+    const hint = (typed: string, flag: string): string => `npm has kept "${typed}" for itself: `
+      + `what is the server's stands after two dashes, as in npm run top -- ${flag} …`;
     const reading = { env, program: 'server' };
     assert.deepEqual(read('a 1', reading).notes, [hint('--log-probes=no', '--log-probes'), hint('--json', '--json')]);
     assert.ok(refusal('--json a 1 b', reading).endsWith(`; ${hint('--log-probes=no', '--log-probes')}`));
@@ -128,7 +140,8 @@ describe('what is wrong is said in one sentence:', () => {
     assert.throws(part('--port', '0'), { message: '--port of top must be a whole number from 1 to 9, not "0"' });
     assert.throws(part('--port'), { message: '--port of top needs a value: a whole number from 1 to 9' });
     assert.throws(part('--jsn'), { message: 'top has no flag "--jsn": did you mean --json? (--port N, --json)' });
-    assert.throws(part('1', '2'), { message: 'unexpected argument "2": only PORT needs no flag (--help lists the flags)' });
+    const unexpected = 'unexpected argument "2": only PORT needs no flag (--help lists the flags)';
+    assert.throws(part('1', '2'), { message: unexpected });
   });
 
   test('in which what was typed can neither steer a terminal nor fill it', () => {
@@ -138,9 +151,11 @@ describe('what is wrong is said in one sentence:', () => {
 
   test('with the word that may have been meant', () => {
     const words = ['idle-timeout', 'port', 'pool'];
-    const meant = ['--IDLE_TIMEOUT', 'idel-timeuot', 'idl', 'por', 'prt', 'po', 'p', '-x', ''].map((typed) => didYouMean(typed, words));
+    const meant = (...typed: string[]): string[] => typed.map((one) => didYouMean(one, words));
     const [idle, port] = [': did you mean idle-timeout?', ': did you mean port?'];
-    assert.deepEqual(meant, [idle, '', idle, port, port, port, '', '', '']);
+    assert.deepEqual(meant('--IDLE_TIMEOUT', 'idel-timeout', 'idl'), [idle, idle, idle]);
+    assert.deepEqual(meant('prt', 'por', 'po'), [port, port, port]);
+    assert.deepEqual(meant('idel-timeuot', 'p', '-x', ''), ['', '', '', '']);
     assert.equal(didYouMean('--prt', words, '--'), ': did you mean --port?');
   });
 });
