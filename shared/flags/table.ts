@@ -29,7 +29,7 @@ export interface Value<T> extends Named, Kind<T> {
   readonly variables?: readonly string[];
   /** It may stand without its flag, and errors name it so: the first word is for the first such flag of the table. */
   readonly word?: string;
-  /** It may be given several times, and several with commas between: the value is an array of them all. */
+  /** It may be given several times, and several with commas between, so none has one: the value is an array of all. */
   readonly list?: true;
 }
 
