@@ -25,7 +25,7 @@ export interface ServerProcess {
   stop(): Promise<number | null>;
 }
 
-const ENTRY = import.meta.url.endsWith('.ts') ? '../server/main.ts' : '../server/main.js';
+const ENTRY = import.meta.url.endsWith('.ts') ? '../../server/main.ts' : '../../server/main.js';
 const MAIN = fileURLToPath(new URL(ENTRY, import.meta.url));
 
 /** Starts the server with these flags, and the ones that this needs. Settles when it listens. @throws It does not. */

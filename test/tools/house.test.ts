@@ -13,7 +13,7 @@ const ROOMS = [
     'pool', 'child', 'index'].map((room) => `${TOOLKIT}/${room}`),
   'shared', 'shared/flags', 'shared/terminal', 'shared/log',
   ...['uppercase', 'signals', 'messages', 'worker', 'connections', 'workers'].map((room) => `server/${room}`), 'server',
-  ...['echo-client', 'output', 'flags', 'endpoint', 'interactive'].map((room) => `client/${room}`), 'client', 'client/load',
+  ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`), 'client', 'client/load',
   'demos/stage', 'demos',
 ];
 /** What each part of the project may import besides itself. */
