@@ -1,11 +1,11 @@
 // What the client was asked to do: flags and environment in, data out. Pure; called by client/main.ts only.
 
 import { isAbsolute, join } from 'node:path';
-import type { Endpoint } from './echo-client.ts';
-import { endpointFlags } from './endpoint.ts';
 import { flagLines } from '../shared/flags/help.ts';
 import { readCommandLine, type Environment } from '../shared/flags/read.ts';
 import { HELP, type Flags } from '../shared/flags/table.ts';
+import type { Endpoint } from './echo-client.ts';
+import { endpointFlags } from './endpoint.ts';
 
 /** What one call of the client asks for. */
 export type ClientCommand =

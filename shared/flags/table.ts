@@ -7,7 +7,7 @@ export interface Kind<T> {
   /** Behind "must be". */
   readonly allowed: string;
   /** The value, or `undefined` when `text` is none of this kind. */
-  parse(text: string): T | undefined;
+  readonly parse: (text: string) => T | undefined;
 }
 
 interface Named {
