@@ -127,7 +127,9 @@ function launch(name: string, command: readonly string[], folder: string): Launc
 }
 
 /** What `look` finds, as soon as it does; undefined when the process ends before, or has not come so far in time. */
-async function until<T>(child: ChildProcess, look: () => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
+async function until<T>(
+  child: ChildProcess, look: () => T | undefined | Promise<T | undefined>,
+): Promise<T | undefined> {
   let hasEnded = false;
   child.once('exit', () => { hasEnded = true; });
   child.once('error', () => { hasEnded = true; });

@@ -63,14 +63,19 @@ export async function compare(options: CompareOptions, events: CompareEvents): P
   const { processes, folder, workers } = options;
   const servers = new Servers(workers, folder, events);
   try {
-    const generator = processes === undefined ? await LoadGenerator.inC(folder, HALF_OF_THE_CPUS) : LoadGenerator.inNode(processes);
+    const generator = processes === undefined
+      ? await LoadGenerator.inC(folder, HALF_OF_THE_CPUS)
+      : LoadGenerator.inNode(processes);
     events.loadBy(generator.name);
     for (const { name, servers: wanted } of options.plan) {
       const there: string[] = [];
       for (const server of wanted) if (await servers.has(server)) there.push(server);
       const figure = FIGURE_CASES[name];
-      if (figure === undefined) events.done(await measureCase(name, there, servers, generator, options, events));
-      else if (there.length > 0) events.done(await measureFigure(name, figure, there, servers, generator, options, events));
+      if (figure === undefined) {
+        events.done(await measureCase(name, there, servers, generator, options, events));
+      } else if (there.length > 0) {
+        events.done(await measureFigure(name, figure, there, servers, generator, options, events));
+      }
     }
   } finally {
     await servers.stop();

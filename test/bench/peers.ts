@@ -15,7 +15,9 @@ const TRY_LIMIT_MS = 10_000;
 
 const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promise<Start>>> = {
   'ours': async (workers) => ({ command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'none')] }),
-  'ours-logging': async (workers) => ({ command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'messages')] }),
+  'ours-logging': async (workers) => ({
+    command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'messages')],
+  }),
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
   'kept-copy': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers)] }),

@@ -41,13 +41,15 @@ export function goalTable(results: readonly ToolkitResult[]): string {
     const verdict = verdictOf(result);
     const [ours, ...others] = result.servers;
     const cells = [
-      `\`${result.name}\``, result.title, verdict?.goal ?? 'none', verdict?.figure ?? others[0]?.ratio.toFixed(2) ?? '-',
+      `\`${result.name}\``, result.title, verdict?.goal ?? 'none',
+      verdict?.figure ?? others[0]?.ratio.toFixed(2) ?? '-',
       verdict === undefined ? '' : metText(verdict.met), `${digits(ours!.rate)} ${result.unit}`,
       others.map(({ name, rate }) => `${name}: ${digits(rate)}`).join('; '),
     ];
     return `| ${cells.join(' | ')} |`;
   });
-  return ['| case | work | goal | figure | | ours | others |', '| --- | --- | --- | --- | --- | --- | --- |', ...rows].join('\n');
+  const head = ['| case | work | goal | figure | | ours | others |', '| --- | --- | --- | --- | --- | --- | --- |'];
+  return [...head, ...rows].join('\n');
 }
 
 function metText(met: boolean | null): string {

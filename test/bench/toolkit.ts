@@ -61,7 +61,8 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   },
   'lock-2': {
     title: 'a Lock that 2 processes want', unit: 'times/s', goal: { to: 'message each', least: 10 },
-    measure: (ms) => withLock(2, work.takeLock, ms), python: { 'Python': 'lock-2' }, bare: { 'message each': messageEach },
+    measure: (ms) => withLock(2, work.takeLock, ms),
+    python: { 'Python': 'lock-2' }, bare: { 'message each': messageEach },
   },
   'lock-wait': {
     title: 'how long one waits while another takes it again and again', unit: 'ms', goal: { most: 10 },
@@ -87,12 +88,14 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   },
   'getters': {
     title: `a Queue, from the root to ${SEVERAL} children`, unit: 'items/s', goal: AS_PYTHON,
-    measure: (ms) => throughQueue(new Queue(), { getters: SEVERAL, putsHere: true }, ms), python: { 'Python': 'getters' },
+    measure: (ms) => throughQueue(new Queue(), { getters: SEVERAL, putsHere: true }, ms),
+    python: { 'Python': 'getters' },
   },
   'getters-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: AS_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: SEVERAL, putsHere: true }, ms),
-    python: { 'Python': 'getters-10' }, bare: { '10 in turn': inOne(10, (items, ms) => oneAfterTheOther(SEVERAL, items, ms)) },
+    python: { 'Python': 'getters-10' },
+    bare: { '10 in turn': inOne(10, (items, ms) => oneAfterTheOther(SEVERAL, items, ms)) },
   },
   'joinable': {
     title: 'a JoinableQueue to a child, every item told to be done', unit: 'items/s', goal: AS_PYTHON,

@@ -74,7 +74,9 @@ function assertExplained(name: string, stdout: string): void {
   const { happens, look } = demos.find((one) => one.name === name)!;
   const words = stdout.replace(/\n +/g, ' ');
   assert.ok(words.startsWith(`${happens}\nLook: ${look}\n`), stdout);
-  for (const sign of new Set(stdout.match(/[░█▲▣□]/g))) assert.match(words, new RegExp(`${sign} [a-z]`), `${sign} is explained`);
+  for (const sign of new Set(stdout.match(/[░█▲▣□]/g))) {
+    assert.match(words, new RegExp(`${sign} [a-z]`), `${sign} is explained`);
+  }
 }
 
 /**
@@ -131,7 +133,7 @@ test('terminal: with the lock every block is whole, in 40 columns too', limit, a
   assert.doesNotMatch(stdout, /without the lock:/);
 });
 
-test('append: at their own ends the processes lose lines; appending, every task has one line; in 40 columns', limit, async () => {
+test('append: at their own ends processes lose lines; appending, each task has one; in 40 columns', limit, async () => {
   const { numbers, stdout } = await shown(
     ['append', ...TWO], /own ends: (\d+) in the file, (\d+) lost\n.*appending: (\d+) in the file, (\d+) lost$/m, 40,
   );
@@ -141,7 +143,7 @@ test('append: at their own ends the processes lose lines; appending, every task 
   assert.deepEqual(appended.sort((a, b) => a - b), Array.from({ length: 100 }, (_, task) => task));
 });
 
-test('tickets: one ticket is sold in each process, and with the lock once; a killed writer leaves half a file only in place', limit, async () => {
+test('tickets: each process sells one, with the lock one does; a kill halves a file only in place', limit, async () => {
   // Without a flag both versions are run, the wrong one first.
   const { numbers, stdout } = await shown(['tickets', ...TWO], new RegExp(
     '^without the lock: 100 buyers, 1 ticket, (\\d+) sold: (\\d+) too many\n' +
@@ -188,7 +190,7 @@ test('joinable: join is the end of the work, an empty queue is not; daemons end 
   assert.deepEqual([joined, left], [10, 0]);
 });
 
-test('shared-dict: all fill the list and dict; get and set lose counts, lock or increment do not; in 40 columns', limit, async () => {
+test('shared-dict: all fill both; get and set lose counts, lock, increment do not; in 40 columns', limit, async () => {
   const { numbers, stdout } = await shown(
     ['shared-dict', ...TWO], /^(\d+) processes: (\d+) pids in the list, (\d+) in the dict$/m, 40,
   );
@@ -219,7 +221,8 @@ test('clients: as many as there are workers are served at once, others wait, nob
 });
 
 for (const [name, toAll] of [['tickets', false], ['append', true], ['joinable', true], ['clients', true]] as const) {
-  test(`${name} ends at SIGINT to ${toAll ? 'all processes' : 'the main process'} without leftovers`, limit, async () => {
+  const whom = toAll ? 'all processes' : 'the main process';
+  test(`${name} ends at SIGINT to ${whom} without leftovers`, limit, async () => {
     let isSent = false;
     const { code, stderr } = await demo([name, ...TWO], (signal) => {
       if (isSent) return;

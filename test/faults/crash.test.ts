@@ -26,7 +26,7 @@ describe('under load', () => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  test('workers killed at random cost their own clients the connection, at once, and nobody else anything', async (t) => {
+  test('workers killed at random cost their own clients the connection, at once, and others nothing', async (t) => {
     const random = new Random(50);
     const kills: Kill[] = [];
     // Each meets a dozen clients, each at some point of its own between two messages: some 150 moments.

@@ -10,7 +10,7 @@ import type { TestClient } from '../helpers/test-client.ts';
 
 // Most of their time they wait, each for a server of its own.
 describe('a server of which something stands still', { concurrency: true }, () => {
-  test('a worker that stands still is offered nothing more and replaced, and clients of the others notice nothing', async (t) => {
+  test('a worker that stands still is offered nothing more and replaced; other clients notice nothing', async (t) => {
     await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '5']);
     using load = new Load({ port: server.port, seed: 60, connections: 8, paceMs: 50, longest: 8192 });
     await load.start();
@@ -22,7 +22,8 @@ describe('a server of which something stands still', { concurrency: true }, () =
     await server.printed(/has not answered for 5000 ms and is ended/);
     const stalled = load.takeLatencies();
     const now = await untilWhole(server, 2, [victim]);
-    t.diagnostic(`replaced after ${Math.round(performance.now() - began)} ms; others: calm ${calm}, meanwhile ${stalled}`);
+    const took = Math.round(performance.now() - began);
+    t.diagnostic(`replaced after ${took} ms; others: calm ${calm}, meanwhile ${stalled}`);
     assert.ok(now.includes(other), 'the other one lives');
     await load.allAnswered();
     load.endExcuses();
@@ -31,7 +32,7 @@ describe('a server of which something stands still', { concurrency: true }, () =
     assert.equal(await server.stop(), 0);
   });
 
-  test('a worker that stood still for a while goes on with its clients, and with the one that was on the way to it', async () => {
+  test('a worker that stood still for a while goes on with its clients, and the one on the way to it', async () => {
     await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--worker-timeout', '60']);
     using load = new Load({ port: server.port, seed: 62, connections: 8, paceMs: 50, longest: 8192 });
     await load.start();
@@ -39,7 +40,8 @@ describe('a server of which something stands still', { concurrency: true }, () =
     await standStill(victim);
     const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
     for (const client of clients) client.send('hello');
-    await until(() => clients.filter(({ length }) => length === 5).length === 5, 'all to be served but the one on the way');
+    const served = (): number => clients.filter(({ length }) => length === 5).length;
+    await until(() => served() === 5, 'all to be served but the one on the way');
     process.kill(victim, 'SIGCONT');
     for (const client of clients) assert.equal(await client.readText('HELLO'), 'HELLO');
     for (const client of clients) await client[Symbol.asyncDispose]();
@@ -60,7 +62,8 @@ describe('a server of which something stands still', { concurrency: true }, () =
     }
     await standStill(readyWorkers(server)[0]!);
     assert.equal(await server.stop(), 0);
-    assert.deepEqual((await Promise.all(clients.map(({ fate }) => fate))).sort(), ['ECONNRESET', 'ECONNRESET', 'FIN', 'FIN']);
+    const fates = await Promise.all(clients.map(({ fate }) => fate));
+    assert.deepEqual(fates.sort(), ['ECONNRESET', 'ECONNRESET', 'FIN', 'FIN']);
     assert.match(server.stdout, /the grace of 5000 ms is over: 2 connections are cut off/);
   });
 
@@ -72,7 +75,8 @@ describe('a server of which something stands still', { concurrency: true }, () =
     // Before the first ping, too.
     await suspend(server, 6000);
     using load = new Load({
-      port: server.port, seed: 61, connections: 8, paceMs: 50, longest: 8192, kinds: ['prompt', 'stream', 'slow', 'idle'],
+      port: server.port, seed: 61, connections: 8, paceMs: 50, longest: 8192,
+      kinds: ['prompt', 'stream', 'slow', 'idle'],
     });
     await load.start();
     await suspend(server, 6000);
@@ -85,7 +89,9 @@ describe('a server of which something stands still', { concurrency: true }, () =
   });
 
   test('a worker that stands still during a reload does not stop it', async () => {
-    await using server = await startTestServer(['--workers', '2', '--worker-timeout', '5', '--grace', '5', '--log', 'connections']);
+    await using server = await startTestServer(
+      ['--workers', '2', '--worker-timeout', '5', '--grace', '5', '--log', 'connections'],
+    );
     const before = readyWorkers(server);
     const client = await connectClient(server.port);
     assert.equal(await client.ask('before'), 'BEFORE');

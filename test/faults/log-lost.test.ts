@@ -91,7 +91,7 @@ function toldAtEnd(errors: string): number {
   return told;
 }
 
-describe('while workers are replaced, leave and stop, each line is printed or counted', { skip: stuckMissing() }, () => {
+describe('as workers are replaced, leave and stop, each line is printed or counted', { skip: stuckMissing() }, () => {
   let whole: ReturnType<typeof countLines>;
   before(async () => {
     const { exitCode, output, errors } = await runThrough('file', undefined, comeAndGo);

@@ -15,7 +15,8 @@ import { work as realWork } from './real-worker.ts';
 
 const TRAFFIC = { messages: 1, bytesIn: 1, bytesOut: 1 };
 const MALFORMED = [
-  undefined, null, 0, 'ready', [], {}, { type: 'accepted' }, { type: 'accepted', id: 'x' }, { type: 'accepted', id: -1 },
+  undefined, null, 0, 'ready', [], {},
+  { type: 'accepted' }, { type: 'accepted', id: 'x' }, { type: 'accepted', id: -1 },
   { type: 'closed', id: 1 }, { type: 'closed', id: 1, reason: 'x', traffic: {} }, { type: 'givenBack', id: 1 },
   { type: 'givenBack', id: 1, moved: { unread: 'x', traffic: TRAFFIC } }, { type: 'somethingElse', id: 1 },
 ];
@@ -51,7 +52,9 @@ export async function work(options, lock) {
     listener(message, socket);
     listener(WRONG[turn % WRONG.length], undefined);
     // The offer of a connection whose socket got lost on the way.
-    if (message.type === 'ping') listener({ type: 'connection', id: 2_000_000 + turn, peer: '127.0.0.1:1', moved: null }, undefined);
+    if (message.type === 'ping') {
+      listener({ type: 'connection', id: 2_000_000 + turn, peer: '127.0.0.1:1', moved: null }, undefined);
+    }
   }));
   await realWork(options, lock);
 }
@@ -74,7 +77,9 @@ test('messages that are malformed, late, repeated or about others change nothing
   await load.finish();
   assert.deepEqual(load.troubles, [], load.summary());
   assert.match(server.stdout, /master +warning: worker \d sent a message that is none of the protocol; it is ignored/);
-  assert.match(server.stdout, /worker \d +warning: the master sent a message that is none of the protocol; it is ignored/);
+  assert.match(
+    server.stdout, /worker \d +warning: the master sent a message that is none of the protocol; it is ignored/,
+  );
   assert.equal(await server.stop(), 0);
   assert.match(server.stdout, /, 0 cut off\n$/);
   assert.equal(server.stderr, '');

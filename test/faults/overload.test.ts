@@ -63,7 +63,9 @@ test('20 clients that send all they can and never read cost little memory, and n
 
 test('1,000 clients that connect and reset at once leave no descriptor open, and service is as before', async (t) => {
   await using server = await startTestServer(['--workers', '2', '--log', 'none']);
-  using load = new Load({ port: server.port, seed: 71, connections: 16, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'idle'] });
+  using load = new Load({
+    port: server.port, seed: 71, connections: 16, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'idle'],
+  });
   await load.start();
   const processes = processesOf(server.process.pid!);
   const before = descriptorsTogether(processes);
@@ -81,7 +83,7 @@ test('1,000 clients that connect and reset at once leave no descriptor open, and
   t.diagnostic(`${connected} connected; ${before} descriptors before and after`);
 });
 
-test('at a descriptor limit of 64 the clients beyond are refused and counted, and others are served when some leave', async (t) => {
+test('at a descriptor limit of 64 those beyond are refused and counted, others served when some leave', async (t) => {
   await using server = await startTestServer(
     ['--workers', '2', '--log', 'connections'], { command: ['prlimit', '--nofile=64:64', process.execPath] },
   );
@@ -95,7 +97,8 @@ test('at a descriptor limit of 64 the clients beyond are refused and counted, an
     }
   }
   assert.ok(inside.length >= 8, `${inside.length} clients were served at the same time`);
-  await until(() => refused(server) === outside, `${outside} to be counted`, { report: () => server.stdout.slice(-2000) });
+  const report = (): string => server.stdout.slice(-2000);
+  await until(() => refused(server) === outside, `${outside} to be counted`, { report });
   for (const client of inside) assert.equal(await client.ask('still'), 'STILL');
   for (const client of inside.splice(0, 5)) await client[Symbol.asyncDispose]();
   await until(() => server.stdout.split('closed: client ended').length > 5, 'five to have left');
@@ -131,10 +134,11 @@ test('a master that runs out of descriptors all the same goes on, and serves as 
 
 /** How many the log says were offered to another worker so far. */
 function bounced(server: TestServer): number {
-  return [...server.stdout.matchAll(/(\d+) connections? offered to another worker/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const told = [...server.stdout.matchAll(/(\d+) connections? offered to another worker/g)];
+  return told.reduce((sum, match) => sum + Number(match[1]), 0);
 }
 
-test('clients meant for a worker without descriptors are served by another, and by it when it has some again', async () => {
+test('clients for a worker without descriptors are served by another, and by it when it has some again', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
   await using early = await connectClient(server.port);
   assert.equal(await early.ask('early'), 'EARLY');
@@ -143,7 +147,10 @@ test('clients meant for a worker without descriptors are served by another, and 
   const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
   for (const client of clients) assert.equal(await client.ask('hello'), 'HELLO');
   assert.ok(bounced(server) > 0, server.stdout);
-  assert.match(server.stdout, /offered to another worker: worker \d could not take the socket, it may have no descriptor left \(ulimit -n\)/);
+  assert.match(
+    server.stdout,
+    /offered to another worker: worker \d could not take the socket, it may have no descriptor left \(ulimit -n\)/,
+  );
   limitDescriptors(poor, 1000);
   const slot = [1, 2].find((one) => server.pidOf(one) === poor);
   // It has the fewest, so it gets the next one when it is tried again.
@@ -178,8 +185,10 @@ test('clients that move during a reload to a worker without descriptors wait for
   assert.match(server.stdout, /served 6 connections, .* 0 refused, 0 cut off/);
 });
 
-test('--connections-per-address refuses what is beyond, in few lines however many they are, and serves others', async () => {
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--connections-per-address', '3', '--host', '0.0.0.0']);
+test('--connections-per-address refuses what is beyond, in few lines however many, and serves others', async () => {
+  await using server = await startTestServer(
+    ['--workers', '2', '--log', 'connections', '--connections-per-address', '3', '--host', '0.0.0.0'],
+  );
   const inside = await Promise.all([1, 2, 3].map(() => connectClient(server.port)));
   for (const client of inside) assert.equal(await client.ask('in'), 'IN');
   assert.equal(await connectAndReset(server.port, 500, 20) > 0, true);
@@ -197,13 +206,17 @@ test('--connections-per-address refuses what is beyond, in few lines however man
   await elsewhere[Symbol.asyncDispose]();
   await next[Symbol.asyncDispose]();
   assert.equal(await server.stop(), 0);
-  assert.match(server.stdout, /refused: more than 3 from one address \(--connections-per-address\), the last from 127\.0\.0\.1/);
+  assert.match(
+    server.stdout, /refused: more than 3 from one address \(--connections-per-address\), the last from 127\.0\.0\.1/,
+  );
   assert.ok(server.lines().filter((line) => line.includes('refused: more')).length < 20);
 });
 
 test('--idle-timeout closes who is silent and who does not read, and nobody else', async () => {
   await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--idle-timeout', '5']);
-  using load = new Load({ port: server.port, seed: 72, connections: 8, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'half'] });
+  using load = new Load({
+    port: server.port, seed: 72, connections: 8, paceMs: 100, kinds: ['prompt', 'stream', 'slow', 'half'],
+  });
   await load.start();
   using deaf = new Deaf(server.port, 2);
   await using silent = await connectClient(server.port);

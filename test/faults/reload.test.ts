@@ -33,7 +33,8 @@ describe('a reload under load', () => {
   let server: TestServer;
   let load: Load;
   before(async () => {
-    server = await startTestServer(['--workers', '2', '--log', 'connections'], { command: [...onTwoCpus(), process.execPath] });
+    const command = [...onTwoCpus(), process.execPath];
+    server = await startTestServer(['--workers', '2', '--log', 'connections'], { command });
     load = new Load({ port: server.port, seed: 20, connections: 24, paceMs: 60 });
     await load.start();
   });
@@ -53,24 +54,27 @@ describe('a reload under load', () => {
     assert.deepEqual(load.troubles, [], load.summary());
   }
 
-  test('costs no connection and no byte, however often it comes, and there are never more workers than places', async () => {
+  test('costs no connection and no byte, however often it comes, and never has more workers than places', async () => {
     await costsNothing(2, async () => {
       // Each moves nearly every client twice, whatever it is doing: some 200 moves.
       for (let reload = 1; reload <= 4; reload++) {
         const before = server.workers();
         server.signal('SIGHUP');
-        await until(() => count(server, /the reload is done/g) === reload, `reload ${reload}`, { report: () => server.stdout.slice(-4000) });
+        const report = (): string => server.stdout.slice(-4000);
+        await until(() => count(server, /the reload is done/g) === reload, `reload ${reload}`, { report });
         await untilWhole(server, 2, before);
       }
     });
   });
 
-  test('notes the signals that come meanwhile: the pool gets the size and the code that was asked for last', async () => {
+  test('notes the signals that come meanwhile: the pool gets the size and the code asked for last', async () => {
     const old = server.workers();
     const done = count(server, /the reload is done/g);
     const noted = (): number => count(server, /reload: every worker|the pool is to have|as before/g);
     await costsNothing(2, async () => {
-      for (const signal of ['SIGHUP', 'SIGTTOU', 'SIGHUP', 'SIGTTIN', 'SIGTTOU', 'SIGTTOU', 'SIGTTIN', 'SIGTTIN'] as const) {
+      for (const signal of [
+        'SIGHUP', 'SIGTTOU', 'SIGHUP', 'SIGTTIN', 'SIGTTOU', 'SIGTTOU', 'SIGTTIN', 'SIGTTIN',
+      ] as const) {
         const before = noted();
         server.signal(signal);
         // Signals of the same kind that are pending at the same time would be one.
@@ -154,28 +158,33 @@ test('a successor that cannot start leaves the others serving, says so, and the 
   assert.equal(await server.stop(), 0);
 });
 
-test('--max-connections-per-worker 1: each client has a worker of its own, and the log counts one in the singular', async () => {
+test('--max-connections-per-worker 1: each client has its own worker; the log counts it in the singular', async () => {
   await using server = await startTestServer(['--workers', '1', '--max-connections-per-worker', '1']);
   for (const word of ['ONE', 'TWO']) {
     await using client = await connectClient(server.port);
     assert.equal(await client.ask(word.toLowerCase()), word);
-    assert.match((await server.printed(/worker 1 gives its connections back and ends \(.*\)/))[0], /\(1 connection served\)/);
+    const [gone] = await server.printed(/worker 1 gives its connections back and ends \(.*\)/);
+    assert.match(gone, /\(1 connection served\)/);
   }
 });
 
-test('--max-connections-per-worker replaces a worker after so many clients, one at a time, and its clients stay', async () => {
-  await using server = await startTestServer(['--workers', '2', '--log', 'connections', '--max-connections-per-worker', '25']);
+test('--max-connections-per-worker replaces workers after so many clients, singly, and the clients stay', async () => {
+  await using server = await startTestServer(
+    ['--workers', '2', '--log', 'connections', '--max-connections-per-worker', '25'],
+  );
   using load = new Load({ port: server.port, seed: 23, connections: 16, paceMs: 10, longest: 2000 });
   await load.start();
   const lasting = lastingClients(load);
   const mostWorkers = watchCount(server);
-  await until(() => count(server, /25 connections served/g) >= 3, 'three recycled workers', { report: () => server.stdout.slice(-4000) });
+  const report = (): string => server.stdout.slice(-4000);
+  await until(() => count(server, /25 connections served/g) >= 3, 'three recycled workers', { report });
   assert.equal(mostWorkers(), 2);
   assert.deepEqual(lasting.filter((client) => !client.isTalking), []);
   await load.finish();
   await untilWhole(server, 2);
   assert.deepEqual(load.troubles, [], load.summary());
-  const steps = [...server.stdout.matchAll(/worker \d (gives its connections back|is ready)/g)].map((match) => match[1]);
+  const steps = [...server.stdout.matchAll(/worker \d (gives its connections back|is ready)/g)]
+    .map((match) => match[1]);
   for (const [i, step] of steps.entries()) {
     if (i > 2) assert.notEqual(step, steps[i - 1], 'the next retires only when the one before has its successor');
   }

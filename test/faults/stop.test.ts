@@ -7,7 +7,7 @@ import { untilGone } from '../helpers/processes.ts';
 import { startTestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
-test('SIGTERM under load answers every byte that was received, ends every connection with a FIN, and leaves no process', async (t) => {
+test('SIGTERM under load answers every byte received, ends connections with a FIN, leaves no process', async (t) => {
   // Two clients of each kind and more, each at a place of its own in what it does; in the reload below are others.
   await using server = await startTestServer(['--workers', '2', '--log', 'connections']);
   using load = new Load({ port: server.port, seed: 1, connections: 16 });
@@ -27,7 +27,9 @@ test('SIGTERM under load answers every byte that was received, ends every connec
 });
 
 test('clients that wait in line when the server stops are answered too, one after the other', async () => {
-  await using server = await startTestServer(['--workers', '2', '--connections-per-worker', '1', '--log', 'connections']);
+  await using server = await startTestServer(
+    ['--workers', '2', '--connections-per-worker', '1', '--log', 'connections'],
+  );
   const clients = await Promise.all(Array.from({ length: 30 }, () => connectClient(server.port)));
   for (const [i, client] of clients.entries()) client.send(`client ${i}`);
   await server.printed(/connected[^]*connected/);

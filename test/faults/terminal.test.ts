@@ -24,7 +24,7 @@ const LINES_OF_EACH = 1250;
 /** So many lines are more than a pipe holds. */
 const MANY = 800;
 
-test('while the log is not read the echo goes on, memory stays bounded, and every line is printed whole or counted', async (t) => {
+test('while the log is not read the echo goes on, memory stays bounded, each line is whole or counted', async (t) => {
   await using server = await startTestServer(['--workers', '1', '--log-format', 'json']);
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => connectClient(server.port)));
   await Promise.all(clients.map((client) => chatter(client, LONG, 1)));
@@ -41,16 +41,20 @@ test('while the log is not read the echo goes on, memory stays bounded, and ever
     assert.equal((await client.readToEnd()).length, 0);
   }
   assert.equal(await server.stop(), 0);
-  const lines = server.lines().map((line) => JSON.parse(line) as { event: string; worker?: number; lines?: number; served?: number; messages?: number });
+  type Line = { event: string; worker?: number; lines?: number; served?: number; messages?: number };
+  const lines = server.lines().map((line) => JSON.parse(line) as Line);
   const dropped = lines.reduce((sum, line) => sum + (line.event === 'dropped' ? line.lines! : 0), 0);
   const printed = lines.filter(({ event }) => ['connected', 'message', 'closed'].includes(event)).length;
   const summary = lines.find(({ event }) => event === 'summary')!;
   assert.ok(dropped > 0);
   assert.equal(printed + dropped, 2 * summary.served! + summary.messages!, 'each line is printed or counted');
-  t.diagnostic(`${printed} lines printed, ${dropped} dropped and told; memory grew by ${(grown / MEBIBYTE).toFixed(1)} MiB`);
+  const growth = `${(grown / MEBIBYTE).toFixed(1)} MiB`;
+  t.diagnostic(`${printed} lines printed, ${dropped} dropped and told; memory grew by ${growth}`);
 });
 
-test('when the process that holds the terminal dies or hangs, the echo goes on, and others print', { skip: stuckMissing() }, async () => {
+test('when the process that holds the terminal dies or hangs, the echo goes on, and others print', {
+  skip: stuckMissing(),
+}, async () => {
   await using server = await startStuckServer('pipe', [
     '--workers', '2', '--connections-per-worker', '1', '--worker-timeout', '5', '--log-format', 'json',
   ]);

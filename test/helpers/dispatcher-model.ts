@@ -16,7 +16,9 @@ export interface Setup {
   readonly connections: number;
 }
 
-type WorkerStep = 'workerReady' | 'workerRelieved' | 'workerStalled' | 'workerResumed' | 'workerRetiring' | 'workerDied';
+type WorkerStep =
+  | 'workerReady' | 'workerRelieved' | 'workerStalled'
+  | 'workerResumed' | 'workerRetiring' | 'workerDied';
 type ReportStep = 'accepted' | 'unusable' | 'givenBack' | 'closed';
 export type Step =
   | readonly [WorkerStep | 'accept' | 'gone' | 'setPoolSize', number]

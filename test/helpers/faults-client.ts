@@ -233,7 +233,8 @@ export class LoadClient {
     let at = 0;
     for (const character of sent.toString()) {
       const begun = got.subarray(at);
-      if (begun.length < Buffer.byteLength(character) && Buffer.from(character).subarray(0, begun.length).equals(begun)) {
+      const whole = Buffer.from(character);
+      if (begun.length < whole.length && whole.subarray(0, begun.length).equals(begun)) {
         return got.subarray(0, at).equals(reply.subarray(0, at));
       }
       at += Buffer.byteLength(character.toUpperCase());
@@ -257,9 +258,12 @@ export class LoadClient {
   #ended(): void {
     const due = this.#dueBeforeFin ?? (this.#halfClosed ? this.answered + this.#owed.length : undefined);
     if (due === undefined) {
-      if (this.excuse === undefined) this.#events.trouble(this, 'cut off', `by a FIN, with ${this.#owed.length} replies due`);
+      if (this.excuse === undefined) {
+        this.#events.trouble(this, 'cut off', `by a FIN, with ${this.#owed.length} replies due`);
+      }
     } else if (this.answered < due && this.excuse === undefined) {
-      const missing = this.#owed.slice(0, due - this.answered).reduce((sum, { message }) => sum + message.reply.length, -this.#offset);
+      const missing = this.#owed.slice(0, due - this.answered)
+        .reduce((sum, { message }) => sum + message.reply.length, -this.#offset);
       this.#events.trouble(this, 'missing bytes', `${missing} bytes of ${due - this.answered} replies`);
     }
     this.#socket.end();
@@ -269,8 +273,9 @@ export class LoadClient {
 
   #failed(code: string): void {
     if (this.#state === 'over' || this.excuse !== undefined) return;
+    const replies = `${this.answered} replies, with ${this.#owed.length} due`;
     if (this.#state === 'connecting') this.#events.trouble(this, 'not connected', code);
-    else this.#events.trouble(this, 'cut off', `by ${code} after ${this.answered} replies, with ${this.#owed.length} due`);
+    else this.#events.trouble(this, 'cut off', `by ${code} after ${replies}`);
   }
 
   #over(by: 'FIN' | 'reset'): void {

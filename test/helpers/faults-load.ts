@@ -155,7 +155,9 @@ export class Load {
       ...this.troubles.slice(0, 10).map(({ what, client, detail }) => `  ${client}: ${what}: ${detail}`),
     ];
     const stuck = this.clients.filter(({ waitingMs }) => waitingMs > 2000);
-    for (const client of stuck.slice(0, 10)) lines.push(`  ${client.name} (port ${client.port}) waits for ${Math.round(client.waitingMs)} ms`);
+    for (const { name, port, waitingMs } of stuck.slice(0, 10)) {
+      lines.push(`  ${name} (port ${port}) waits for ${Math.round(waitingMs)} ms`);
+    }
     return lines.join('\n');
   }
 

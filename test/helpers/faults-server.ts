@@ -45,12 +45,17 @@ export function takeLines(server: TestServer): string[] {
 }
 
 /** Waits until so many workers are ready, and no others are there. @returns Their processes. */
-export async function untilWhole(server: TestServer, workers: number, without: readonly number[] = []): Promise<number[]> {
+export async function untilWhole(
+  server: TestServer, workers: number, without: readonly number[] = [],
+): Promise<number[]> {
   const state = (): boolean => {
     const ready = readyWorkers(server);
-    return ready.length === workers && server.workers().length === workers && !ready.some((pid) => without.includes(pid));
+    return ready.length === workers
+      && server.workers().length === workers
+      && !ready.some((pid) => without.includes(pid));
   };
-  await until(state, `${workers} workers to be ready`, { report: () => `${server.stdout.slice(-4000)}\n${server.stderr}` });
+  const report = (): string => `${server.stdout.slice(-4000)}\n${server.stderr}`;
+  await until(state, `${workers} workers to be ready`, { report });
   return readyWorkers(server);
 }
 
@@ -88,11 +93,13 @@ export async function killWorker(server: TestServer, load: Load, victim: number,
   const told = until(
     // Those that it had not said to have accepted are given to another, and get their replies.
     () => clients.every((client) => client.isOver || client.answered > (before.get(client) ?? 0)),
-    `the clients of worker ${victim} to be cut off`, { report: () => `${load.summary()}\n${server.stdout.slice(-4000)}` },
+    `the clients of worker ${victim} to be cut off`,
+    { report: () => `${load.summary()}\n${server.stdout.slice(-4000)}` },
   );
   await untilWhole(server, workers, [victim]);
   const wholeMs = performance.now() - began;
   await told;
   load.endExcuses();
-  return { clients: clients.length, cutOffMs: Math.max(0, ...clients.map(({ endedAt }) => (endedAt ?? began) - began)), wholeMs };
+  const cutOffMs = Math.max(0, ...clients.map(({ endedAt }) => (endedAt ?? began) - began));
+  return { clients: clients.length, cutOffMs, wholeMs };
 }

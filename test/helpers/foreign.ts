@@ -9,12 +9,14 @@ function pick<T>(random: Random, choices: readonly T[]): T {
 }
 
 const ODD: readonly unknown[] = [
-  'ready', '', 'online', 0, -1, 1e300, true, false, null, {}, [], [[]], [1, 2], [1, 2, 3, 4], ['', '', '', ''], { type: 'task' },
-  { 'watch:require': ['/a/file.js'] }, { 'watch:import': ['/a/file.js'] }, { echopool: 1 }, { act: 'disconnect' }, 'é\u0000"',
+  'ready', '', 'online', 0, -1, 1e300, true, false, null, {}, [], [[]], [1, 2], [1, 2, 3, 4], ['', '', '', ''],
+  { type: 'task' }, { 'watch:require': ['/a/file.js'] }, { 'watch:import': ['/a/file.js'] }, { echopool: 1 },
+  { act: 'disconnect' }, 'é\u0000"',
 ];
 const HEADERS: readonly unknown[] = [
   { echopool: 1 }, { echopool: 1 }, { echopool: 1 }, { echopool: 0 }, { echopool: '1' }, {}, null, 'echopool', 1,
-  { echopool: 1, part: [5, 6] }, { echopool: 1, part: [-1, 0] }, { echopool: 1, part: [0] }, { echopool: 1, part: 'one' },
+  { echopool: 1, part: [5, 6] }, { echopool: 1, part: [-1, 0] }, { echopool: 1, part: [0] },
+  { echopool: 1, part: 'one' },
 ];
 
 /** @param refs Of primitives that there are: they get messages that mean nothing. */
@@ -43,7 +45,9 @@ function nearlyAnItem(random: Random, refs: readonly string[]): unknown {
       return bytes.toString('base64');
     }
     default: {
-      const references = pick<unknown>(random, [[[['0'], { kind: 'Unheard', ref: '#1' }]], [[['a', 'b'], {}]], [5], 'x']);
+      const references = pick<unknown>(random, [
+        [[['0'], { kind: 'Unheard', ref: '#1' }]], [[['a', 'b'], {}]], [5], 'x',
+      ]);
       return serialize([{ bytes: serialize([null]), references }]).toString('base64');
     }
   }

@@ -31,7 +31,9 @@ let missing: string | false | undefined;
 /** Why no terminal can be had here, or false. Fits a test's `skip` option. */
 export function ptyMissing(): string | false {
   const needed = 'import fcntl, os, termios; os.openpty()';
-  return missing ??= spawnSync('python3', ['-c', needed]).status === 0 ? false : 'needs python3, which is not there or has no pty';
+  return missing ??= spawnSync('python3', ['-c', needed]).status === 0
+    ? false
+    : 'needs python3, which is not there or has no pty';
 }
 
 /** Starts `command` on a terminal of 80 columns and 24 rows. */

@@ -268,8 +268,8 @@ export class QueueModel {
           member.afterThis.push(() => tellNow(member));
         },
       }),
-      up: [], down: [], next: [], afterThis: [], nextTurn: [], tellings: [], getters: new Set(), putters: new Set(), got: [],
-      used: 0, alive: true, servedInTurn: 0, lastPut: 0, burst: 0, takes: false,
+      up: [], down: [], next: [], afterThis: [], nextTurn: [], tellings: [], getters: new Set(), putters: new Set(),
+      got: [], used: 0, alive: true, servedInTurn: 0, lastPut: 0, burst: 0, takes: false,
     };
     return member;
   }
@@ -300,7 +300,7 @@ export class QueueModel {
     member.takes ||= this.random.fraction() < 0.01;
     const what = this.random.fraction();
     if (what < 0.7 && member.takes) this.#get(member);
-    else if (what < 0.8) for (let i = this.random.between(1, 8); i > 0 && member.putters.size < 5; i--) this.startPut(member);
+    else if (what < 0.8) this.#putSome(member);
     else if (what < 0.95 && givesUp) this.#giveUp(member);
     else if (what < 0.96 && deaths && member.address !== MAKER) this.leave(member);
     else turn(member);
@@ -310,6 +310,10 @@ export class QueueModel {
     member.burst = this.random.fraction() < 0.6 ? this.random.between(5, 40) : this.random.between(0, 3);
     const most = this.#mostGets;
     for (let i = this.random.between(1, most); i > 0 && member.getters.size < most; i--) this.startGet(member);
+  }
+
+  #putSome(member: Member): void {
+    for (let i = this.random.between(1, 8); i > 0 && member.putters.size < 5; i--) this.startPut(member);
   }
 
   #got(member: Member, packed: Packed): void {

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 
 /** Each getter saw `[name, i]` of each putter in order, and all of them together each once. */
-export function checkTaken(taken: readonly (readonly [string, number][])[], putters: readonly string[], count: number): void {
+export function checkTaken(
+  taken: readonly (readonly [string, number][])[], putters: readonly string[], count: number,
+): void {
   for (const items of taken) {
     const last = new Map<string, number>();
     for (const [name, i] of items) {

@@ -16,7 +16,8 @@ export function runSeeds(runs: number, variable: string, run: (seed: number) => 
     for (; seed < start + runs; seed++) run(seed);
   } catch (error) {
     Error.stackTraceLimit = limit;
-    throw new Error(`run ${seed} (${variable}=${seed}) failed: ${String(error)}`, { cause: causeOf(run, seed) ?? error });
+    const message = `run ${seed} (${variable}=${seed}) failed: ${String(error)}`;
+    throw new Error(message, { cause: causeOf(run, seed) ?? error });
   } finally {
     Error.stackTraceLimit = limit;
   }

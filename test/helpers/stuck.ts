@@ -30,13 +30,16 @@ let missing: string | false | undefined;
 
 /** Why there can be none here, or false. Fits a test's `skip` option. */
 export function stuckMissing(): string | false {
-  return missing ??= spawnSync('python3', ['-c', 'import os, termios; os.openpty()']).status === 0 ? false : 'needs python3';
+  const needed = 'import os, termios; os.openpty()';
+  return missing ??= spawnSync('python3', ['-c', needed]).status === 0 ? false : 'needs python3';
 }
 
 export async function startStuckServer(kind: OutputKind, flags: readonly string[]): Promise<StuckServer> {
   const script = join(ROOT, 'test/helpers/stuck.py');
   const command = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', ...flags];
-  const helper = spawn('python3', [script, kind, ...command], { env: cleanEnvironment(), stdio: ['pipe', 'pipe', 'inherit'] });
+  const helper = spawn('python3', [script, kind, ...command], {
+    env: cleanEnvironment(), stdio: ['pipe', 'pipe', 'inherit'],
+  });
   helper.stdin.on('error', () => {}); // It has ended.
   const lines = createInterface({ input: helper.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => JSON.parse((await lines.next()).value ?? 'null') as T;

@@ -2,7 +2,9 @@
 
 type Random = () => number;
 
-const TEXTS = ['', 'a', 'ß\u{1F600}', '\ud800', '__proto__', 'constructor', 'toJSON', '0', '"\n\u0000', 'x'.repeat(300)];
+const TEXTS = [
+  '', 'a', 'ß\u{1F600}', '\ud800', '__proto__', 'constructor', 'toJSON', '0', '"\n\u0000', 'x'.repeat(300),
+];
 const NUMBERS = [0, -0, 1, -1, 1.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 53, 5e-324, 1.7976931348623157e308];
 
 export function randomValue(random: Random, depth = 0, made: object[] = []): unknown {
@@ -33,7 +35,8 @@ export function randomValue(random: Random, depth = 0, made: object[] = []): unk
     case 7:
       return pick<(from: Uint8Array) => object>([
         (from) => from, (from) => Buffer.from(from), (from) => from.buffer, (from) => new DataView(from.buffer),
-        () => new Float64Array([NaN, -0]), () => new BigInt64Array([1n]), () => new Int16Array(0), (from) => from.subarray(1),
+        () => new Float64Array([NaN, -0]), () => new BigInt64Array([1n]), () => new Int16Array(0),
+        (from) => from.subarray(1),
       ])(bytes());
     case 8:
       return made.length > 0 ? pick(made) : null; // Twice in the value, or in itself.

@@ -12,7 +12,8 @@ import type { TestClient } from '../helpers/test-client.ts';
 /** In a process group of its own, as a shell with job control and systemd would start it. */
 const OWN_GROUP = { command: ['setsid', process.execPath] };
 const SUMMARY = new RegExp(
-  'served (\\d+) connections?, (\\d+) messages?, (\\d+) bytes? in, (\\d+) bytes? out; (\\d+) refused, (\\d+) cut off\n$',
+  'served (\\d+) connections?, (\\d+) messages?, (\\d+) bytes? in, (\\d+) bytes? out; '
+  + '(\\d+) refused, (\\d+) cut off\n$',
 );
 
 /** A client that reads nothing of a long reply: a stop has to wait for it, up to the grace. */
@@ -165,11 +166,13 @@ describe('a stop', { concurrency: true }, () => {
         'except BlockingIOError: pass',
         'os.execv(sys.argv[1], sys.argv[1:])',
       ].join('\n');
-      await using server = new TestServer(['--port', '0', '--workers', '1'], { command: ['python3', '-c', program, process.execPath] });
+      const command = ['python3', '-c', program, process.execPath];
+      await using server = new TestServer(['--port', '0', '--workers', '1'], { command });
       const [worker] = await server.when(() => (server.workers().length > 0 ? server.workers() : undefined), 'worker');
       const again = setInterval(() => server.signal('SIGTERM'), 200);
       const { code, signal } = await server.exit().finally(() => clearInterval(again));
-      assert.ok(signal === null ? code === 0 || code === 130 : ['SIGINT', 'SIGTERM'].includes(signal), `${code} ${signal}`);
+      const isStopped = signal === null ? code === 0 || code === 130 : ['SIGINT', 'SIGTERM'].includes(signal);
+      assert.ok(isStopped, `${code} ${signal}`);
       await untilGone(worker!);
     });
   }

@@ -138,7 +138,9 @@ describe('the log', { concurrency: true }, () => {
     assert.equal(server.workers().length > 0, true);
     assert.equal(await server.stop(), 0);
     // What it could not print it says at its end, unless a slow machine leaves no time for that.
-    assert.match(server.stderr, /^[^\n]*listening on[^\n]*\n(echopool-server: \d+ lines could not be printed: EPIPE\n)?$/);
+    assert.match(
+      server.stderr, /^[^\n]*listening on[^\n]*\n(echopool-server: \d+ lines could not be printed: EPIPE\n)?$/,
+    );
   });
 
   test('that nobody reads although it is open stops neither the echo nor the end', async (t) => {

@@ -27,7 +27,9 @@ interface Npm {
 function startNpm(t: TestContext, args: string[]): Npm {
   const npm = spawn('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
-  for (const stream of [npm.stdout, npm.stderr]) stream.setEncoding('utf8').on('data', (text: string) => { output += text; });
+  for (const stream of [npm.stdout, npm.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => { output += text; });
+  }
   t.after(() => {
     npm.kill('SIGKILL');
     for (const pid of pids()) signalIfAlive(pid, 'SIGKILL');
@@ -82,7 +84,9 @@ describe('under npm start', { concurrency: 2 }, () => {
   }, async (t) => {
     const pty = startOnPty(['npm', ...START, '--grace', '1000']);
     t.after(() => pty.hangUp());
-    const shows = (text: string): Promise<void> => until(() => pty.screen().includes(text), `it shows ${text}`, DEADLINE_MS);
+    const shows = (text: string): Promise<void> => (
+      until(() => pty.screen().includes(text), `it shows ${text}`, DEADLINE_MS)
+    );
     await shows('listening on');
     const port = portIn(pty.screen());
     const other = await connectClient(port);
@@ -106,7 +110,9 @@ function noNamespace(): string | false {
   return made.status === 0 ? false : 'unshare(1) is not there, or not allowed';
 }
 
-test('as the first process of a container it stops in order, and a second signal ends it', { ...TIMEOUT, skip: noNamespace() }, async (t) => {
+test('as the first process of a container it stops in order, and a second signal ends it', {
+  ...TIMEOUT, skip: noNamespace(),
+}, async (t) => {
   const command = ['unshare', '-pf', '--mount-proc', '--kill-child', process.execPath];
   for (const grace of ['5', '1000']) {
     await using server = new TestServer(['--port', '0', '--workers', '1', '--grace', grace], { command });

@@ -116,7 +116,8 @@ class Trial {
       else if (this.plan.next() !== undefined) this.step(['act']);
       else {
         assert.equal(this.workers.size, this.size, 'as many as wanted');
-        assert.ok([...this.workers.values()].every(({ state, marked }) => state === 'ready' && !marked), 'none that was to go');
+        const workers = [...this.workers.values()];
+        assert.ok(workers.every(({ state, marked }) => state === 'ready' && !marked), 'none that was to go');
         assert.equal(this.reloading, false, 'the end of the reload was told');
         assert.equal(this.plan.isWhole, true);
         return steps;
@@ -127,8 +128,11 @@ class Trial {
 
   /** What tells this state from others; ids do not matter, their order does. */
   key(): string {
-    const workers = [...this.workers.values()].map(({ state, marked, old }) => `${state}${marked ? '!' : ''}${old ? '*' : ''}`);
-    return [this.size, this.nextWorker, this.reloads, this.recycles, this.resizes, this.reloading, ...workers].join(' ');
+    const workers = [...this.workers.values()]
+      .map(({ state, marked, old }) => `${state}${marked ? '!' : ''}${old ? '*' : ''}`);
+    return [
+      this.size, this.nextWorker, this.reloads, this.recycles, this.resizes, this.reloading, ...workers,
+    ].join(' ');
   }
 
   private act(action: Action | undefined): void {
@@ -175,7 +179,8 @@ function judged<T>(trial: Trial, run: () => T): T {
     return run();
   } catch (error) {
     const steps = trial.trace.map((step) => `  ${step.join(' ')}`).join('\n');
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${JSON.stringify(trial.setup)}\n${steps}`, { cause: error });
+    const message = error instanceof Error ? error.message : String(error);
+    throw new Error(`${message}\n${JSON.stringify(trial.setup)}\n${steps}`, { cause: error });
   }
 }
 
@@ -205,7 +210,10 @@ const setups: [name: string, setup: Setup][] = [
   ['two workers, two reloads', { size: 2, most: 2, workers: 6, reloads: 2, recycles: 1, resizes: 0 }],
   ['three workers', { size: 3, most: 3, workers: 7, reloads: 1, recycles: 2, resizes: 1 }],
   ['one worker of one', { size: 1, most: 1, workers: 5, reloads: 2, recycles: 1, resizes: 1 }],
-  ['two workers of three, resized during a reload', { size: 2, most: 3, workers: 5, reloads: 1, recycles: 0, resizes: 2 }],
+  [
+    'two workers of three, resized during a reload',
+    { size: 2, most: 3, workers: 5, reloads: 1, recycles: 0, resizes: 2 },
+  ],
 ];
 
 for (const [name, setup] of setups) {
@@ -221,7 +229,10 @@ test('long random walks keep the rules, and come to rest', (t) => {
   for (let seed = 1; seed <= 200; seed++) {
     const random = new Random(seed);
     const most = random.between(1, 5);
-    const setup = { size: random.between(1, most), most, workers: Infinity, reloads: Infinity, recycles: Infinity, resizes: Infinity };
+    const setup = {
+      size: random.between(1, most), most,
+      workers: Infinity, reloads: Infinity, recycles: Infinity, resizes: Infinity,
+    };
     const trial = new Trial(setup);
     judged(trial, () => {
       for (let i = 0; i < 200; i++) trial.step(random.oneOf(trial.steps()));

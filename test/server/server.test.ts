@@ -250,7 +250,8 @@ test('the system asks after a silent client\'s machine (TCP keep-alive), whichev
   const timer = (): string | undefined => {
     const hex = (port: number): string => `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
     const ends = `${hex(server.port)} ${hex(client.socket.localPort!)}`;
-    return readFileSync('/proc/net/tcp', 'latin1').split('\n').find((line) => line.includes(ends))?.trim().split(/\s+/)[5]?.slice(0, 2);
+    const lines = readFileSync('/proc/net/tcp', 'latin1').split('\n');
+    return lines.find((line) => line.includes(ends))?.trim().split(/\s+/)[5]?.slice(0, 2);
   };
   assert.equal(await client.ask('one'), 'ONE');
   await server.when(() => timer() === '02' || undefined, 'keep-alive for the connection');

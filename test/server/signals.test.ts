@@ -41,7 +41,9 @@ test('after the job was stopped and continued, another signal is another wish', 
 });
 
 test('whether npm has run this program is told by the script that it ran', () => {
-  const by = (script: string | undefined, program: string): boolean => isRunByNpm({ npm_lifecycle_script: script }, program);
+  const by = (script: string | undefined, program: string): boolean => (
+    isRunByNpm({ npm_lifecycle_script: script }, program)
+  );
   assert.ok(by('exec node --import tsx server/main.ts', '/home/echopool/server/main.ts'));
   assert.ok(by('node ./server/main.ts --port 1', '/home/echopool/server/main.ts'));
   assert.ok(by('echopool-server --port 1', '/home/app/node_modules/.bin/echopool-server'));

@@ -55,7 +55,7 @@ const cpuTicks = (pid: number): number => {
 };
 
 describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
-  test('in the background of one that stops those who write (stty tostop), it stops as any job, and goes on with fg', TIMEOUT, async (t) => {
+  test('in the background of one with stty tostop, it stops as any job, and goes on with fg', TIMEOUT, async (t) => {
     const shell = startShell(t);
     shell.type('stty tostop\r');
     shell.type(`${COMMAND} 1 &\r`);
@@ -82,7 +82,9 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     await untilGone(master);
   });
 
-  test('in the background of any other, signals to the master are commands', { ...TIMEOUT, skip: oneCpu && 'needs two CPUs' }, async (t) => {
+  test('in the background of any other, signals to the master are commands', {
+    ...TIMEOUT, skip: oneCpu && 'needs two CPUs',
+  }, async (t) => {
     const shell = startShell(t);
     shell.type(`${COMMAND} 2 &\r`);
     await shell.shows(/listening on/);
@@ -121,8 +123,9 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     shell.type(`nohup ${COMMAND} 1 &\r`);
     const { master: first } = await shell.server();
     t.after(() => signalIfAlive(first, 'SIGKILL'));
-    const log = (): string => readFileSync(join(folder, 'nohup.out'), 'utf8');
-    await until(() => existsSync(join(folder, 'nohup.out')) && log().includes('listening on'), 'it listens', DEADLINE_MS);
+    const path = join(folder, 'nohup.out');
+    const log = (): string => readFileSync(path, 'utf8');
+    await until(() => existsSync(path) && log().includes('listening on'), 'it listens', DEADLINE_MS);
     const port = portIn(log());
     const pids = [...log().matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
     const master = pids.at(-1)!;

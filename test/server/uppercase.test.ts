@@ -266,7 +266,7 @@ test('one broken byte among megabytes changes nothing else', () => {
   assertSame(toUpper(message), Buffer.concat([upper, broken, upper]), 'a broken byte');
 });
 
-test('the kernel is in use where numbers are little-endian, so that a fault in it cannot hide behind the slow way', () => {
+test('the kernel is in use where numbers are little-endian, so that no fault in it hides behind the slow way', () => {
   assert.equal(kernel !== undefined, endianness() === 'LE');
 });
 
@@ -278,7 +278,7 @@ test('without WebAssembly, as under --jitless, the same comes out', () => {
     import { toUpper } from ${JSON.stringify(module.href)};
     if (typeof WebAssembly !== 'undefined') throw new Error('this Node still has WebAssembly');
     writeFileSync(1, toUpper(readFileSync(0)));`;
-  const upper = execFileSync(process.execPath,
-    [...process.execArgv.filter((arg) => arg !== '--test'), '--jitless', '--input-type=module', '-e', program], { input: text });
+  const flags = [...process.execArgv.filter((arg) => arg !== '--test'), '--jitless', '--input-type=module'];
+  const upper = execFileSync(process.execPath, [...flags, '-e', program], { input: text });
   assertSame(upper, Buffer.from(text.toUpperCase()), 'every script');
 });

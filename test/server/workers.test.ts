@@ -178,7 +178,7 @@ describe('a worker that is the only one', () => {
   });
 });
 
-test('while a successor of the only worker cannot start, it is tried again and again, and clients wait for it', async (t) => {
+test('while a successor of the only worker cannot start, it is tried again and again, and clients wait', async (t) => {
   const { file, env, times, remove } = failingWorkers();
   t.after(remove);
   await using server = await startTestServer(['--workers', '1', '--log', 'connections'], { env });
@@ -188,7 +188,9 @@ test('while a successor of the only worker cannot start, it is tried again and a
   server.signal('SIGHUP');
   // More failures than would end a server that never ran.
   await server.when(() => times().length >= 4 || undefined, 'fourth try');
-  await server.printed(/a worker could not start; none is serving, clients wait for it, and it is tried again in 800 ms/);
+  await server.printed(
+    /a worker could not start; none is serving, clients wait for it, and it is tried again in 800 ms/,
+  );
   const newcomer = await connectClient(server.port);
   newcomer.end('patience');
   client.send('are you there?');

@@ -22,7 +22,8 @@ test('a block that tells of dropped lines counts for them, in whatever it is a p
   assert.equal(batch.linesAfter(one), 43);
   assert.equal(batch.linesAfter(batch.bytes.length - 1), 1);
   assert.deepEqual(batch.blocksAfter(one), [
-    { text: 'one\ntwo\n', lines: 2 }, { text: '40 lines dropped in a worker\n', lines: 40 }, { text: 'three\n', lines: 1 },
+    { text: 'one\ntwo\n', lines: 2 }, { text: '40 lines dropped in a worker\n', lines: 40 },
+    { text: 'three\n', lines: 1 },
   ]);
   assert.equal(batch.lineEnd(one + 1), batch.bytes.indexOf('two'));
   assert.equal(batch.lineEnd(one), one);
@@ -67,6 +68,7 @@ test('what is handed over is cut into blocks that another queue may have room fo
   const line = `${'x'.repeat(99)}\n`;
   queue.add(line.repeat(5000));
   const blocks = queue.take(droppedLine).blocksAfter(100);
-  assert.ok(blocks.length > 4 && blocks.every(({ text, lines }) => text === line.repeat(lines) && text.length <= 65536));
+  assert.ok(blocks.length > 4);
+  assert.ok(blocks.every(({ text, lines }) => text === line.repeat(lines) && text.length <= 65536));
   assert.equal(sum(blocks), 4999);
 });

@@ -41,9 +41,15 @@ const whileAllStandStill = (run: Run): Run => (stage) => during(stage, run, stan
  * still.
  */
 export const combinedFaults: readonly Fault[] = [
-  { name: 'SIGHUP while the reader of the log pauses', mustHold: 'the same clients connected', run: whileReaderPauses(reload) },
+  {
+    name: 'SIGHUP while the reader of the log pauses', mustHold: 'the same clients connected',
+    run: whileReaderPauses(reload),
+  },
   { name: 'SIGTTOU, SIGTTIN while it pauses', mustHold: '0 errors', run: whileReaderPauses(resize) },
-  { name: 'SIGKILL a worker while it pauses', mustHold: 'its clients cut off, others: 0 errors', run: whileReaderPauses(kill) },
+  {
+    name: 'SIGKILL a worker while it pauses', mustHold: 'its clients cut off, others: 0 errors',
+    run: whileReaderPauses(kill),
+  },
   {
     name: 'SIGKILL a worker during a reload while it pauses', mustHold: 'its clients cut off, others: 0 errors',
     run: whileReaderPauses(killDuringReload),

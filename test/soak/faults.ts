@@ -11,6 +11,7 @@ import {
 import { killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
 import { connectAndReset, Deaf } from '../helpers/faults-storm.ts';
 import { connectClient } from '../helpers/test-client.ts';
+import type { TestClient } from '../helpers/test-client.ts';
 import { WORKER_TIMEOUT_MS, WORKERS } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { mebibytes, ms, number } from './table.ts';
@@ -164,7 +165,10 @@ async function unreadLog(stage: Stage): Promise<Figure[]> {
   const flood = await Promise.all(Array.from({ length: 16 }, () => connectClient(server.port)));
   const end = performance.now() + 5000;
   await Promise.all(flood.map(async (client) => {
-    while (performance.now() < end) assert.equal(await client.ask('a short message of which there are many'), 'A SHORT MESSAGE OF WHICH THERE ARE MANY');
+    while (performance.now() < end) {
+      const reply = await client.ask('a short message of which there are many');
+      assert.equal(reply, 'A SHORT MESSAGE OF WHICH THERE ARE MANY');
+    }
     await client[Symbol.asyncDispose]();
   }));
   await load.allAnswered();
@@ -191,7 +195,8 @@ async function killPrinter(stage: Stage): Promise<Figure[]> {
   server.process.stdout!.resume();
   const began = performance.now();
   // The master has to print that, whoever held the lock.
-  await server.when(() => server.stdout.includes(`(pid ${victim}) was ended by SIGKILL`) || undefined, 'a word of the master');
+  const word = `(pid ${victim}) was ended by SIGKILL`;
+  await server.when(() => server.stdout.includes(word) || undefined, 'a word of the master');
   const printed = performance.now() - began;
   await untilWhole(server, WORKERS, [victim]);
   await load.allAnswered();
@@ -214,7 +219,8 @@ async function withoutDescriptors({ server, load }: Stage, pid: number): Promise
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${nextDescriptor(pid)}:`]);
   const clients = await Promise.all(Array.from({ length: 20 }, () => connectClient(server.port)));
   for (const client of clients) client.send('hello');
-  await until(() => clients.every(({ length, socket }) => length === 5 || socket.destroyed), 'each to be answered or refused');
+  const isDone = ({ length, socket }: TestClient): boolean => length === 5 || socket.destroyed;
+  await until(() => clients.every(isDone), 'each to be answered or refused');
   execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:`]);
   const refused = clients.filter(({ length }) => length < 5).length;
   for (const client of clients) await client[Symbol.asyncDispose]();
@@ -233,15 +239,24 @@ const others = 'others: 0 errors';
 export const faults: readonly Fault[] = [
   { name: 'SIGHUP', mustHold: `0 resets, 0 wrong or missing bytes, the same clients connected`, run: reload, times: 3 },
   { name: 'SIGKILL a worker', mustHold: `its clients cut off, ${others}, pool whole again`, run: kill, times: 5 },
-  { name: 'SIGKILL a worker during a reload', mustHold: `its clients cut off, ${others}, the reload goes on`, run: killDuringReload },
-  { name: 'SIGKILL a stopped worker with sockets on the way', mustHold: 'every one of those is served by another', run: killOnTheWay },
+  {
+    name: 'SIGKILL a worker during a reload', mustHold: `its clients cut off, ${others}, the reload goes on`,
+    run: killDuringReload,
+  },
+  {
+    name: 'SIGKILL a stopped worker with sockets on the way', mustHold: 'every one of those is served by another',
+    run: killOnTheWay,
+  },
   { name: 'SIGSTOP a worker', mustHold: `replaced after ${WORKER_TIMEOUT_MS} ms, ${others}`, run: hang },
   { name: 'SIGSTOP and SIGCONT to the whole group', mustHold: '0 errors, nobody replaced', run: suspendAll },
   { name: 'SIGTTOU, SIGTTIN', mustHold: '0 errors', run: resize },
   { name: '20 clients that send and never read', mustHold: `memory grows by less than 64 MiB, ${others}`, run: deaf },
   { name: '20,000 clients that connect and reset', mustHold: `no descriptor left, ${others}`, run: storm },
   { name: "the log's reader stops for 5 s", mustHold: '0 errors, every line whole or counted', run: unreadLog },
-  { name: 'SIGKILL a worker while the terminal is stuck', mustHold: `its clients cut off, ${others}, others print`, run: killPrinter },
+  {
+    name: 'SIGKILL a worker while the terminal is stuck', mustHold: `its clients cut off, ${others}, others print`,
+    run: killPrinter,
+  },
   {
     name: 'no descriptors left in a worker', mustHold: `newcomers served by the other one, ${others}`,
     run: (stage) => withoutDescriptors(stage, stage.random.oneOf(readyWorkers(stage.server))),

@@ -52,7 +52,8 @@ export class Stage implements AsyncDisposable {
     // In a process group of its own, so that the whole of it can be suspended.
     const command = ['setsid', ...onTwoCpus(), process.execPath];
     const server = await startTestServer(
-      ['--workers', String(WORKERS), '--worker-timeout', String(WORKER_TIMEOUT_MS / 1000), '--log-format', 'json'], { command },
+      ['--workers', String(WORKERS), '--worker-timeout', String(WORKER_TIMEOUT_MS / 1000), '--log-format', 'json'],
+      { command },
     );
     return new Stage(server, random, connections);
   }
@@ -132,6 +133,7 @@ export class Stage implements AsyncDisposable {
   }
 
   #newLoad(): Load {
-    return new Load({ port: this.server.port, seed: this.random.between(0, 2 ** 32 - 1), connections: this.#connections, paceMs: 30 });
+    const seed = this.random.between(0, 2 ** 32 - 1);
+    return new Load({ port: this.server.port, seed, connections: this.#connections, paceMs: 30 });
   }
 }

@@ -89,10 +89,11 @@ describe('version 1', () => {
 
   test('beside version 2, as hybrid systems have them, the least of both counts', () => {
     const files = v1('/', { 'cpu.cfs_quota_us': '250000\n', 'cpu.cfs_period_us': '100000\n' });
+    const unified = '32 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n';
     assert.equal(quotaOf({
       ...files,
       'proc/self/cgroup': `${files['proc/self/cgroup']}0::/\n`,
-      'proc/self/mountinfo': `${files['proc/self/mountinfo']}32 23 0:29 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n`,
+      'proc/self/mountinfo': `${files['proc/self/mountinfo']}${unified}`,
       'sys/fs/cgroup/unified/cpu.max': '100000 100000\n',
     }), 1);
   });
@@ -128,7 +129,8 @@ test('cpuCount() respects the limit of a real control group, rounded up', (t) =>
   for (const [limit, cpus] of [[500, 1], [1000, 1], [1100, 2]] as const) {
     const made = makeGroup(limit);
     if ('missing' in made) return t.skip(made.missing);
-    const program = `import(${JSON.stringify(moduleUrl('shared/multiprocessing/index.ts').href)}).then((m) => console.log(m.cpuCount()))`;
+    const index = JSON.stringify(moduleUrl('shared/multiprocessing/index.ts').href);
+    const program = `import(${index}).then((m) => console.log(m.cpuCount()))`;
     const node = [process.execPath, ...nodeArgs('').slice(0, -1), '-e', program];
     try {
       const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"';

@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NotCloneable } from '../../shared/multiprocessing/index.ts';
-import { decode, defineKind, encode, prepare, referencesIn, TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
+import {
+  decode, defineKind, encode, prepare, referencesIn, TRANSFER,
+} from '../../shared/multiprocessing/values/codec.ts';
 import type { Reference, Transferable } from '../../shared/multiprocessing/values/codec.ts';
 import { copyPlain, NOT_PLAIN } from '../../shared/multiprocessing/values/plain.ts';
 
@@ -63,7 +65,10 @@ describe('the codec', () => {
     const [one, two] = [new Thing('one'), new Thing('two')];
     const around = { one };
     const value = JSON.parse('{"__proto__": {"a": 1}, "list": [0, 1, 2]}') as Record<string, unknown>;
-    Object.assign(value, { around, again: around, deep: [[{ two }]], box: Object.assign(Object.create(null), { two }), map: new Map([[1, 2]]) });
+    Object.assign(value, {
+      around, again: around, deep: [[{ two }]], box: Object.assign(Object.create(null), { two }),
+      map: new Map([[1, 2]]),
+    });
     value['itself'] = value;
     (value['list'] as unknown[])[5] = one;
     const encoded = encode(value, 'the value');

@@ -46,7 +46,7 @@ describe('what a process awaited before it called process.exit() arrives', { con
     });
   }
 
-  test('what was sent into a pipe before the end by exit, also when its parent stands still meanwhile', DEADLINE, async (t) => {
+  test('what was sent into a pipe before the end by exit, also while its parent stands still', DEADLINE, async (t) => {
     const [here, there] = Pipe<string>();
     startProcess(t, { module, target: work.sendsAndEnds, args: [there, 4, 1 << 20, 'exit'] });
     assert.equal((await here.recv()).trim(), '0');

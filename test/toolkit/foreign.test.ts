@@ -38,9 +38,11 @@ async function finish(child: Process<never>): Promise<void> {
 describe('a foreign message', () => {
   test('to the parent passes by, whatever it is', DEADLINE, async (t) => {
     const messages = [
-      'ready', null, [1, 2], 7, true, {}, [], { cmd: 'x' }, [{ echopool: 1 }, ['', '1', '#lock-1', null], ['a', 1, 2, 3], 'no clone'],
+      'ready', null, [1, 2], 7, true, {}, [], { cmd: 'x' },
+      [{ echopool: 1 }, ['', '1', '#lock-1', null], ['a', 1, 2, 3], 'no clone'],
     ];
-    const { process: child, mail } = startProcess(t, { module, target: work.sendsRaw, args: [[...messages, ...messages]] });
+    const twice = [...messages, ...messages];
+    const { process: child, mail } = startProcess(t, { module, target: work.sendsRaw, args: [twice] });
     assert.deepEqual(await untilEnd(mail), []);
     // One for each, and one more for the last, in which two of the items are none.
     assert.equal(child.channel.passedOver, 2 * (messages.length + 1));
@@ -52,7 +54,10 @@ describe('a foreign message', () => {
     assert.equal(await program.line(), '[]');
     assert.equal(await program.line(), '["ECHOPOOL_FOREIGN_MESSAGE"]');
     assert.equal(await program.ended, 0);
-    assert.match(program.errors(), /^\(node:\d+\) \[ECHOPOOL_FOREIGN_MESSAGE\] EchopoolWarning: a message .* is passed over: 'ready'$/m);
+    assert.match(
+      program.errors(),
+      /^\(node:\d+\) \[ECHOPOOL_FOREIGN_MESSAGE\] EchopoolWarning: a message .* is passed over: 'ready'$/m,
+    );
   });
 
   test('with a socket lets go of the socket', DEADLINE, async (t) => {
@@ -95,7 +100,9 @@ describe('thousands of foreign and nearly right messages', () => {
     const mail = new Mail(channel);
     const exit = once(child, 'exit');
     child.send('ready');
-    channel.post({ address: '77', name: 'by hand', daemon: false, module: module.href, target: work.echoes.name, args: [] });
+    channel.post({
+      address: '77', name: 'by hand', daemon: false, module: module.href, target: work.echoes.name, args: [],
+    });
     for (let i = 0; i < COUNT; i++) {
       // Its real messages are in place of those for a primitive: the child has none.
       child.send(foreignMessage(random, []) as string);

@@ -65,7 +65,7 @@ describe('what is made, passed on and forgotten leaves nothing behind', () => {
   });
 });
 
-test('a process that was passed many primitives, used them and forgot them, keeps nothing of them', DEADLINE, async () => {
+test('a process that was passed many primitives, used and forgot them, keeps nothing of them', DEADLINE, async () => {
   const [here, there] = Pipe<Things | number | null>();
   const child = new Process({ module, target: useAndForget, args: [there, 3 * FEW_BYTES], daemon: true });
   child.start();

@@ -309,7 +309,9 @@ describe('the arbiter of a lock', () => {
 
   test('answers whose time is up, in the order of asking, and not who was called off', () => {
     const { told, receive, returns, read } = arbiter();
-    for (const [from, id] of [['1', 1], ['2', 1], ['3', 1]] as const) receive(from, { type: 'ask', id, attempt: false });
+    for (const [from, id] of [['1', 1], ['2', 1], ['3', 1]] as const) {
+      receive(from, { type: 'ask', id, attempt: false });
+    }
     receive('3', { type: 'expire', id: 1 });
     receive('2', { type: 'expire', id: 1 });
     receive('1', { type: 'withdraw', id: 1 });

@@ -124,9 +124,12 @@ class Model {
 
   /** No more new wishes: everyone who waits must be served now, or learn that nobody can be. */
   #settle(): void {
-    for (let events = this.#events(false); events.length > 0; events = this.#events(false)) this.#happens(this.#pick(events));
+    for (let events = this.#events(false); events.length > 0; events = this.#events(false)) {
+      this.#happens(this.#pick(events));
+    }
     for (const { address, alive, tasks, standsStill } of this.#members) {
-      for (const { state } of tasks) if (alive && !standsStill) assert.equal(state, 'idle', `a task of process '${address}'`);
+      if (!alive || standsStill) continue;
+      for (const { state } of tasks) assert.equal(state, 'idle', `a task of process '${address}'`);
     }
   }
 
@@ -269,7 +272,9 @@ class Model {
     assert.ok(this.#holder === undefined, 'one at a time');
     const place = this.#line.indexOf(task);
     // The impatient before it may have been refused, and not have heard of it.
-    if (place !== -1) assert.ok(this.#line.slice(0, place).every(({ impatient }) => impatient), 'in the order of asking');
+    if (place !== -1) {
+      assert.ok(this.#line.slice(0, place).every(({ impatient }) => impatient), 'in the order of asking');
+    }
     if (this.#abandoned) assert.ok(task.of.client.abandonedBy, 'the next holder learns of the death');
     this.#abandoned = false;
     this.#leaveLine(task);

@@ -13,8 +13,10 @@ const module = moduleUrl('test/fixtures/lock-stumble.ts');
 const folder = mkdtempSync(join(tmpdir(), 'lock-stumble-'));
 after(() => rmSync(folder, { recursive: true }));
 
-test('processes that stand still at random have a lock one at a time, and all have it', { timeout: 120_000 }, async (t) => {
-  const children = ['A', 'B', 'C'].map((name) => startProcess(t, { module, target: stumbleOnWord, args: [name], name }));
+test('processes that stand still at random have a lock one at a time, and all do', { timeout: 120_000 }, async (t) => {
+  const children = ['A', 'B', 'C'].map((name) => (
+    startProcess(t, { module, target: stumbleOnWord, args: [name], name })
+  ));
   const [first] = children;
   // In each round four processes stand still two or three times, somewhere in their six turns.
   for (let seed = 1; seed <= 10; seed++) {
@@ -25,7 +27,9 @@ test('processes that stand still at random have a lock one at a time, and all ha
     }
     const file = join(folder, String(seed));
     children.forEach(({ process }, i) => process.channel.post({ lock, file, seed: 10 * seed + i }));
-    const had = await Promise.all([stumble({ lock, file, seed: 10 * seed + 9 }, 'root'), ...children.map(({ mail }) => mail.next())]);
+    const had = await Promise.all([
+      stumble({ lock, file, seed: 10 * seed + 9 }, 'root'), ...children.map(({ mail }) => mail.next()),
+    ]);
     assert.equal(await lock.acquire(0), true, `seed ${seed}: nobody has it any more`);
     await lock.release();
     const lines = readFileSync(file, 'latin1').trimEnd().split('\n');

@@ -216,7 +216,7 @@ describe('a lock', () => {
     assert.equal(await lock.acquire(0), true, 'free, and was at B last');
   });
 
-  test('is had at once although its last holder, who took it once, twice or four times, lets nothing else happen', DEADLINE,
+  test('is had at once although its last holder, who took it once, twice or four times, lets nothing happen', DEADLINE,
     async (t) => {
       const folder = mkdtempSync(join(tmpdir(), 'echopool-'));
       t.after(() => rmSync(folder, { recursive: true }));
@@ -239,7 +239,7 @@ describe('a lock', () => {
       assert.equal(process.exitCode, 0);
     });
 
-  test('is called off with the reason; who is next in the line gets it, and nobody waits for him who was called off', DEADLINE,
+  test('is called off with the reason; the next in line gets it, and nobody waits for who was called off', DEADLINE,
     async (t) => {
       const lock = await sharedLock();
       await assert.rejects(lock.acquire({ signal: AbortSignal.abort(new RangeError('at once')) }), RangeError);
@@ -247,7 +247,9 @@ describe('a lock', () => {
       const caller = new AbortController();
       const reason = new Error('no longer');
       const { process, mail } = startProcess(t, { module, target: work.loseRace, args: [lock] });
-      const off = assert.rejects(lock.acquire({ signal: caller.signal, timeoutMs: 60_000 }), (error) => error === reason);
+      const off = assert.rejects(
+        lock.acquire({ signal: caller.signal, timeoutMs: 60_000 }), (error) => error === reason,
+      );
       await b.asks('b');
       caller.abort(reason);
       await off;

@@ -11,7 +11,7 @@ import { DEADLINE, startProcess } from '../helpers/processes.ts';
 
 const module = moduleUrl('test/fixtures/malformed-work.ts');
 
-test('malformed messages to a lock, a pipe, a dict and a list are ignored, and so are deaths that are not the teller\'s to tell',
+test('malformed messages to a lock, a pipe, a dict and a list are ignored, and so are deaths not the teller\'s to tell',
   DEADLINE, async (t) => {
     const lock = new Lock();
     const manager = new Manager();

@@ -157,10 +157,12 @@ test('a list and a dict can be walked: what is in them when the walk begins', li
   for await (const entry of manager.dict({ a: 1, b: 2 })) entries.push(entry);
   assert.deepEqual(entries, [['a', 1], ['b', 2]]);
   manager.shutdown();
-  await assert.rejects(async () => { for await (const value of list) assert.fail(String(value)); }, { code: 'ERR_MANAGER_CLOSED' });
+  await assert.rejects(async () => {
+    for await (const value of list) assert.fail(String(value));
+  }, { code: 'ERR_MANAGER_CLOSED' });
 });
 
-test('three processes increment and lose nothing; when they get and then set, all but one are lost', limit, async () => {
+test('three processes increment and lose nothing; when they get and set, all but one are lost', limit, async () => {
   const dict = new Manager().dict({ n: 0, m: 0 });
   const children = [1, 2, 3].map(() => start(work.incrementThenGetAndSet, dict, 300));
   await Promise.all(children.map(nextWord));

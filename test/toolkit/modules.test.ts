@@ -74,7 +74,7 @@ describe('a program without a guard', { concurrency: 2 }, () => {
   });
 });
 
-test('a program without a guard that starts a process once it was imported makes a short line of them', DEADLINE, async () => {
+test('a program without a guard that starts a process once imported makes a short line of them', DEADLINE, async () => {
   const program = save('noguard-later.mjs', `
     import { setTimeout as sleep } from 'node:timers/promises';
     import { writeSync } from 'node:fs';
@@ -88,7 +88,10 @@ test('a program without a guard that starts a process once it was imported makes
     }
     main().catch((error) => writeSync(1, error.message));`);
   const { out } = await node([program]);
-  assert.match(out, /^(started ){5}Process-\S+ cannot be started: 4 processes that were started for work of file:.* descend from one another already/);
+  assert.match(out, new RegExp(
+    '^(started ){5}Process-\\S+ cannot be started: '
+    + '4 processes that were started for work of file:.* descend from one another already',
+  ));
   assert.match(out, /behind `if \(isMain\(import\.meta\)\) \{ … \}`$/);
 });
 
@@ -107,7 +110,10 @@ test('a program without a guard that makes a pool once it was imported makes few
     }
     main().catch((error) => writeSync(1, error.message));`);
   const { out } = await node([program]);
-  assert.match(out, /^(made ){2}Pool-1 cannot be started: 2 processes that were started for serveTasks of .* descend from one another/);
+  assert.match(
+    out,
+    /^(made ){2}Pool-1 cannot be started: 2 processes that were started for serveTasks of .* descend from one another/,
+  );
 });
 
 describe('isMain', { concurrency: 2 }, () => {
@@ -304,8 +310,8 @@ test('console.log of a primitive says which and how it is', async () => {
   assert.deepEqual([lock, new Queue(3), new JoinableQueue(), end, other, manager.dict(), manager.list(), manager]
     .map((primitive) => inspect(primitive, line)), [
     'Lock { isHeldHere: true, abandonedBy: undefined }', 'Queue { maxsize: 3 }', 'JoinableQueue { maxsize: 0 }',
-    "Connection { state: 'here' }", "Connection { state: 'closed' }", 'DictProxy { isHere: true }', 'ListProxy { isHere: true }',
-    'Manager { isShutDown: false }',
+    "Connection { state: 'here' }", "Connection { state: 'closed' }", 'DictProxy { isHere: true }',
+    'ListProxy { isHere: true }', 'Manager { isShutDown: false }',
   ]);
 });
 

@@ -34,7 +34,8 @@ after(async () => {
 });
 
 test('what a task posts to its parent is not taken for an answer', DEADLINE, async () => {
-  assert.deepEqual(await shared.map({ module, target: postsItsOwn }, [1, 2, 3, 4, 5, 6, 7, 8, 9]), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  const items = [1, 2, 3, 4, 5, 6, 7, 8, 9];
+  assert.deepEqual(await shared.map({ module, target: postsItsOwn }, items), items);
 });
 
 test('map gives the results in the order of the items, from several processes', limit, async () => {
@@ -69,10 +70,14 @@ test('what a task throws arrives with its name, code and own stack, and the pool
   assert.equal(await shared.apply({ module, target: square }, [5]), 25);
 });
 
-test('when a worker is killed its task rejects with who died and how, others finish, and the pool is whole', limit, async () => {
+test('the task of a killed worker rejects with who died and how; others finish; the pool is whole', limit, async () => {
   await withPool(2, async (pool) => {
-    const outcomes = await Promise.allSettled(Array.from({ length: 12 }, (_, n) => pool.apply({ module, target: dieAt }, [n, 5])));
-    const failed = outcomes.flatMap((outcome, n) => (outcome.status === 'rejected' ? [[n, outcome.reason] as const] : []));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 12 }, (_, n) => pool.apply({ module, target: dieAt }, [n, 5])),
+    );
+    const failed = outcomes.flatMap((outcome, n) => (
+      outcome.status === 'rejected' ? [[n, outcome.reason] as const] : []
+    ));
     assert.deepEqual(failed.map(([n]) => n), [5]);
     assert.match(String(failed[0]![1]), /^ProcessDied: Pool-\d+:\d+ \(pid \d+\) was ended by SIGKILL: the task/);
     const who = await Promise.all(Array.from({ length: 30 }, () => pool.apply({ module, target: whoAmI }, [])));
@@ -89,15 +94,18 @@ test('a task that ends its process rejects with the exit code', limit, async () 
 
 test('what cannot be cloned is refused in a sentence, on the way there and on the way back', limit, async () => {
   const target = square as unknown as (n: unknown) => number;
-  await assert.rejects(shared.apply({ module, target }, [() => 1]), { name: 'NotCloneable', message: /an argument of square/ });
-  await assert.rejects(shared.apply({ module, target: returnFunction }, []), { name: 'NotCloneable', message: /what returnFunction returned/ });
+  const there = shared.apply({ module, target }, [() => 1]);
+  await assert.rejects(there, { name: 'NotCloneable', message: /an argument of square/ });
+  const back = shared.apply({ module, target: returnFunction }, []);
+  await assert.rejects(back, { name: 'NotCloneable', message: /what returnFunction returned/ });
   assert.equal(await shared.apply({ module, target: square }, [2]), 4);
 });
 
 test('a target that its module does not export is named', limit, async () => {
   const { hidden } = { hidden: (n: number) => n };
   await assert.rejects(shared.apply({ module, target: hidden }, [1]), /does not export a function 'hidden'/);
-  await assert.rejects(shared.apply({ module, target: (() => (n: number) => n)() }, [1]), /exported function with a name/);
+  const unnamed = (() => (n: number) => n)();
+  await assert.rejects(shared.apply({ module, target: unnamed }, [1]), /exported function with a name/);
   await assert.rejects(shared.apply({ module: new URL('./none.ts', module), target: square }, [1]), /none\.ts/);
 });
 
@@ -136,7 +144,9 @@ test('a pool of no workers, or of half a one, is refused', () => {
 });
 
 test('a program that forgets to close its pool still ends', limit, async () => {
-  const child = spawn(process.execPath, nodeArgs('test/fixtures/forgotten-pool.ts'), { stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(process.execPath, nodeArgs('test/fixtures/forgotten-pool.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
   assert.deepEqual(await once(child, 'exit'), [0, null]);
 });
 

@@ -49,7 +49,7 @@ describe('a process', { concurrency: 4 }, () => {
     assert.deepEqual(await mail.next(), { length: 20 << 20, sum: 3 * (20 << 20) });
   });
 
-  test('can use every primitive that it is given, even if its module imports nothing of the toolkit', DEADLINE, async (t) => {
+  test('can use every primitive it is given, even if its module imports none of the toolkit', DEADLINE, async (t) => {
     const queue = new Queue<Lock>();
     const [here, there] = Pipe();
     const bare = moduleUrl('test/fixtures/bare-work.ts');

@@ -26,7 +26,9 @@ const LONG = { timeout: 170_000 };
  */
 async function throughBlocked(t: Cleaner, rounds: work.Round[]): Promise<void> {
   const results = new Queue<[string, number][][][]>();
-  const getters = [1, 2, 3].map((i) => startProcess(t, { module, target: work.getAndBlock, args: [rounds, results, i] }));
+  const getters = [1, 2, 3].map((i) => (
+    startProcess(t, { module, target: work.getAndBlock, args: [rounds, results, i] })
+  ));
   const putters = PUTTERS.map((name, i) => (
     startProcess(t, { module, target: work.putAndBlock, args: [rounds, name, ITEMS, 10 + i] })
   ));
@@ -43,7 +45,9 @@ async function throughBlocked(t: Cleaner, rounds: work.Round[]): Promise<void> {
 
 describe('each getter sees each putter\'s items in their order', { concurrency: 4 }, () => {
   test('when getters and putters block, with 10 seeds', LONG, async (t) => {
-    const rounds = Array.from({ length: 10 }, (_, i) => ({ seed: 1 + i, queues: [new Queue(), new Queue(1), new Queue(20)] }));
+    const rounds = Array.from({ length: 10 }, (_, i) => (
+      { seed: 1 + i, queues: [new Queue(), new Queue(1), new Queue(20)] }
+    ));
     await throughBlocked(t, rounds);
   });
 

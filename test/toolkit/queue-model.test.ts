@@ -110,7 +110,8 @@ describe('a queue, on any network: all is served in order, what is free is had, 
   ] as const) {
     for (const [trouble, kind] of KINDS) {
       test(`${name}, ${trouble}`, { timeout: 60_000 }, () => {
-        runSeeds(maxsize === 0 ? RUNS.unbounded : RUNS.bounded, 'QUEUE_MODEL_FROM', (seed) => run(seed, { maxsize, joinable, ...kind }));
+        const runs = maxsize === 0 ? RUNS.unbounded : RUNS.bounded;
+        runSeeds(runs, 'QUEUE_MODEL_FROM', (seed) => run(seed, { maxsize, joinable, ...kind }));
       });
     }
   }

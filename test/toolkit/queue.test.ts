@@ -120,7 +120,7 @@ describe('a queue in one process', () => {
     await pending;
   });
 
-  test('when it is closed and others hold it, says that it is closed, and not that it is empty', DEADLINE, async (t) => {
+  test('when it is closed and others hold it, says that it is closed, not that it is empty', DEADLINE, async (t) => {
     const [unbounded, bounded] = [new Queue<unknown>(), new Queue<unknown>(1)];
     const children = await Promise.all([unbounded, unbounded, bounded].map((queue) => crew.lend(t, queue)));
     for (const queue of [unbounded, bounded]) {
@@ -132,7 +132,9 @@ describe('a queue in one process', () => {
 
   test('settles any number of puts at once, however large', DEADLINE, async () => {
     // Also more than one call may have arguments.
-    for (const [count, item] of [[6, Buffer.alloc(1 << 20)], [2000, 'x'.repeat(2000)], [150_000, 1], [2, Buffer.alloc(3 << 20)]] as const) {
+    for (const [count, item] of [
+      [6, Buffer.alloc(1 << 20)], [2000, 'x'.repeat(2000)], [150_000, 1], [2, Buffer.alloc(3 << 20)],
+    ] as const) {
       const queue = new Queue<unknown>();
       await Promise.all(Array.from({ length: count }, () => queue.put(item)));
       assert.equal(await queue.qsize(), count);

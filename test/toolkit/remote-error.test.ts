@@ -99,7 +99,8 @@ describe('an error comes back', () => {
       await pool.join();
     });
     const failed = async (which: string): Promise<Error> => {
-      const error: unknown = await pool.apply({ module, target: work.fails }, [which]).catch((reason: unknown) => reason);
+      const error: unknown = await pool.apply({ module, target: work.fails }, [which])
+        .catch((reason: unknown) => reason);
       assert.ok(error instanceof Error);
       return error;
     };
@@ -126,9 +127,12 @@ describe('nothing fails because of', () => {
     const throwing = (key: string): Error => Object.defineProperty(new Error('x'), key, {
       enumerable: true, get: () => { throw new Error('no'); },
     });
-    for (const key of ['name', 'message', 'stack', 'cause', 'errors', 'code', 'constructor', 'extra']) survives(throwing(key));
+    for (const key of ['name', 'message', 'stack', 'cause', 'errors', 'code', 'constructor', 'extra']) {
+      survives(throwing(key));
+    }
     for (const key of ['name', 'message', 'stack', 'errors', 'code']) {
-      for (const value of [Symbol('s'), () => {}, null, 5n, {}, new Proxy([], { get: () => { throw new Error('no'); } })]) {
+      const trap = new Proxy([], { get: () => { throw new Error('no'); } });
+      for (const value of [Symbol('s'), () => {}, null, 5n, {}, trap]) {
         survives(Object.defineProperty(new Error('x'), key, { value }));
       }
     }
@@ -136,9 +140,11 @@ describe('nothing fails because of', () => {
     const { proxy, revoke } = Proxy.revocable(new Error('x'), {});
     revoke();
     const custom = { [inspect.custom]() { throw new Error('no'); } };
-    for (const value of [hostile, proxy, custom, new Error('x', { cause: hostile }), new Error('x', { cause: proxy }),
-      Object.assign(new Error('x'), { hostile, proxy, custom }), new AggregateError([hostile, proxy, custom]), Object.create(Error.prototype),
-      new Proxy(new Error('inside'), {}), undefined, null, Symbol('s'), () => {}, -0]) {
+    for (const value of [
+      hostile, proxy, custom, new Error('x', { cause: hostile }), new Error('x', { cause: proxy }),
+      Object.assign(new Error('x'), { hostile, proxy, custom }), new AggregateError([hostile, proxy, custom]),
+      Object.create(Error.prototype), new Proxy(new Error('inside'), {}), undefined, null, Symbol('s'), () => {}, -0,
+    ]) {
       survives(value);
     }
   });
@@ -152,7 +158,9 @@ describe('nothing fails because of', () => {
       : new AggregateError(Array.from({ length: 10 }, () => tree(depth - 1)), 'x'.repeat(1000)));
     survives(tree(4));
     survives(new AggregateError(Array.from({ length: 50_000 }, (_, i) => i)));
-    const huge = survives(Object.assign(new Error('m'.repeat(4_000_000)), { data: 'd'.repeat(4_000_000), code: 'ERR_HUGE' }));
+    const huge = survives(Object.assign(new Error('m'.repeat(4_000_000)), {
+      data: 'd'.repeat(4_000_000), code: 'ERR_HUGE',
+    }));
     assert.match(huge.message, /^m+ … \d+ characters are left out here … m+$/);
     assert.deepEqual({ ...huge }, { code: 'ERR_HUGE' });
     assert.match(huge.stack!, /remote-error\.test/);
@@ -160,9 +168,12 @@ describe('nothing fails because of', () => {
 
   test('what comes from another process and is no error', () => {
     const good = takeApart(Object.assign(new Error('x', { cause: 1 }), { code: 1 }));
-    const junk: unknown[] = [null, undefined, 5, 'x', [], {}, { ...good, name: 5 }, { ...good, stack: {} }, { ...good, fields: 'x' },
-      { ...good, fields: Buffer.from('x') }, { ...good, cause: 5 }, { ...good, cause: { value: 5 } }, { ...good, errors: 5 },
-      { ...good, errors: [null] }, { ...good, type: 'DOMException', message: null }, { ...good, type: {} }, { ...good, type: '__proto__' }];
+    const junk: unknown[] = [
+      null, undefined, 5, 'x', [], {}, { ...good, name: 5 }, { ...good, stack: {} }, { ...good, fields: 'x' },
+      { ...good, fields: Buffer.from('x') }, { ...good, cause: 5 }, { ...good, cause: { value: 5 } },
+      { ...good, errors: 5 }, { ...good, errors: [null] }, { ...good, type: 'DOMException', message: null },
+      { ...good, type: {} }, { ...good, type: '__proto__' },
+    ];
     for (const remote of junk) assert.ok(rebuildError(remote as RemoteError, 'there') instanceof Error);
   });
 });

@@ -185,7 +185,8 @@ test('who writes to a child that died long ago learns that it is dead, and that 
   router.post(addresses[0]!, ref, 'much too late');
   router.post(`${Number(addresses.at(-1)) + 1}`, ref, 'too early: there is none');
   router.removeEndpoint(ref);
-  assert.deepEqual(heard.map(({ address, exitCode }) => [address, exitCode]), [[addresses.at(-1), -9], [addresses[0], NaN]]);
+  const told = heard.map(({ address, exitCode }) => [address, exitCode]);
+  assert.deepEqual(told, [[addresses.at(-1), -9], [addresses[0], NaN]]);
   assert.equal(describeDeath(heard[1]!), `child ${addresses[0]} ended long ago`);
 });
 
@@ -197,9 +198,13 @@ test('a child is believed what it says for itself and for those below it, and no
   const ref = router.newRef('test');
   router.addEndpoint(ref, { receive: (from) => heard.push(from), died: (death) => heard.push(death.address) });
   const death = (of: string): Death => ({ address: of, name: 'somebody', pid: 1, exitCode: 1 });
-  for (const from of [address, `${address}.1`, '', '77', `${address}7`]) router.arrive(['', from, ref, 'hello'], address);
+  for (const from of [address, `${address}.1`, '', '77', `${address}7`]) {
+    router.arrive(['', from, ref, 'hello'], address);
+  }
   for (const of of [`${address}.1`, address, '', '77']) router.arrive(['', address, '', death(of)], address);
-  for (const body of [null, 'dead', {}, { ...death(`${address}.2`), exitCode: '1' }]) router.arrive(['', address, '', body], address);
+  for (const body of [null, 'dead', {}, { ...death(`${address}.2`), exitCode: '1' }]) {
+    router.arrive(['', address, '', body], address);
+  }
   router.childDied(death(address));
   router.removeEndpoint(ref);
   assert.deepEqual(heard, [address, `${address}.1`, `${address}.1`, address]);

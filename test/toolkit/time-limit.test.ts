@@ -14,7 +14,9 @@ describe('the limits of a wait', () => {
     [{ signal: new AbortController() }, /the signal of a wait is an AbortSignal, not AbortController/],
   ] as const) {
     it(`that are wrong are refused by their value: ${String(given)}`, () => {
-      assert.throws(() => checkWait(given as unknown as Wait), (error) => error instanceof WrongUse && says.test(error.message));
+      assert.throws(() => checkWait(given as unknown as Wait), (error) => (
+        error instanceof WrongUse && says.test(error.message)
+      ));
     });
   }
 
@@ -42,7 +44,8 @@ describe('the limits of a wait', () => {
   it('tell of an abort once, with its reason, and then of nothing', async () => {
     const controller = new AbortController();
     const told: unknown[] = [];
-    watchWait(checkWait({ timeoutMs: 1, signal: controller.signal }), () => told.push('lapsed'), (reason) => told.push(reason));
+    const wait = checkWait({ timeoutMs: 1, signal: controller.signal });
+    watchWait(wait, () => told.push('lapsed'), (reason) => told.push(reason));
     controller.abort('enough');
     await new Promise((resolve) => setTimeout(resolve, 10));
     assert.deepEqual(told, ['enough']);

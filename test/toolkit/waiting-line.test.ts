@@ -30,7 +30,7 @@ test('a line is what an array would be, whoever comes, leaves and is served', ()
   }
 });
 
-test('200,000 come, half of them leave from the end, and the rest are served, in time that grows with their number', () => {
+test('200,000 come, half leave from the end, and the rest are served, in time that grows with their number', () => {
   const line = new WaitingLine<{ n: number }>();
   const all = Array.from({ length: 200_000 }, (_, n) => ({ n }));
   for (const one of all) line.push(one);

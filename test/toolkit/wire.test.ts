@@ -27,7 +27,9 @@ for (let i = 0; i < 100; i++) deep = [deep];
 
 describe('an item on the wire', () => {
   test('goes as JSON when JSON gives back the very same', () => {
-    for (const item of [[], [1, -1.5, 'a', true, null], ['', '', '1#2', { type: 'ask', id: 7 }], [{ a: [{ b: '\ud800"\n' }] }]]) {
+    for (const item of [
+      [], [1, -1.5, 'a', true, null], ['', '', '1#2', { type: 'ask', id: 7 }], [{ a: [{ b: '\ud800"\n' }] }],
+    ]) {
       assert.equal(write([item])[0]![1], item);
       assert.deepEqual(send(item), item);
     }
@@ -36,8 +38,9 @@ describe('an item on the wire', () => {
   const others: Record<string, unknown> = {
     'undefined in an array': undefined, 'an undefined property': { a: undefined }, NaN: Number.NaN, Infinity: -Infinity,
     'minus zero': -0, 'a bigint': 10n, bytes: new Uint8Array([1, 2]), 'a Map': new Map([[1, 2]]), 'a Date': new Date(0),
-    'an object with toJSON data': { toJSON: 1 }, 'a hole': [1, , 3], 'a property __proto__': JSON.parse('{"__proto__":1}'),
-    'an Error': new RangeError('no'), 'what holds itself': circle, 'very deep arrays': deep, 'a boxed number': Object(3),
+    'an object with toJSON data': { toJSON: 1 }, 'a hole': [1, , 3],
+    'a property __proto__': JSON.parse('{"__proto__":1}'), 'an Error': new RangeError('no'),
+    'what holds itself': circle, 'very deep arrays': deep, 'a boxed number': Object(3),
   };
   for (const [name, value] of Object.entries(others)) {
     test(`arrives as its structured clone: ${name}`, () => {
@@ -99,10 +102,12 @@ describe('items on the wire', () => {
   test('are not made of what somebody else sends', () => {
     const ours = { echopool: 1 };
     for (const message of [
-      'ready', '', 0, null, true, {}, [], [1, 2], [[1, 2]], { 'watch:require': ['file'] }, [{}], [{ echopool: 2 }, [1]], [null],
+      'ready', '', 0, null, true, {}, [], [1, 2], [[1, 2]], { 'watch:require': ['file'] }, [{}],
+      [{ echopool: 2 }, [1]], [null],
       [{ ...ours, part: 1 }, 'AAAA'], [{ ...ours, part: [0] }, ''], [{ ...ours, part: ['0', 2] }, ''],
       [{ ...ours, part: [1, 2] }, 'AAAA'], [{ ...ours, part: [0, 2] }, [1]], [{ ...ours, part: [0, 1] }, 'no clone'],
-      [ours, 5], [ours, null], [ours, {}], [ours, 'no clone'], [ours, '/wNvIgFhSQJ7AQ=='], [ours, Buffer.from(serialize(5)).toString('base64')],
+      [ours, 5], [ours, null], [ours, {}], [ours, 'no clone'], [ours, '/wNvIgFhSQJ7AQ=='],
+      [ours, Buffer.from(serialize(5)).toString('base64')],
     ]) {
       assert.deepEqual(read([message]), [undefined], JSON.stringify(message));
     }

@@ -98,7 +98,9 @@ describe('the goals', () => {
   test('are a table of those that were measured, and notes', () => {
     const log = figures('log-delay', [new Map([['ours-logging', figure(97.4)]])]);
     const start = figures('start', [new Map([['ours', figure(200)], ['cluster', figure(100)]])]);
-    const memory = figures('memory', [new Map([['ours', figure(150)], ['cluster', figure(100)], ['kept-copy', figure(130)]])]);
+    const memory = figures('memory', [
+      new Map([['ours', figure(150)], ['cluster', figure(100)], ['kept-copy', figure(130)]]),
+    ]);
     const file = 'logging: ping, every message logged to a file';
     assert.equal(goalsTable([log, start, memory]), [
       '| work | goal | figure | met | floor |',

@@ -82,7 +82,8 @@ test('connections that end at the same time are told of together', DEADLINE, asy
   const CONNECTIONS = 40;
   const path = join(folder, 'counts-together');
   const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
-  await using server = await startTestServer(flags, { env: { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path } });
+  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
+  await using server = await startTestServer(flags, { env });
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectClient(server.port)));
   for (const client of clients) assert.equal(await client.ask('hi'), 'HI');
   await standStill(server.pidOf(1));
@@ -175,7 +176,7 @@ describe('many things in a row travel in few messages:', { concurrency: true }, 
   });
 });
 
-test('what a lock, a queue and a dict say travels as JSON, which Node writes several times faster than clones', DEADLINE, async (t) => {
+test('what lock, queue and dict say travels as JSON, written several times faster than clones', DEADLINE, async (t) => {
   const lock = new Lock();
   const args = [lock, new Queue<number>(1), new Manager().dict({ n: 0 })] as const;
   const { mail } = startProcess(t, { module, target: work.useAll, args: [...args] });

@@ -9,11 +9,14 @@ import { ROOT } from '../helpers/paths.ts';
 const TOOLKIT = 'shared/multiprocessing';
 /** From the ground up. A room is a folder, or a file that stands alone; it may import itself and what is below it. */
 const ROOMS = [
-  ...['base', 'values', 'transport', 'process', 'manager', 'lock', 'pipe', 'queue/owner', 'queue/client', 'queue', 'kinds',
-    'pool', 'child', 'index'].map((room) => `${TOOLKIT}/${room}`),
+  ...[
+    'base', 'values', 'transport', 'process', 'manager', 'lock', 'pipe', 'queue/owner', 'queue/client', 'queue',
+    'kinds', 'pool', 'child', 'index',
+  ].map((room) => `${TOOLKIT}/${room}`),
   'shared', 'shared/flags', 'shared/terminal', 'shared/log',
   ...['uppercase', 'signals', 'messages', 'worker', 'connections', 'workers'].map((room) => `server/${room}`), 'server',
-  ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`), 'client', 'client/load',
+  ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`),
+  'client', 'client/load',
   'demos/stage', 'demos',
 ];
 /** What each part of the project may import besides itself. */
@@ -41,7 +44,8 @@ const sources = filesIn('server', 'client', 'shared', 'demos');
 
 /** The rule that an import breaks, as a sentence; undefined when it breaks none. */
 function brokenBy(path: string, imported: string): string | undefined {
-  if (!imported.startsWith('.')) return imported.startsWith('node:') ? undefined : `${path} imports the package ${imported}`;
+  if (imported.startsWith('node:')) return undefined;
+  if (!imported.startsWith('.')) return `${path} imports the package ${imported}`;
   const target = join(path, '..', imported);
   const [part, targetPart] = [path, target].map((file) => placeOf(file, Object.keys(PARTS))) as [string, string];
   if (part !== targetPart && !PARTS[part]!.includes(targetPart)) return `${path}: ${part} may not import ${target}`;

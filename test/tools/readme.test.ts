@@ -21,7 +21,9 @@ describe('the examples of the README', () => {
   const clone = mkdtempSync(join(tmpdir(), 'echopool-readme-'));
   after(() => rmSync(clone, { recursive: true }));
   before(async () => {
-    for (const part of ['package.json', 'tsconfig.json', 'shared']) cpSync(join(ROOT, part), join(clone, part), { recursive: true });
+    for (const part of ['package.json', 'tsconfig.json', 'shared']) {
+      cpSync(join(ROOT, part), join(clone, part), { recursive: true });
+    }
     symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
     for (const { name, code } of examples) writeFileSync(join(clone, `${name}.ts`), code);
     const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'build' };
@@ -49,7 +51,9 @@ describe('the examples of the README', () => {
     // With one process of its own, which is compiled anew as each is.
     const { name, printed } = examples.find(({ code }) => code.split('new Process(').length === 2)!;
     assert.match(readme, /`node --import tsx FILE\.ts`/);
-    const { stdout } = await run(process.execPath, ['--import', 'tsx', `${name}.ts`], { cwd: clone, env: { ...process.env, TMPDIR: clone } });
+    const { stdout } = await run(process.execPath, ['--import', 'tsx', `${name}.ts`], {
+      cwd: clone, env: { ...process.env, TMPDIR: clone },
+    });
     assert.equal(stdout.trim(), printed);
   });
 });
@@ -62,7 +66,9 @@ describe('the README', () => {
   });
 
   test('names only npm scripts that there are', () => {
-    for (const [, script] of readme.matchAll(/npm run (?:--silent )?([a-z:]+)/g)) assert.ok(manifest.scripts[script!], script);
+    for (const [, script] of readme.matchAll(/npm run (?:--silent )?([a-z:]+)/g)) {
+      assert.ok(manifest.scripts[script!], script);
+    }
   });
 
   test('names only files that there are', () => {

@@ -10,14 +10,20 @@ import { nodeArgs } from '../helpers/paths.ts';
 import { isRunning } from '../helpers/processes.ts';
 import { readSettings } from '../soak/settings.ts';
 
-function startSoak(t: TestContext, ...args: string[]): { child: ChildProcess; output: () => string; exit: Promise<number | null> } {
+interface Soak { child: ChildProcess; output: () => string; exit: Promise<number | null> }
+
+function startSoak(t: TestContext, ...args: string[]): Soak {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const child = spawn(process.execPath, [...nodeArgs('test/soak/main.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [...nodeArgs('test/soak/main.ts'), ...args], {
+    env, stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => { output += text; });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { output += text; });
   const exit = new Promise<number | null>((resolve) => child.once('close', (code) => resolve(code)));
-  t.after(() => { if (child.exitCode === null) for (const pid of processesOf(child.pid!)) process.kill(pid, 'SIGKILL'); });
+  t.after(() => {
+    if (child.exitCode === null) for (const pid of processesOf(child.pid!)) process.kill(pid, 'SIGKILL');
+  });
   return { child, output: () => output, exit };
 }
 
@@ -36,7 +42,8 @@ test('a short soak injects a fault, prints what it measured, and leaves no proce
 test('a soak in which something does not hold fails, says under which fault, and how to repeat it', async (t) => {
   const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '4');
   await until(() => output().includes('before:'), 'the soak to begin', { report: output, deadlineMs: 90_000 });
-  const [server] = processesOf(child.pid!).filter((pid) => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server/main'));
+  const isServer = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server/main');
+  const [server] = processesOf(child.pid!).filter(isServer);
   process.kill(server!, 'SIGKILL');
   assert.equal(await exit, 1, output());
   assert.match(output(), /the server has ended by itself: SIGKILL|\d cut off/);
