@@ -149,7 +149,8 @@ describe('the report', () => {
   test('tells of one in the singular', () => {
     const one = { ...tally, messages: 1, elapsedMs: 1000 };
     assert.match(reportText(reportOf(options, one)), /^1 messages\/s, .* each way: 1 message in 1 s$/m);
-    assert.match(reportText(reportOf({ ...options, churn: true }, one)), /^1 connections\/s, .*: 1 connection in 1 s$/m);
+    const text = reportText(reportOf({ ...options, churn: true }, one));
+    assert.match(text, /^1 connections\/s, .*: 1 connection in 1 s$/m);
   });
 
   test('of a load with a rate says what was due, and how late the generator was itself', () => {

@@ -141,7 +141,7 @@ describe('when a worker is killed, at most its own lines are missing', { skip: s
 describe('the process that writes to a socket', { skip: stuckMissing() }, () => {
   const ONE_WORKER = ['--workers', '1', '--log-format', 'json'];
   const relayOf = (pid: number): number | undefined => processesOf(pid).find((each) => (
-    readFileSync(`/proc/${each}/cmdline`, 'latin1').includes('terminal-relay')));
+    readFileSync(`/proc/${each}/cmdline`, 'latin1').includes('relay-entry')));
 
   test('may be killed: what it had is counted, and another one goes on', async () => {
     await using server = await startStuckServer('socket', ONE_WORKER);

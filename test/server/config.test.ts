@@ -99,8 +99,10 @@ describe('what is given', () => {
   }
 
   test('other variables of the environment do not matter: HOST and LOG belong to everybody', () => {
-    assert.deepEqual(configOf([], { PATH: '/bin', PORTS: 'x', port: 'x', HOSTNAME: 'x', npm_config_port: '9000' }), defaults);
-    const bare = everySetting.map(([flag]) => flag.toUpperCase().replaceAll('-', '_')).filter((name) => name !== 'PORT');
+    const others = { PATH: '/bin', PORTS: 'x', port: 'x', HOSTNAME: 'x', npm_config_port: '9000' };
+    assert.deepEqual(configOf([], others), defaults);
+    const names = everySetting.map(([flag]) => flag.toUpperCase().replaceAll('-', '_'));
+    const bare = names.filter((name) => name !== 'PORT');
     assert.deepEqual(configOf([], Object.fromEntries(bare.map((name) => [name, 'x86_64-conda-linux-gnu']))), defaults);
   });
 
@@ -117,16 +119,20 @@ describe('what is given', () => {
     const value = 'tcp://10.0.0.1:8080';
     assert.deepEqual(configOf([], { ECHOPOOL_PORT: value }), { ...defaults, notes: [note('ECHOPOOL_PORT')] });
     assert.deepEqual(configOf([], { PORT: value }), { ...defaults, notes: [note('PORT')] });
-    assert.deepEqual(configOf([], { ECHOPOOL_PORT: value, PORT: '9' }), { ...defaults, port: 9, notes: [note('ECHOPOOL_PORT')] });
+    const config = configOf([], { ECHOPOOL_PORT: value, PORT: '9' });
+    assert.deepEqual(config, { ...defaults, port: 9, notes: [note('ECHOPOOL_PORT')] });
     assert.deepEqual(configOf(['--port', '9'], { ECHOPOOL_PORT: value, PORT: value }), { ...defaults, port: 9 });
-    assert.match(refusal([], { ECHOPOOL_WAITING: value }), /^environment variable ECHOPOOL_WAITING must be .*, not "tcp:/);
+    const refused = refusal([], { ECHOPOOL_WAITING: value });
+    assert.match(refused, /^environment variable ECHOPOOL_WAITING must be .*, not "tcp:/);
   });
 
   test('flags that npm has kept for itself are told of, and how to write them', () => {
     const npm = { npm_lifecycle_event: 'start', npm_config_port: '9000', npm_config_idle_timeout: 'true' };
     assert.deepEqual(configOf([], npm).notes, [
-      'npm has kept "--port=9000" for itself: what is the server\'s stands after two dashes, as in npm start -- --port …',
-      'npm has kept "--idle-timeout" for itself: what is the server\'s stands after two dashes, as in npm start -- --idle-timeout …',
+      'npm has kept "--port=9000" for itself: '
+        + 'what is the server\'s stands after two dashes, as in npm start -- --port …',
+      'npm has kept "--idle-timeout" for itself: '
+        + 'what is the server\'s stands after two dashes, as in npm start -- --idle-timeout …',
     ]);
     assert.equal(configOf([], npm).port, 8080);
     assert.deepEqual(configOf(['--port', '1', '--idle-timeout', '1'], npm).notes, []);
@@ -183,7 +189,8 @@ describe('what is refused', () => {
   test('the line names the environment variable when the value came from there', () => {
     const message = 'environment variable PORT must be a whole number from 0 to 65535, not "abc"';
     assert.equal(refusal([], { PORT: 'abc' }), message);
-    assert.match(refusal([], { ECHOPOOL_ON_CRASH: 'x' }), /^environment variable ECHOPOOL_ON_CRASH must be reset or adopt, not "x"$/);
+    const allowed = /^environment variable ECHOPOOL_ON_CRASH must be reset or adopt, not "x"$/;
+    assert.match(refusal([], { ECHOPOOL_ON_CRASH: 'x' }), allowed);
   });
 
   const counts = [

@@ -60,8 +60,8 @@ async function main(): Promise<number> {
         table.add(fault.name, fault.mustHold, some);
         figures.push(...some);
       }
-      const measured = figures.map(({ label, value, unit }) => `${label} ${value}${unit === '' ? '' : ` ${unit}`}`).join('; ');
-      console.log(`${seconds()}  ${fault.name}: ${measured || 'held'} (${stage.load.replies} replies verified)`);
+      const measured = figures.map(({ label, value, unit }) => `${label} ${value}${unit === '' ? '' : ` ${unit}`}`);
+      console.log(`${seconds()}  ${fault.name}: ${measured.join('; ') || 'held'} (${stage.load.replies} replies verified)`);
     }
 
     under = 'the end';
@@ -76,22 +76,26 @@ async function main(): Promise<number> {
       const ratio = besideHung.percentile(0.99) / stage.calm.percentile(0.99);
       console.log(`beside a hung worker:    ${besideHung}; p99 is ${ratio.toFixed(1)} times the calm one`);
     }
-    console.log(`descriptors and memory (Pss) of all processes of the server while nobody is connected, the least of all looks:`);
+    console.log('descriptors and memory (Pss) of all processes of the server while nobody is connected, '
+      + 'the least of all looks:');
     console.log(`  before ${describe(before)}\n  after  ${describe(after)}`);
     console.log(`torn lines ${stage.torn} (of ${stage.kills} killed processes), dropped and told ${stage.dropped}`);
     stage.load.expectFin();
     const code = await stage.server.stop();
     await stage.load.allOver();
-    if (code !== 0 || stage.load.troubles.length > 0) throw new Error(`the last stop: exit ${code}\n${stage.load.summary()}`);
+    const isWell = code === 0 && stage.load.troubles.length === 0;
+    if (!isWell) throw new Error(`the last stop: exit ${code}\n${stage.load.summary()}`);
     return 0;
   } catch (error) {
     console.log(`\n${table}\n`);
     console.log(error instanceof Error ? error.stack : error);
     if (stage !== undefined) {
       stage.readLog();
-      console.log(`${stage.load.summary()}\nthe last notices in its log:\n${stage.lastNotices.join('\n')}\n${stage.server.stderr}`);
+      const notices = stage.lastNotices.join('\n');
+      console.log(`${stage.load.summary()}\nthe last notices in its log:\n${notices}\n${stage.server.stderr}`);
     }
-    console.log(`soak failed under: ${under}. Seed ${seed} repeats it: npm run soak -- --minutes ${minutes} --seed ${seed}`);
+    const again = `npm run soak -- --minutes ${minutes} --seed ${seed}`;
+    console.log(`soak failed under: ${under}. Seed ${seed} repeats it: ${again}`);
     return 1;
   } finally {
     await stage?.[Symbol.asyncDispose]();
@@ -111,7 +115,13 @@ function describe({ processes, descriptors, memory }: Possessions): string {
 }
 
 function compare(before: Possessions, after: Possessions): void {
-  if (after.processes !== before.processes) throw new Error(`${before.processes} processes before, ${after.processes} after`);
-  if (after.descriptors > before.descriptors) throw new Error(`${before.descriptors} descriptors before, ${after.descriptors} after`);
-  if (after.memory > before.memory + MEMORY_NOISE) throw new Error(`${before.memory} bytes of memory before, ${after.memory} after`);
+  if (after.processes !== before.processes) {
+    throw new Error(`${before.processes} processes before, ${after.processes} after`);
+  }
+  if (after.descriptors > before.descriptors) {
+    throw new Error(`${before.descriptors} descriptors before, ${after.descriptors} after`);
+  }
+  if (after.memory > before.memory + MEMORY_NOISE) {
+    throw new Error(`${before.memory} bytes of memory before, ${after.memory} after`);
+  }
 }
