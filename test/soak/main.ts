@@ -61,7 +61,8 @@ async function main(): Promise<number> {
         figures.push(...some);
       }
       const measured = figures.map(({ label, value, unit }) => `${label} ${value}${unit === '' ? '' : ` ${unit}`}`);
-      console.log(`${seconds()}  ${fault.name}: ${measured.join('; ') || 'held'} (${stage.load.replies} replies verified)`);
+      const result = measured.join('; ') || 'held';
+      console.log(`${seconds()}  ${fault.name}: ${result} (${stage.load.replies} replies verified)`);
     }
 
     under = 'the end';
