@@ -1,6 +1,6 @@
 // The connections that the master holds, and how many there may be: in all, and from one address. Used by server.ts.
 import type { Socket } from 'node:net';
-import type { Moved } from '../messages.ts';
+import type { Moved } from '../worker/messages.ts';
 
 /** A connection as it was accepted. */
 export interface Newcomer {

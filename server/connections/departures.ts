@@ -2,7 +2,7 @@
 // so nobody tells it: it looks before it refuses others for want of a place (door.ts). And those that have left a worker which
 // has not told yet. Used by server.ts.
 import type { Socket } from 'node:net';
-import type { Moved } from '../messages.ts';
+import type { Moved } from '../worker/messages.ts';
 import { CLOSE_WAIT, endOf, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, readTcpTable } from './tcp-table.ts';
 import type { TcpEnd } from './tcp-table.ts';
 

@@ -6,8 +6,8 @@ import { resetConnection } from '../../shared/reset.ts';
 import { afterRunning, afterSilence } from '../../shared/running-time.ts';
 import type { Stop } from '../../shared/running-time.ts';
 import { Uppercaser } from '../uppercase/uppercaser.ts';
-import { NO_TRAFFIC } from '../messages.ts';
-import type { CloseReason, Moved, Traffic } from '../messages.ts';
+import { NO_TRAFFIC } from './messages.ts';
+import type { CloseReason, Moved, Traffic } from './messages.ts';
 
 /** The worker, as its sessions see it. Either `closed` or `givenBack` comes, once, and is the last of a session. */
 export interface SessionHost {

@@ -14,8 +14,8 @@ import { EchoSession } from './echo-session.ts';
 import type { SessionHost } from './echo-session.ts';
 import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
-import { readToWorker } from '../messages.ts';
-import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from '../messages.ts';
+import { readToWorker } from './messages.ts';
+import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
 
 /** What a worker needs to know from the start. */
 export interface WorkerOptions {

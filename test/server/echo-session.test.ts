@@ -12,7 +12,7 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
 import { listen } from '../../server/connections/listener.ts';
-import type { CloseReason } from '../../server/messages.ts';
+import type { CloseReason } from '../../server/worker/messages.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
 /** Sends before and after an urgent byte, says so, and prints what comes back, up to the end. */

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { readFromWorker, readToWorker } from '../../server/messages.ts';
-import type { FromWorker, ToWorker } from '../../server/messages.ts';
+import { readFromWorker, readToWorker } from '../../server/worker/messages.ts';
+import type { FromWorker, ToWorker } from '../../server/worker/messages.ts';
 
 const traffic = { messages: 3, bytesIn: 100, bytesOut: 101 };
 const moved = { traffic, unread: Buffer.from('ab') };
