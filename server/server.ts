@@ -101,7 +101,7 @@ class EchoServer implements Server {
   #traffic: Traffic = NO_TRAFFIC;
   #stopping = false;
   #end: (reason: string | undefined) => void = () => {};
-  #whole: () => void = () => {};
+  #complete: () => void = () => {};
 
   constructor(config: Config, { log, print, color, terminalLock, cpus }: Surroundings) {
     this.#config = config;
@@ -117,11 +117,11 @@ class EchoServer implements Server {
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#pool = new WorkerPool({
-      size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs, terminalLock,
+      size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs, terminalLock, log,
       worker: { idleTimeoutMs: config.idleTimeoutMs, log: config.log, logFormat: config.logFormat, color },
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
-      message: (worker, message) => this.#hear(worker, message),
+      report: (worker, report) => this.#hear(worker, report),
       relieved: (worker) => this.#dispatcher.workerRelieved(worker),
       print,
       stalled: (worker) => this.#dispatcher.workerStalled(worker),
@@ -133,10 +133,8 @@ class EchoServer implements Server {
         this.#shutdown.leaveIfNobodyWaits();
       },
       resized: (size) => this.#dispatcher.setPoolSize(size),
-      whole: () => this.#whole(),
+      complete: () => this.#complete(),
       failed: (reason) => this.#fail(reason),
-      note: (event, text, fields) => log.info(event, text, fields),
-      trouble: (event, text, fields) => log.warn(event, text, fields),
     });
     this.#shutdown = new Shutdown({
       log, connections: this.#connections, dispatcher: this.#dispatcher, pool: this.#pool,
@@ -168,9 +166,9 @@ class EchoServer implements Server {
     // when the server has ended meanwhile.
     await Promise.race([this.#listen(), this.ended]);
     if (this.#stopping) return;
-    const whole = new Promise<void>((resolve) => { this.#whole = resolve; });
+    const complete = new Promise<void>((resolve) => { this.#complete = resolve; });
     this.#pool.start();
-    const failure = await Promise.race([whole, this.ended]);
+    const failure = await Promise.race([complete, this.ended]);
     if (failure !== undefined) throw new Error(failure);
   }
 

@@ -6,7 +6,7 @@
 // while there are as many as there may be.
 
 /** starting ─▶ ready ─▶ retiring; from each the process may end, and is forgotten. */
-export type WorkerState = 'starting' | 'ready' | 'retiring';
+export type WorkerPhase = 'starting' | 'ready' | 'retiring';
 
 /** The next step. */
 export type Action =
@@ -14,8 +14,8 @@ export type Action =
   /** `why` is for the log. */
   | { readonly kind: 'retire'; readonly worker: number; readonly why: string };
 
-interface Place {
-  state: WorkerState;
+interface PlannedWorker {
+  phase: WorkerPhase;
   /** Why it is to be replaced, as soon as its turn comes. */
   unwanted: string | undefined;
   /** A reload asked for that. */
@@ -26,7 +26,7 @@ export class PoolPlan {
   readonly #most: number;
   #size: number;
   /** The oldest first. */
-  readonly #workers = new Map<number, Place>();
+  readonly #workers = new Map<number, PlannedWorker>();
   #reloading = false;
 
   /** @param size How many workers there should be, @param most the most that may ever be wanted. */
@@ -44,37 +44,37 @@ export class PoolPlan {
     return this.#workers.size;
   }
 
-  stateOf(worker: number): WorkerState | undefined {
-    return this.#workers.get(worker)?.state;
+  phaseOf(worker: number): WorkerPhase | undefined {
+    return this.#workers.get(worker)?.phase;
   }
 
   /** How many are ready. */
   get ready(): number {
-    return [...this.#workers.values()].filter(({ state }) => state === 'ready').length;
+    return [...this.#workers.values()].filter(({ phase }) => phase === 'ready').length;
   }
 
   /** As many as wanted are there, and all of them ready. */
-  get isWhole(): boolean {
+  get isComplete(): boolean {
     return this.count === this.#size && this.ready === this.#size;
   }
 
   /** A worker's process was started. Ids are the caller's; none is used twice. */
   started(worker: number): void {
-    this.#workers.set(worker, { state: 'starting', unwanted: undefined, old: false });
+    this.#workers.set(worker, { phase: 'starting', unwanted: undefined, old: false });
   }
 
   /** It can serve. @returns false, and nothing has changed, unless it was starting. */
   becameReady(worker: number): boolean {
-    const place = this.#workers.get(worker);
-    if (place?.state !== 'starting') return false;
-    place.state = 'ready';
+    const planned = this.#workers.get(worker);
+    if (planned?.phase !== 'starting') return false;
+    planned.phase = 'ready';
     return true;
   }
 
   /** It was told to give back what it has, and to end. */
   retiring(worker: number): void {
-    const place = this.#workers.get(worker);
-    if (place !== undefined) place.state = 'retiring';
+    const planned = this.#workers.get(worker);
+    if (planned !== undefined) planned.phase = 'retiring';
   }
 
   /** Its process has ended, whatever the reason. */
@@ -85,16 +85,16 @@ export class PoolPlan {
   /** Every worker that there is now is to be replaced, those that are just starting too: they may have loaded old code. */
   reload(): void {
     this.#reloading = true;
-    for (const place of this.#workers.values()) {
-      place.unwanted ??= 'reload';
-      place.old = true;
+    for (const planned of this.#workers.values()) {
+      planned.unwanted ??= 'reload';
+      planned.old = true;
     }
   }
 
   /** One worker is to be replaced. */
   recycle(worker: number, why: string): void {
-    const place = this.#workers.get(worker);
-    if (place !== undefined) place.unwanted ??= why;
+    const planned = this.#workers.get(worker);
+    if (planned !== undefined) planned.unwanted ??= why;
   }
 
   /** One more (+1) or less (-1). @returns false, and nothing has changed, when there would be none or too many. */
@@ -107,7 +107,7 @@ export class PoolPlan {
 
   /** Whether a reload has come to its end since this was asked last: none of the old workers is left, and the pool is whole. */
   reloadIsDone(): boolean {
-    if (!this.#reloading || !this.isWhole || [...this.#workers.values()].some(({ old }) => old)) return false;
+    if (!this.#reloading || !this.isComplete || [...this.#workers.values()].some(({ old }) => old)) return false;
     this.#reloading = false;
     return true;
   }
@@ -118,8 +118,8 @@ export class PoolPlan {
     // While one starts or retires, all the others serve: so each can give back to them.
     if (this.ready < this.count) return undefined;
     const workers = [...this.#workers];
-    const [worker, place] = workers.find(([, { unwanted }]) => unwanted !== undefined) ?? workers.at(-1)!;
+    const [worker, planned] = workers.find(([, { unwanted }]) => unwanted !== undefined) ?? workers.at(-1)!;
     if (this.count > this.#size) return { kind: 'retire', worker, why: 'one worker less' };
-    return place.unwanted === undefined ? undefined : { kind: 'retire', worker, why: place.unwanted };
+    return planned.unwanted === undefined ? undefined : { kind: 'retire', worker, why: planned.unwanted };
   }
 }

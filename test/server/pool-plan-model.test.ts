@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PoolPlan } from '../../server/workers/pool-plan.ts';
-import type { Action, WorkerState } from '../../server/workers/pool-plan.ts';
+import type { Action, WorkerPhase } from '../../server/workers/pool-plan.ts';
 import { Random } from '../helpers/faults-random.ts';
 
 interface Setup {
@@ -21,7 +21,7 @@ type Step =
   | readonly ['ready' | 'end' | 'recycle', worker: number];
 
 interface ModelWorker {
-  state: WorkerState;
+  state: WorkerPhase;
   /** It is to go: it was there when a reload was asked for, or it was to be recycled. */
   marked: boolean;
   old: boolean;
@@ -119,7 +119,7 @@ class Trial {
         const workers = [...this.workers.values()];
         assert.ok(workers.every(({ state, marked }) => state === 'ready' && !marked), 'none that was to go');
         assert.equal(this.reloading, false, 'the end of the reload was told');
-        assert.equal(this.plan.isWhole, true);
+        assert.equal(this.plan.isComplete, true);
         return steps;
       }
     }
@@ -153,11 +153,11 @@ class Trial {
 
   private check(): void {
     const { plan, workers } = this;
-    const count = (wanted: WorkerState): number => [...workers.values()].filter(({ state }) => state === wanted).length;
+    const count = (wanted: WorkerPhase): number => [...workers.values()].filter(({ state }) => state === wanted).length;
     assert.equal(plan.size, this.size);
     assert.equal(plan.count, workers.size);
     assert.equal(plan.ready, count('ready'));
-    for (const [id, { state }] of workers) assert.equal(plan.stateOf(id), state);
+    for (const [id, { state }] of workers) assert.equal(plan.phaseOf(id), state);
     assert.ok(workers.size <= this.setup.most, 'never more than there may be');
     assert.ok(count('retiring') <= 1, 'never two retire at once');
     const done = this.reloading && workers.size === this.size && count('ready') === this.size &&

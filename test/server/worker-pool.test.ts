@@ -23,17 +23,19 @@ test('workers that die young, one after the other, are waited for longer each ti
   const pool = new WorkerPool({
     size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(),
     worker: { idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false },
+    log: {
+      info(event, text) {
+        if (event === 'worker') pids.push(Number(/pid (\d+)/.exec(text)?.[1]));
+      },
+      warn: nothing,
+    },
   }, {
     ready() {
       if (pids.length < 6) process.kill(pids.at(-1)!, 'SIGKILL');
     },
-    note(event, text) {
-      if (event === 'worker') pids.push(Number(/pid (\d+)/.exec(text)?.[1]));
-    },
     died: () => { died++; },
-    message: nothing, print: nothing, relieved: nothing, stalled: nothing, resumed: nothing, retiring: nothing,
-    resized: nothing, whole: nothing,
-    failed: assert.fail, trouble: nothing,
+    report: nothing, print: nothing, relieved: nothing, stalled: nothing, resumed: nothing, retiring: nothing,
+    resized: nothing, complete: nothing, failed: assert.fail,
   });
   t.after(() => pool.killAll());
   pool.start();

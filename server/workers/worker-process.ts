@@ -1,0 +1,95 @@
+// One worker's process as the master sees it: what is sent to it, whether the connection that it was offered last has
+// arrived, and how long it may take to start and to retire. Made by worker-pool.ts.
+import type { Socket } from 'node:net';
+import type { Log } from '../../shared/log/log.ts';
+import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
+import { Process } from '../../shared/multiprocessing/process/process.ts';
+import { afterRunning, afterSilence } from '../../shared/running-time.ts';
+import { work } from '../worker/entry.ts';
+import { readFromWorker } from '../worker/messages.ts';
+import type { FromWorker, ToWorker, WorkerReport } from '../worker/messages.ts';
+import type { WorkerOptions } from '../worker/worker.ts';
+
+const WORKER_ENTRY = new URL(import.meta.url.endsWith('.ts') ? '../worker/entry.ts' : '../worker/entry.js', import.meta.url);
+/** A worker that has not said `ready` after so long never will, in milliseconds. */
+const START_LIMIT_MS = 30_000;
+/** An offer that has no answer after so long, in milliseconds, is asked about. */
+const OFFER_PROBE_MS = 200;
+
+export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
+  readonly id: number;
+  readonly slot: number;
+  /** How many lines of the log it had not printed when it answered last. */
+  unprinted = 0;
+  /** When it became ready, on the clock of performance.now(). */
+  readyAt = 0;
+  readonly #log: Pick<Log, 'warn'>;
+  /** How many messages have come from it. */
+  #received = 0;
+  /** The connection that it was offered and has not answered for, and the timer that asks about it. */
+  #offered: number | undefined;
+  #offerProbe: NodeJS.Timeout | undefined;
+
+  /** @param id Names it for the server, and is used once. */
+  constructor(id: number, options: WorkerOptions, terminalLock: Lock, log: Pick<Log, 'warn'>) {
+    super({ module: WORKER_ENTRY, target: work, args: [options, terminalLock], name: `worker ${options.slot}` });
+    this.id = id;
+    this.slot = options.slot;
+    this.#log = log;
+  }
+
+  /** Starts it. @param receive Takes what it says; undefined is a message that is none of the protocol. */
+  run(receive: (message: FromWorker | undefined) => void): void {
+    this.start();
+    const stopLimit = afterRunning(START_LIMIT_MS, () => this.giveUp(`was not ready within ${START_LIMIT_MS} ms`));
+    this.channel.listen((unread) => {
+      this.#received++;
+      const message = readFromWorker(unread);
+      if (message?.type === 'ready') stopLimit();
+      receive(message);
+    });
+    void this.ended.then(() => {
+      stopLimit();
+      clearTimeout(this.#offerProbe);
+    });
+  }
+
+  post(message: ToWorker): void {
+    this.channel.post(message);
+  }
+
+  /**
+   * Has it give its connections back and end. While it answers it is about to: it counts the grace itself.
+   * @param silenceMs How long it may say nothing before it is given up.
+   */
+  retire(graceMs: number, silenceMs: number): void {
+    this.post({ type: 'retire', graceMs });
+    const stopLimit = afterSilence(silenceMs, () => this.#received, () => {
+      this.giveUp(`has not ended, and has said nothing for ${silenceMs} ms`);
+    });
+    void this.ended.then(stopLimit);
+  }
+
+  /** Ends it at once. @param why Follows its name in the log. */
+  giveUp(why: string): void {
+    this.#log.warn('hung', `${this.name} ${why} and is ended`, { worker: this.slot, pid: this.pid });
+    this.kill();
+  }
+
+  /** Sends a connection with its socket: one at a time, until it is answered. */
+  offer(message: ToWorker & { type: 'connection' }, socket: Socket): void {
+    void this.channel.sendSocket(message, socket);
+    // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever is
+    // posted now arrives after it, or after it was dropped.
+    this.#offered = message.id;
+    this.#offerProbe = setTimeout(() => this.post({ type: 'check', id: message.id }), OFFER_PROBE_MS);
+  }
+
+  /** Notes that the offer is answered, if the report says so. @returns Whether the worker could not take the connection. */
+  offerFailed({ type, id }: WorkerReport): boolean {
+    if (id !== this.#offered || (type !== 'accepted' && type !== 'unusable')) return false;
+    clearTimeout(this.#offerProbe);
+    this.#offered = undefined;
+    return type === 'unusable';
+  }
+}
