@@ -3,7 +3,7 @@
 import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
 import { afterRunning } from '../shared/running-time.ts';
-import type { Connections } from './connections/connections.ts';
+import type { HeldConnections } from './connections/held-connections.ts';
 import type { Dispatcher } from './connections/dispatcher.ts';
 import type { WorkerPool } from './workers/worker-pool.ts';
 
@@ -11,22 +11,22 @@ import type { WorkerPool } from './workers/worker-pool.ts';
 const LAST_ARRIVALS_MS = 100;
 
 /** What has to do with a stop. */
-export interface Stopping {
+export interface ShutdownDependencies {
   readonly log: Log;
-  readonly connections: Connections;
+  readonly connections: HeldConnections;
   readonly dispatcher: Dispatcher;
   readonly pool: WorkerPool;
   /** Accepts no more. */
-  closeTheDoor(): void;
+  stopAccepting(): void;
 }
 
 export class Shutdown {
-  readonly #parts: Stopping;
+  readonly #parts: ShutdownDependencies;
   /** Nobody comes in any more; and the workers know it. */
-  #doorClosed = false;
+  #acceptsNoMore = false;
   #leaving = false;
 
-  constructor(parts: Stopping) {
+  constructor(parts: ShutdownDependencies) {
     this.#parts = parts;
   }
 
@@ -54,7 +54,7 @@ export class Shutdown {
   /** Those that wait are offered still, to be answered and ended by the workers that have room. */
   leaveIfNobodyWaits(): void {
     const { dispatcher, pool } = this.#parts;
-    if (!this.#doorClosed || this.#leaving || dispatcher.waiting > 0 || pool.isRetiring) return;
+    if (!this.#acceptsNoMore || this.#leaving || dispatcher.waiting > 0 || pool.isRetiring) return;
     this.#leaving = true;
     pool.leave();
   }
@@ -71,8 +71,8 @@ export class Shutdown {
         setImmediate(look, connections.lastId, quietTurns + 1);
       } else {
         stopLimit();
-        this.#parts.closeTheDoor();
-        this.#doorClosed = true;
+        this.#parts.stopAccepting();
+        this.#acceptsNoMore = true;
         this.leaveIfNobodyWaits();
       }
     };

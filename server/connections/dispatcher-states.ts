@@ -1,11 +1,22 @@
-// The life of a connection and of a worker as the dispatcher sees them: their states, what leads from one to another, and
-// what is counted on the way. Data only; used by dispatcher.ts.
+// The life of a connection and of a worker as the dispatcher sees them: their states, what leads from one to another,
+// what is counted on the way, and what the dispatcher wants done. Data only; used by dispatcher.ts.
 
 /** Where a connection is. `offered`: sent to a worker that has not said yet that it has it. */
 export type ConnectionState = 'waiting' | 'offered' | 'served' | 'ended';
 
-/** What a worker may be given: only a `ready` one is offered connections. `full`: it could not take the last one. */
-export type WorkerState = 'ready' | 'full' | 'stalled' | 'retiring';
+/** Whether a worker is offered connections: only a `ready` one is. `full`: it could not take the last one. */
+export type WorkerReadiness = 'ready' | 'full' | 'stalled' | 'retiring';
+
+export type RefusalReason = 'line full' | 'stopping';
+
+/** What the dispatcher wants done. `cutOff` and `refuse` are the last word on their connection. */
+export type Command =
+  /** Send it to the worker. `adopted`: a worker that died had served it, so that bytes of it may be lost. */
+  | { readonly kind: 'offer'; readonly connection: number; readonly worker: number; readonly adopted: boolean }
+  /** Close it: the worker that served it died, and nobody knows what it had answered. */
+  | { readonly kind: 'cutOff'; readonly connection: number; readonly worker: number }
+  /** Close it: nobody has served it, or its worker gave it back and there is no other. */
+  | { readonly kind: 'refuse'; readonly connection: number; readonly reason: RefusalReason };
 
 /** Since the start. `accepted = closed + gone + refused + cutOff` + those that are still here. */
 export interface DispatcherCounters {
@@ -17,10 +28,7 @@ export interface DispatcherCounters {
   gone: number;
   refused: number;
   cutOff: number;
-  /**
-   * Ways back into the line: offered to a worker that died, or that could not take it; given back by a worker; adopted from
-   * one that died.
-   */
+  /** Ways back into the line: its worker died before it had it; could not take it; gave it back; died, and it is adopted. */
   reoffered: number;
   unusable: number;
   givenBack: number;
@@ -37,6 +45,8 @@ export type Report = 'accepted' | 'unusable' | 'givenBack' | 'closed';
 
 /** What leads on when a worker says so. */
 export const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;
+/** And what that says of the worker's room. */
+export const eventOfRoom = { accepted: undefined, unusable: 'filled', givenBack: 'relieved', closed: 'relieved' } as const;
 
 export type WorkerEvent = 'filled' | 'relieved' | 'stalled' | 'resumed' | 'retiring';
 
@@ -49,10 +59,10 @@ export const connectionMoves: Record<ConnectionState, Partial<Record<ConnectionE
 };
 
 /**
- * A retiring worker can stall and resume too, but gets nothing either way. One that was full when it stalled is found out
- * anew. Dead workers are forgotten.
+ * A retiring worker can stall and resume too, but is offered nothing either way. One that was full when it stalled is
+ * ready after: the next offer shows whether it is still full. Dead workers are forgotten.
  */
-export const workerMoves: Record<WorkerState, Partial<Record<WorkerEvent, WorkerState>>> = {
+export const workerMoves: Record<WorkerReadiness, Partial<Record<WorkerEvent, WorkerReadiness>>> = {
   ready: { filled: 'full', stalled: 'stalled', retiring: 'retiring' },
   full: { relieved: 'ready', stalled: 'stalled', retiring: 'retiring' },
   stalled: { resumed: 'ready', retiring: 'retiring' },

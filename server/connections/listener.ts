@@ -1,17 +1,21 @@
 // Accepts connections, and nothing else: each is paused, unread, with its peer's address. Called by server.ts.
 import { createServer, isIPv6 } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { IncomingConnection } from './held-connections.ts';
 
 export interface Listener {
-  /** `127.0.0.1:8080`, `[::1]:8080`: where it really listens. */
+  /** Where it really listens. */
+  readonly host: string;
+  readonly port: number;
+  /** Both: `127.0.0.1:8080`, `[::1]:8080`. */
   readonly address: string;
   /** Accepts nothing more. What was accepted is not touched. */
   close(): void;
 }
 
 export interface ListenerEvents {
-  /** @param host The client's address, @param peer the same with its port, as the log shows it. */
-  connection(socket: Socket, host: string, peer: string): void;
+  /** A client has connected. */
+  connection(incoming: IncomingConnection): void;
   /** A connection could not be accepted; the listener goes on. */
   failed(error: Error): void;
 }
@@ -36,7 +40,7 @@ export async function listen(host: string, port: number, events: ListenerEvents)
       socket.destroy(); // Reset before it was accepted: nobody is left to be served.
     } else {
       const host = plain(remoteAddress);
-      events.connection(socket, host, format(host, remotePort!));
+      events.connection({ socket, host, peer: format(host, remotePort!) });
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -47,9 +51,10 @@ export async function listen(host: string, port: number, events: ListenerEvents)
     });
   });
   server.on('error', (error) => events.failed(error));
-  const { address, port: actualPort } = server.address() as AddressInfo;
+  const bound = server.address() as AddressInfo;
+  const where = { host: plain(bound.address), port: bound.port };
   // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
-  return { address: format(plain(address), actualPort), close: () => { server.close(); } };
+  return { ...where, address: format(where.host, where.port), close: () => { server.close(); } };
 }
 
 /** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */

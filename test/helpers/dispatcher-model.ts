@@ -2,8 +2,7 @@
 // Used by dispatcher-model.test.ts.
 import assert from 'node:assert/strict';
 import { Dispatcher } from '../../server/connections/dispatcher.ts';
-import type { DispatcherCounters, WorkerState } from '../../server/connections/dispatcher-states.ts';
-import type { Command } from '../../server/connections/dispatcher.ts';
+import type { Command, DispatcherCounters, WorkerReadiness } from '../../server/connections/dispatcher-states.ts';
 
 export interface Setup {
   readonly poolSize: number;
@@ -52,7 +51,7 @@ export class Model {
   stopping = false;
   /** Those that have not ended, by id, which is also their age and their order in the map. */
   connections = new Map<number, ModelConnection>();
-  workers = new Map<number, { state: WorkerState; turn: number }>();
+  workers = new Map<number, { state: WorkerReadiness; turn: number }>();
   nextConnection = 0;
   nextWorker = 0;
   turns = 0;
@@ -249,11 +248,10 @@ export class Model {
     same(snapshot.stopping, this.stopping, 'stopping');
     sameIds(snapshot.waiting, waiting, 'the line');
     same(snapshot.workers.length, this.workers.size, 'workers');
-    for (const { id, state, offered, served } of snapshot.workers) {
-      same(state, this.worker(id).state, `worker ${id}`);
+    for (const { id, readiness, offered, served } of snapshot.workers) {
+      same(readiness, this.worker(id).state, `worker ${id}`);
       sameIds(byId(offered), this.ids('offered', id), 'offered');
       sameIds(byId(served), this.ids('served', id), 'served');
-      same(dispatcher.load(id), this.load(id), 'load');
     }
     for (const name of counterNames) same(snapshot.counters[name], this.counters[name], name);
     const { accepted, closed, gone, refused, cutOff } = snapshot.counters;
@@ -300,7 +298,7 @@ export class Model {
     return connection;
   }
 
-  private worker(id: number): { state: WorkerState; turn: number } {
+  private worker(id: number): { state: WorkerReadiness; turn: number } {
     const worker = this.workers.get(id);
     assert.ok(worker, `worker ${id} is dead, or never was`);
     return worker;

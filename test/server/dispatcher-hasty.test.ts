@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Dispatcher } from '../../server/connections/dispatcher.ts';
-import type { Command } from '../../server/connections/dispatcher.ts';
+import type { Command } from '../../server/connections/dispatcher-states.ts';
 import type { Setup } from '../helpers/dispatcher-model.ts';
 import { oneOf, randomSetup } from '../helpers/dispatcher-random.ts';
 import { randomFrom } from '../helpers/random.ts';

@@ -3,7 +3,8 @@
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Dispatcher } from '../../server/connections/dispatcher.ts';
-import type { Command, DispatcherOptions } from '../../server/connections/dispatcher.ts';
+import type { DispatcherOptions } from '../../server/connections/dispatcher.ts';
+import type { Command } from '../../server/connections/dispatcher-states.ts';
 
 /** A dispatcher with workers 1 to `workers` ready; `commands()` gives the commands since the last call, as words. */
 function setUp(workers: number, options: Partial<DispatcherOptions> = {}) {
@@ -91,7 +92,6 @@ describe('choosing a worker', () => {
     const { dispatcher, serve, commands } = setUp(1, { connectionsPerWorker: 2 });
     serve(1, 2, 3, 4);
     assert.deepEqual(servedBy(dispatcher), { 1: [1, 2] });
-    assert.equal(dispatcher.load(1), 2);
     dispatcher.closed(1, 2);
     assert.deepEqual(commands(), ['offer 3 to 1']);
   });
@@ -121,10 +121,6 @@ describe('choosing a worker', () => {
     dispatcher.workerReady(2);
     assert.deepEqual(commands(), ['offer 2 to 2']);
     assert.equal(dispatcher.counters.strays, 0);
-  });
-
-  test('a worker of which nobody knows has no load', () => {
-    assert.equal(setUp(1).dispatcher.load(99), 0);
   });
 });
 
@@ -185,7 +181,7 @@ describe('the line', () => {
     dispatcher.workerReady(1);
     for (let connection = 1; connection < count; connection += 2) dispatcher.accepted(1, connection);
     assert.equal(dispatcher.counters.strays, 0);
-    assert.equal(dispatcher.load(1), count / 2);
+    assert.equal(servedBy(dispatcher)[1]!.length, count / 2);
   });
 });
 
@@ -213,7 +209,7 @@ describe('coming back', () => {
     dispatcher.workerReady(2);
     assert.deepEqual(commands(), ['offer 1 to 2']);
     assert.equal(dispatcher.counters.givenBack, 4);
-    assert.equal(dispatcher.load(1), 0);
+    assert.deepEqual(servedBy(dispatcher)[1], []);
   });
 
   test('who has been with a worker is never refused because the line is full', () => {

@@ -37,7 +37,7 @@ interface Accepting {
 async function accepting(t: TestContext): Promise<Accepting> {
   const came: Socket[] = [];
   const listener = await listen('127.0.0.1', 0, {
-    connection(socket) {
+    connection({ socket }) {
       t.after(() => socket.destroy());
       came.push(socket);
     },

@@ -30,7 +30,7 @@ async function start(t: TestContext, host: string): Promise<Started> {
   const came: Accepted[] = [];
   let wake = (): void => {};
   const listener = await listen(host, 0, {
-    connection(socket, from, peer) {
+    connection({ socket, host: from, peer }) {
       t.after(() => socket.destroy());
       came.push({ socket, host: from, peer });
       wake();

@@ -1,7 +1,7 @@
-// What befalls many connections: all counted, told of at most once a second.
+// What happens to many connections: all counted, told of at most once a second.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Tally } from '../../server/connections/tally.ts';
+import { Tally } from '../../server/connections/statistics.ts';
 
 test('the first is told at once, those of the next second together at its end', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });

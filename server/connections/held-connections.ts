@@ -1,35 +1,37 @@
-// The connections that the master holds, and how many there may be: in all, and from one address. Used by server.ts.
+// The connections that the master holds, and how many there may be: in all, and from one address. Used by server.ts,
+// admission.ts and shutdown.ts.
 import type { Socket } from 'node:net';
 import type { Moved } from '../worker/messages.ts';
 
-/** A connection as it was accepted. */
-export interface Newcomer {
-  /** The paused copy. */
+/** A connection as the listener accepted it. */
+export interface IncomingConnection {
+  /** Paused. Whatever becomes of the connection, the master keeps this copy until it ends. */
   readonly socket: Socket;
   /** The client's address, and the same with its port. */
   readonly host: string;
   readonly peer: string;
 }
 
-export interface Connection extends Newcomer {
+/** A connection that was admitted. */
+export interface HeldConnection extends IncomingConnection {
   readonly id: number;
-  /** Some worker has taken it. */
-  taken: boolean;
+  /** Some worker has served it. */
+  wasServed: boolean;
   /** What comes along to the next worker. */
   moved: Moved | null;
 }
 
-/** Why there is no room for another one. */
-export interface NoRoom {
+/** Why one more connection cannot be held. */
+export interface Refusal {
   readonly reason: string;
   /** The client's address, if the reason lies there. */
   readonly from?: string;
 }
 
-export class Connections {
+export class HeldConnections {
   readonly #most: number;
   readonly #mostPerAddress: number;
-  readonly #connections = new Map<number, Connection>();
+  readonly #connections = new Map<number, HeldConnection>();
   readonly #perAddress = new Map<string, number>();
   #lastId = 0;
 
@@ -48,39 +50,46 @@ export class Connections {
     return this.#lastId;
   }
 
-  get(id: number): Connection | undefined {
-    return this.#connections.get(id);
-  }
-
-  values(): IterableIterator<Connection> {
-    return this.#connections.values();
-  }
-
-  /** Why one more from that address could not be held; undefined: it could. */
-  noRoomFor(host: string): NoRoom | undefined {
-    if (this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress) {
-      return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
-    }
-    return this.spare > 0 ? undefined : { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
-  }
-
   /** How many more the descriptors allow. */
-  get spare(): number {
+  get descriptorsLeft(): number {
     return this.#most - this.size;
   }
 
-  add({ socket, host, peer }: Newcomer): Connection {
-    const connection = { id: ++this.#lastId, socket, host, peer, taken: false, moved: null };
+  get(id: number): HeldConnection | undefined {
+    return this.#connections.get(id);
+  }
+
+  values(): IterableIterator<HeldConnection> {
+    return this.#connections.values();
+  }
+
+  /** Why one more from that address cannot be held; undefined: it can. */
+  refusalFor(host: string): Refusal | undefined {
+    if (this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress) {
+      return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
+    }
+    if (this.descriptorsLeft > 0) return undefined;
+    return { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
+  }
+
+  add({ socket, host, peer }: IncomingConnection): HeldConnection {
+    const connection = { id: ++this.#lastId, socket, host, peer, wasServed: false, moved: null };
     this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
     this.#connections.set(connection.id, connection);
     return connection;
   }
 
   /** Forgets it. Its socket is the caller's to end. */
-  remove({ id, host }: Connection): void {
+  remove({ id, host }: HeldConnection): void {
     if (!this.#connections.delete(id)) return;
     const left = this.#perAddress.get(host)! - 1;
     if (left === 0) this.#perAddress.delete(host);
     else this.#perAddress.set(host, left);
+  }
+
+  /** Forgets it, and closes the master's copy of its socket. */
+  close(connection: HeldConnection): void {
+    this.remove(connection);
+    connection.socket.destroy();
   }
 }

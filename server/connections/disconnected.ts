@@ -1,38 +1,37 @@
-// Finds the clients that have left while they waited. The master holds their sockets paused and may not read from them,
-// so nobody tells it: it looks before it refuses others for want of a place (door.ts). And those that have left a worker which
-// has not told yet. Used by server.ts.
+// Which clients have left. The master holds their sockets paused and may not read from them, so nobody tells it: it looks
+// before it refuses others for want of a place. Used by admission.ts.
 import type { Socket } from 'node:net';
 import type { Moved } from '../worker/messages.ts';
 import { CLOSE_WAIT, endOf, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, readTcpTable } from './tcp-table.ts';
 import type { TcpEnd } from './tcp-table.ts';
 
-/** A client that waits; `moved` is what comes along with it from an earlier worker. */
-interface Waiting {
+interface Client {
   readonly socket: Socket;
+  /** What comes along with it from an earlier worker. */
   readonly moved?: Moved | null;
 }
 
 const NOTHING = new Uint8Array();
 
 /**
- * Those that have left, for certain. Costs a look at each TCP connection of the machine.
+ * Those that wait and have left, for certain. Costs a look at each TCP connection of the machine.
  *
  * A client that has sent its FIN and has nothing to be answered counts as gone: all that it may still wait for is our
- * FIN. One that has sent something before is answered, as it may have half-closed; unless it is on this machine, where
- * the table tells that no process has its end any more.
+ * FIN. One that sent something before its FIN may have half-closed, and is answered; unless it is on this machine and
+ * the table says that no process has its end any more.
  */
-export function departed<Client extends Waiting>(waiting: readonly Client[]): Client[] {
-  const table = readTcpTable(new Set(waiting.map(({ socket }) => socket.localPort ?? -1)));
+export function disconnected<C extends Client>(waiting: readonly C[]): C[] {
+  const table = tableOf(waiting);
   return waiting.filter((client) => hasLeft(client, table));
 }
 
 /**
- * Those of whom their worker is about to say that they have ended: the connection is over, or the worker has nothing left to
- * read but the FIN. Nobody, where there is no table. Costs as much as {@link departed}.
+ * Those that a worker is about to report as closed: the connection is over, or the worker has nothing left to read but
+ * the FIN. None, where there is no table. Costs as much as {@link disconnected}.
  * @param served They are with a worker.
  */
-export function ending<Client extends Waiting>(served: readonly Client[]): Client[] {
-  const table = readTcpTable(new Set(served.map(({ socket }) => socket.localPort ?? -1)));
+export function closing<C extends Client>(served: readonly C[]): C[] {
+  const table = tableOf(served);
   return table === undefined ? [] : served.filter(({ socket }) => {
     const ours = table.get(endOf(socket, 'ours') ?? '');
     if (ours === undefined) return true;
@@ -41,12 +40,16 @@ export function ending<Client extends Waiting>(served: readonly Client[]): Clien
   });
 }
 
-function hasLeft({ socket, moved }: Waiting, table: ReadonlyMap<string, TcpEnd> | undefined): boolean {
+function tableOf(clients: readonly Client[]): ReadonlyMap<string, TcpEnd> | undefined {
+  return readTcpTable(new Set(clients.map(({ socket }) => socket.localPort ?? -1)));
+}
+
+function hasLeft({ socket, moved }: Client, table: ReadonlyMap<string, TcpEnd> | undefined): boolean {
   const ours = table?.get(endOf(socket, 'ours') ?? '');
   if (ours === undefined) return isReset(socket);
   if (ours.state !== CLOSE_WAIT) return false;
-  const owed = ours.unread - 1 + (moved?.unread.length ?? 0);
-  return owed <= 0 || isAbandoned(socket, table!);
+  const toBeAnswered = ours.unread - 1 + (moved?.unread.length ?? 0);
+  return toBeAnswered <= 0 || isAbandoned(socket, table!);
 }
 
 /** Whether the other end is on this machine, and no process has it any more. */

@@ -1,0 +1,168 @@
+// Which incoming connections are let in. One for which there is no place is not refused before the master has looked
+// whether a client has left: until then it is pending. Used by server.ts.
+//
+// A look frees the places of clients that left while they waited for a worker. The place of one that a worker serves is
+// free only when that worker says so, and its client may be back before: so for each such place one connection stays
+// pending until the next look.
+//
+// A look costs something, and a flood of connections must not cost one each: there is a pause after each.
+import type { Dispatcher } from './dispatcher.ts';
+import { closing, disconnected } from './disconnected.ts';
+import type { HeldConnection, HeldConnections, IncomingConnection } from './held-connections.ts';
+import type { Statistics } from './statistics.ts';
+
+/** The pause after a look is so many times as long as the look: at most a tenth of the time goes to looking. */
+const PAUSE = 9;
+/** But no longer than this, in milliseconds: a look may have taken long because this process was not let run. */
+const LONGEST_PAUSE_MS = 200;
+/** How many may be pending: as many as there are descriptors for, within these bounds. */
+const MOST_PENDING = 256;
+const FEWEST_PENDING = 4;
+
+/** What the queue asks of whoever has the places. */
+export interface Places<Incoming> {
+  /** Looks for clients that have left, and frees their places. @returns Those pending that are still there. */
+  look(pending: readonly Incoming[]): readonly Incoming[];
+  /** Whether there is no place for it, but soon one that nobody else stays for. Asked after each look, in order. */
+  staysFor(incoming: Incoming): boolean;
+  /** Lets it in or refuses it. */
+  decide(incoming: Incoming): void;
+}
+
+/** Connections that are neither let in nor refused yet, in the order in which they came. */
+export class AdmissionQueue<Incoming> {
+  readonly #places: Places<Incoming>;
+  #pending: Incoming[] = [];
+  #pausesUntil = -Infinity;
+  #nextLook: NodeJS.Timeout | undefined;
+
+  constructor(places: Places<Incoming>) {
+    this.#places = places;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pending.length === 0;
+  }
+
+  /** @param most When so many are pending, they are decided on at once. */
+  add(incoming: Incoming, most: number): void {
+    this.#pending.push(incoming);
+    if (this.#pending.length >= most) this.decideAll();
+    else this.#lookLater();
+  }
+
+  /** Lets in those for whom there is a place now, without a look. */
+  letIn(hasRoom: (incoming: Incoming) => boolean): void {
+    this.#pending = this.#decide(this.#pending, (incoming) => !hasRoom(incoming));
+  }
+
+  /** Looks now, and decides on all. */
+  decideAll(): void {
+    this.#look(() => false);
+  }
+
+  #lookLater(): void {
+    const pauseMs = Math.max(0, this.#pausesUntil - performance.now());
+    this.#nextLook ??= setTimeout(() => this.#look((incoming) => this.#places.staysFor(incoming)), pauseMs);
+  }
+
+  #look(stays: (incoming: Incoming) => boolean): void {
+    clearTimeout(this.#nextLook);
+    this.#nextLook = undefined;
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    const began = performance.now();
+    this.#pending = this.#decide(this.#places.look(pending), stays);
+    const ended = performance.now();
+    this.#pausesUntil = ended + Math.min(LONGEST_PAUSE_MS, PAUSE * (ended - began));
+    if (!this.isEmpty) this.#lookLater();
+  }
+
+  /** @returns Those that stay; the others are decided on. */
+  #decide(pending: readonly Incoming[], stays: (incoming: Incoming) => boolean): Incoming[] {
+    return pending.filter((incoming) => {
+      if (stays(incoming)) return true;
+      this.#places.decide(incoming);
+      return false;
+    });
+  }
+}
+
+export class Admission {
+  readonly #connections: HeldConnections;
+  readonly #dispatcher: Dispatcher;
+  readonly #statistics: Statistics;
+  readonly #queue = new AdmissionQueue<IncomingConnection>({
+    look: (pending) => this.#look(pending),
+    staysFor: (incoming) => this.#staysFor(incoming),
+    decide: (incoming) => this.#decide(incoming),
+  });
+  /** Whose places are soon free and nobody stays for, since the last look; undefined: nobody has asked since. */
+  #closing: HeldConnection[] | undefined;
+
+  constructor(connections: HeldConnections, dispatcher: Dispatcher, statistics: Statistics) {
+    this.#connections = connections;
+    this.#dispatcher = dispatcher;
+    this.#statistics = statistics;
+  }
+
+  /** A client has connected. */
+  arrived(incoming: IncomingConnection): void {
+    if (this.#queue.isEmpty && this.#hasRoom(incoming)) return this.#decide(incoming);
+    const most = Math.min(MOST_PENDING, this.#connections.descriptorsLeft);
+    this.#queue.add(incoming, Math.max(FEWEST_PENDING, most));
+  }
+
+  /** Places may be free. */
+  letIn(): void {
+    this.#queue.letIn((incoming) => this.#hasRoom(incoming));
+  }
+
+  /** Lets in or refuses all that are pending. */
+  decideAll(): void {
+    this.#queue.decideAll();
+  }
+
+  #hasRoom({ host }: IncomingConnection): boolean {
+    return !this.#dispatcher.isFull && this.#connections.refusalFor(host) === undefined;
+  }
+
+  #decide(incoming: IncomingConnection): void {
+    const refusal = this.#connections.refusalFor(incoming.host);
+    if (refusal === undefined) return this.#dispatcher.accept(this.#connections.add(incoming).id);
+    incoming.socket.destroy();
+    this.#statistics.refused.count(refusal.reason, refusal.from);
+  }
+
+  #look(pending: readonly IncomingConnection[]): readonly IncomingConnection[] {
+    this.#closing = undefined;
+    const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
+    const gone = new Set<IncomingConnection>(disconnected([...waiting, ...pending]));
+    for (const connection of waiting) {
+      if (!gone.has(connection)) continue;
+      this.#connections.close(connection);
+      this.#statistics.left(connection.moved);
+      this.#dispatcher.gone(connection.id);
+    }
+    return pending.filter((incoming) => {
+      if (!gone.has(incoming)) return true;
+      incoming.socket.destroy();
+      this.#statistics.left(null);
+      return false;
+    });
+  }
+
+  #staysFor(incoming: IncomingConnection): boolean {
+    if (this.#hasRoom(incoming)) return false;
+    if (this.#closing === undefined) {
+      const line = new Set(this.#dispatcher.line());
+      this.#closing = closing([...this.#connections.values()].filter(({ id }) => !line.has(id)));
+    }
+    const from = this.#connections.refusalFor(incoming.host)?.from;
+    const place = this.#closing.findIndex(({ host }) => from === undefined || host === from);
+    if (place < 0) return false;
+    this.#closing.splice(place, 1);
+    return true;
+  }
+}

@@ -1,0 +1,95 @@
+// What happened to connections, counted: in the log once a second at most, and summed up at the end. Used by server.ts
+// and admission.ts.
+import { counted } from '../../shared/log/log-format.ts';
+import type { Log } from '../../shared/log/log.ts';
+import { NO_TRAFFIC } from '../worker/messages.ts';
+import type { Moved, Traffic } from '../worker/messages.ts';
+import type { DispatcherCounters } from './dispatcher-states.ts';
+
+const PERIOD_MS = 1000;
+
+export class Tally {
+  readonly #what: string;
+  readonly #tell: (text: string, fields: object) => void;
+  #total = 0;
+  #untold = new Map<string, { count: number; from: string | undefined }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param what What happened to them, as in `3 connections refused: the line is full`.
+   * @param tell Gets such a text, with the last address if the reason lies there, and the same as fields.
+   */
+  constructor(what: string, tell: (text: string, fields: object) => void) {
+    this.#what = what;
+    this.#tell = tell;
+  }
+
+  /** How many in all. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /**
+   * One more. The first after a silence is told at once.
+   * @param reason One of few: what differs from client to client does not belong in it. @param from The client's address.
+   */
+  count(reason: string, from?: string): void {
+    this.#total++;
+    this.#untold.set(reason, { count: (this.#untold.get(reason)?.count ?? 0) + 1, from });
+    if (this.#timer !== undefined) return;
+    this.flush();
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.flush();
+    }, PERIOD_MS).unref();
+  }
+
+  /** Tells what has not been told yet. */
+  flush(): void {
+    for (const [reason, { count, from }] of this.#untold) {
+      const last = from === undefined ? '' : `, the last from ${from}`;
+      this.#tell(`${counted(count, 'connection')} ${this.#what}: ${reason}${last}`, { count, reason, from });
+    }
+    this.#untold = new Map();
+  }
+}
+
+export class Statistics {
+  readonly refused: Tally;
+  readonly bounced: Tally;
+  readonly #gone: Tally;
+  readonly #log: Log;
+  #traffic: Traffic = NO_TRAFFIC;
+
+  constructor(log: Log) {
+    this.#log = log;
+    this.refused = new Tally('refused', (text, fields) => log.warn('refused', text, fields));
+    this.bounced = new Tally('offered to another worker', (text, fields) => log.warn('bounced', text, fields));
+    this.#gone = new Tally('gone', (text, fields) => log.info('gone', text, fields));
+  }
+
+  /** A client has left before a worker had it. @param moved Not null: before another worker had it. */
+  left(moved: Moved | null): void {
+    if (moved !== null) this.add(moved.traffic);
+    this.#gone.count('left while waiting');
+  }
+
+  /** What a connection has seen until its end. */
+  add({ messages, bytesIn, bytesOut }: Traffic): void {
+    const sum = this.#traffic;
+    this.#traffic = {
+      messages: sum.messages + messages, bytesIn: sum.bytesIn + bytesIn, bytesOut: sum.bytesOut + bytesOut,
+    };
+  }
+
+  /** The last lines: what has not been told yet, and the sums. */
+  summarize({ served, cutOff }: Readonly<DispatcherCounters>): void {
+    for (const tally of [this.refused, this.bounced, this.#gone]) tally.flush();
+    const { messages, bytesIn, bytesOut } = this.#traffic;
+    const refused = this.refused.total;
+    this.#log.info('summary',
+      `served ${counted(served, 'connection')}, ${counted(messages, 'message')}, ` +
+      `${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out; ` +
+      `${refused} refused, ${cutOff} cut off`, { served, messages, bytesIn, bytesOut, refused, cutOff });
+  }
+}
