@@ -21,8 +21,9 @@ import { obeySignals, obeySignalsNoMore } from './signals/signals.ts';
 const LAST_LINES_MS = 3000;
 /** The same after a second signal. */
 const LAST_LINES_AT_ONCE_MS = 300;
-/** An end may take a second more than --grace. In the last part of it, what could not be printed is told on standard error. */
+/** An end may take a second more than --grace: so long for the last lines, */
 const LONGER_THAN_GRACE_MS = 300;
+/** and so long to say on standard error how many of them are lost. */
 const LAST_WORDS_MS = 550;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -33,9 +34,9 @@ const terminalLock = new Lock();
 let droppedLine = (count: number): string => `${counted(count, 'line')} dropped`;
 const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
 
-/** How long the last lines may take to be printed. Without a server there is no limit, as for any other program. */
+/** How long the last lines may take to be printed. Without a server there is no limit. */
 let lastLinesMs = (): number | undefined => undefined;
-/** Whether it serves, and what it prints is its log: else it is the answer that was asked for. */
+/** Whether it serves: what it prints is a log then, else the answer to --help or --version. */
 let isServer = false;
 /** Whether the host's address is still being looked for. */
 let isResolving = (): boolean => false;
@@ -136,7 +137,8 @@ function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins)
   const where = format(host, port);
   switch (codeOf(error)) {
     case 'EADDRINUSE':
-      return `cannot listen on ${where}: another program does already; choose another ${origins.port}, or 0 for any free one`;
+      return `cannot listen on ${where}: another program does already; ` +
+        `choose another ${origins.port}, or 0 for any free one`;
     case 'EACCES':
       return `cannot listen on ${where}: that needs special rights; choose a ${origins.port} from 1024 to 65535`;
     case 'EINVAL': // A link-local address without its zone, or with one that is not here.

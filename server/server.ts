@@ -27,7 +27,7 @@ export interface Server {
   readonly address: string;
   readonly host: string;
   readonly port: number;
-  /** Whether it still asks the system for its host's address, which cannot be called off. */
+  /** Whether it still asks the system for the address of its host, which cannot be cancelled. */
   readonly isResolving: boolean;
   /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
   readonly ended: Promise<string | undefined>;
@@ -40,7 +40,7 @@ export interface Server {
 /** What the server works with and does not make itself. */
 export interface ServerDependencies {
   readonly log: Log;
-  /** Prints lines of the log that a worker leaves to the master, and counts so many as dropped if it cannot. */
+  /** Prints lines of the log that a worker leaves to the master; `lines` count as lost if it cannot. */
   readonly print: (text: string, lines: number) => void;
   /** Whether the log's reader is a terminal that shows colours. */
   readonly color: boolean;

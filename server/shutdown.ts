@@ -1,29 +1,28 @@
-// A stop in order: nobody is let in any more, what was received is answered, every connection gets a FIN, and the workers
-// leave; all of it within the grace. Used by server.ts.
+// A stop in order: nobody is let in any more, what was received is answered, every connection gets a FIN, and the
+// workers end; all of it within the grace. Used by server.ts.
 import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
 import { afterRunning } from '../shared/running-time.ts';
-import type { HeldConnections } from './connections/held-connections.ts';
 import type { Dispatcher } from './connections/dispatcher.ts';
+import type { HeldConnections } from './connections/held-connections.ts';
 import type { WorkerPool } from './workers/worker-pool.ts';
 
 /** How long clients that keep coming are let in while the server stops, in milliseconds. */
 const LAST_ARRIVALS_MS = 100;
 
-/** What has to do with a stop. */
 export interface ShutdownDependencies {
   readonly log: Log;
   readonly connections: HeldConnections;
   readonly dispatcher: Dispatcher;
   readonly pool: WorkerPool;
-  /** Accepts no more. */
+  /** Closes the listener, and decides on those that are not let in yet. */
   stopAccepting(): void;
 }
 
 export class Shutdown {
   readonly #parts: ShutdownDependencies;
-  /** Nobody comes in any more; and the workers know it. */
   #acceptsNoMore = false;
+  /** The workers were told that no more connections come. */
   #leaving = false;
 
   constructor(parts: ShutdownDependencies) {
@@ -35,7 +34,8 @@ export class Shutdown {
     const { log, connections, dispatcher, pool } = this.#parts;
     this.#lastArrivals();
     const { size } = connections;
-    log.info('stopping', `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`, { connections: size, graceMs });
+    const text = `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`;
+    log.info('stopping', text, { connections: size, graceMs });
     const stopGrace = afterRunning(graceMs, () => {
       // Those that still wait are refused, and counted so.
       const { waiting } = dispatcher;
@@ -44,14 +44,15 @@ export class Shutdown {
       pool.killAll();
       const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
       const refused = waiting === 0 ? '' : `, ${waiting} that ${waiting === 1 ? 'waits is' : 'wait are'} refused`;
-      log.warn('grace', `the grace of ${graceMs} ms is over: ${cutOff}${refused}`, { graceMs, connections: left, waiting });
+      const over = `the grace of ${graceMs} ms is over: ${cutOff}${refused}`;
+      log.warn('grace', over, { graceMs, connections: left, waiting });
     });
     await pool.drain();
     stopGrace();
     dispatcher.stop();
   }
 
-  /** Those that wait are offered still, to be answered and ended by the workers that have room. */
+  /** As long as some wait they are still offered, to be answered and ended by the workers that have room. */
   leaveIfNobodyWaits(): void {
     const { dispatcher, pool } = this.#parts;
     if (!this.#acceptsNoMore || this.#leaving || dispatcher.waiting > 0 || pool.isRetiring) return;
@@ -59,7 +60,7 @@ export class Shutdown {
     pool.leave();
   }
 
-  /** Closes the door when nobody stands before it any more: the kernel would reset whom it has accepted for us. */
+  /** Stops accepting when the backlog is empty: the kernel resets those that are still in it. */
   #lastArrivals(): void {
     const { connections } = this.#parts;
     let letsIn = true;

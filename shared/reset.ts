@@ -1,11 +1,11 @@
-// Ends a TCP connection with a reset. Used wherever one is cut off: by the server, the load generator and the tests.
+// Ends a TCP connection with a reset. Used by the server, the load generator and the tests.
 import type { Socket } from 'node:net';
 
 /**
  * Resets the connection: the peer sees ECONNRESET, and the port is free at once.
  *
- * While our FIN is on its way into the system it is closed without a reset: libuv refuses to reset then, and Node keeps a
- * handle that it can never close, so that the process spins for ever when it should exit (libp2p/js-libp2p#3597).
+ * After our FIN was sent it is closed without a reset. libuv refuses to reset while the FIN is under way, and Node then
+ * keeps a handle that it can never close: the process spins for ever when it should exit (libp2p/js-libp2p#3597).
  */
 export function resetConnection(socket: Socket): void {
   if (socket.writableEnded) socket.destroy();

@@ -1,19 +1,19 @@
-// Time limits that count only the time in which this process ran. Used wherever the server gives somebody up: the idle,
-// the hung, the slow to leave.
+// Time limits that count only the time in which this process ran. Used wherever the server gives somebody up: a client
+// that is idle, a worker that hangs.
 //
-// A process stands still now and then: SIGSTOP, a laptop's lid, a virtual machine that is not let run, a long
-// computation. When it goes on, all of its timers are due, and Node runs them before it reads what came meanwhile. So a
-// clock here goes in beats: a beat that comes much too late shows a standstill, of which two beats are counted at most;
-// and each is told of only after a poll phase, so that what had arrived by then is read before anybody is judged.
+// A process stands still now and then: SIGSTOP, a laptop's lid, a paused virtual machine, a long computation. When it
+// goes on all of its timers are due, and Node runs them before it reads what came meanwhile. So a clock here goes in
+// beats: one that comes much too late shows a standstill, of which two beats are counted at most. And a beat is told
+// only after a poll phase, so that what had arrived is read before anybody is given up.
 
 /** Ends what was begun. Once it has ended by itself, or was ended before, this does nothing. */
 export type Stop = () => void;
 
-/** How many beats there are in a limit, unless it is long. */
+/** How many beats a time limit has, unless it is long. */
 const BEATS = 20;
 const LONGEST_BEAT_MS = 250;
 
-/** All that go by beats of one length: they share a timer. */
+/** The time limits with beats of one length: they share a timer. */
 class Clock {
   readonly #beatMs: number;
   readonly #listeners = new Set<(ranMs: number) => void>();
@@ -26,7 +26,7 @@ class Clock {
     this.#beatMs = beatMs;
   }
 
-  /** The time that this process ran, in milliseconds, from some moment on. */
+  /** For how long this process ran, in milliseconds, since some moment. */
   get ranMs(): number {
     return this.#ranMs + Math.min(performance.now() - this.#lookedAt, 2 * this.#beatMs);
   }
@@ -74,8 +74,8 @@ function clockOf(beatMs: number): Clock {
 }
 
 /**
- * Calls `beat` about every `beatMs` milliseconds, each time after what had arrived is read; once after a standstill,
- * however long. Keeps no process running.
+ * Calls `beat` about every `beatMs` milliseconds, after what had arrived is read; only once for a standstill, however
+ * long. Keeps no process running.
  */
 export function onBeats(beatMs: number, beat: () => void): Stop {
   return clockOf(beatMs).listen(beat);
@@ -84,7 +84,7 @@ export function onBeats(beatMs: number, beat: () => void): Stop {
 /**
  * Calls `lapsed`, once, when this process has run for so long without any progress. Keeps no process running.
  * @param ms A silence in milliseconds. It may be a twentieth longer, and is never shorter.
- * @param progress A figure that is another one whenever something has happened.
+ * @param progress A number that changes whenever there was progress.
  */
 export function afterSilence(ms: number, progress: () => number, lapsed: () => void): Stop {
   const clock = clockOf(Math.min(LONGEST_BEAT_MS, Math.max(1, ms / BEATS)));

@@ -1,5 +1,5 @@
-// Which clients have left. The master holds their sockets paused and may not read from them, so nobody tells it: it looks
-// before it refuses others for want of a place. Used by admission.ts.
+// Which clients have left. The master holds their sockets paused and may not read from them, so nobody tells it: it
+// looks before it refuses others for want of a place. Used by admission.ts.
 import type { Socket } from 'node:net';
 import type { Moved } from '../worker/messages.ts';
 import { CLOSE_WAIT, endOf, ESTABLISHED, FIN_WAIT1, FIN_WAIT2, readTcpTable } from './tcp-table.ts';

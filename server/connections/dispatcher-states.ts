@@ -28,7 +28,7 @@ export interface DispatcherCounters {
   gone: number;
   refused: number;
   cutOff: number;
-  /** Ways back into the line: its worker died before it had it; could not take it; gave it back; died, and it is adopted. */
+  /** Ways back into the line, as its worker died before it served, could not take it, gave it back, died serving it. */
   reoffered: number;
   unusable: number;
   givenBack: number;
@@ -46,7 +46,9 @@ export type Report = 'accepted' | 'unusable' | 'givenBack' | 'closed';
 /** What leads on when a worker says so. */
 export const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;
 /** And what that says of the worker's room. */
-export const eventOfRoom = { accepted: undefined, unusable: 'filled', givenBack: 'relieved', closed: 'relieved' } as const;
+export const roomEventOf = {
+  accepted: undefined, unusable: 'filled', givenBack: 'relieved', closed: 'relieved',
+} as const;
 
 export type WorkerEvent = 'filled' | 'relieved' | 'stalled' | 'resumed' | 'retiring';
 

@@ -1,7 +1,7 @@
 // Decides which worker gets which connection, and keeps the line of those that wait. Pure: server/server.ts tells it
 // what happened and carries out its commands; it knows no socket, no process and no clock.
 import { Fifo } from '../../shared/multiprocessing/base/fifo.ts';
-import { connectionMoves, eventOf, eventOfRoom } from './dispatcher-states.ts';
+import { connectionMoves, eventOf, roomEventOf } from './dispatcher-states.ts';
 import type { Command, DispatcherCounters, Report, WorkerEvent } from './dispatcher-states.ts';
 import { DispatcherTables, WorkerRecord } from './dispatcher-tables.ts';
 import type { ConnectionRecord, WorkerSnapshot } from './dispatcher-tables.ts';
@@ -129,7 +129,7 @@ export class Dispatcher {
     this.#settle();
   }
 
-  /** Whether such a report from that worker is believed: else it comes late, or twice, or is about another's connection. */
+  /** Whether such a report from that worker is believed: not if it is late, repeated, or about another's connection. */
   believes(worker: number, connection: number, report: Report): boolean {
     const found = this.#tables.connections.get(connection);
     return found?.worker?.id === worker && connectionMoves[found.state][eventOf[report]] !== undefined;
@@ -160,7 +160,7 @@ export class Dispatcher {
     if (this.#report(worker, connection, 'closed') !== undefined) this.#settle();
   }
 
-  /** A report that is not believed changes nothing, and is counted. */
+  /** A report was not believed: it is counted, no more. */
   stray(): void {
     this.#tables.counters.strays++;
   }
@@ -227,7 +227,7 @@ export class Dispatcher {
       return undefined;
     }
     const connection = this.#tables.connections.get(id)!;
-    const room = eventOfRoom[report];
+    const room = roomEventOf[report];
     if (room !== undefined) this.#tables.moveWorker(connection.worker!, room);
     this.#tables.move(connection, eventOf[report]);
     return connection;

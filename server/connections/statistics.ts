@@ -31,7 +31,7 @@ export class Tally {
 
   /**
    * One more. The first after a silence is told at once.
-   * @param reason One of few: what differs from client to client does not belong in it. @param from The client's address.
+   * @param reason One of few: nothing in it differs from client to client. @param from The client's address.
    */
   count(reason: string, from?: string): void {
     this.#total++;

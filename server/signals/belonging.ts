@@ -1,11 +1,10 @@
-// What the server belongs to, and ends with: the terminal on which it was started, and the npm that started it. Watched
-// by main.ts.
+// What the server ends with: the terminal on which it was started, and the npm that started it. Watched by main.ts.
 import { isatty } from 'node:tty';
 import { jobOf } from './job.ts';
 import type { Job } from './job.ts';
 import { forgetLostTerminal } from './lost-terminal.ts';
 
-/** How often it is looked at, in milliseconds. */
+/** How often to look whether both are still there, in milliseconds. */
 const LOOK_MS = 1000;
 /** No process has it. */
 const NO_PID = -1;
@@ -16,8 +15,8 @@ export class Belonging {
   readonly #lost: (why: string) => void;
   readonly #start = jobOf(process.pid);
   /**
-   * It has a controlling terminal and uses it. Whoever is started under nohup(1), or with all of its descriptors led
-   * elsewhere, does not. (That SIGHUP is ignored does not tell: Node takes it back at its start, without a word.)
+   * It has a controlling terminal and uses it; not so under nohup(1), or with all of its descriptors redirected.
+   * (Whether SIGHUP was ignored cannot be asked: Node resets it at its start.)
    */
   readonly #usesTerminal = this.#start?.hasTerminal === true && STANDARD.some((fd) => isatty(fd));
   #terminalSeen = this.#start?.hasTerminal === true;
@@ -44,7 +43,7 @@ export class Belonging {
     this.#lost(why);
   }
 
-  /** Whether a SIGHUP that has just come says that the terminal is gone, whoever belonged to it; else it is a command. */
+  /** Whether a SIGHUP that has just come says that the terminal is gone; else it is a command. */
   isHangUp(): boolean {
     const wasSeen = this.#terminalSeen;
     this.#terminalSeen = jobOf(process.pid)?.hasTerminal === true;
@@ -67,9 +66,9 @@ export class Belonging {
 }
 
 /**
- * npm, and the shell between if there is one. Nobody, for a process that is the first of a session: it was sent away; nor for
- * one whose parent is outside of its container. NO_PID, when they are gone already: whoever takes in orphans belongs to
- * another session.
+ * npm, and the shell between if there is one. None for a process that leads a session of its own (it was detached on
+ * purpose), nor for one whose parent is outside of its container. NO_PID when they are gone already: an orphan's new
+ * parent belongs to another session.
  */
 function startersOf(job: Job | undefined): number[] {
   if (job === undefined || job.session === process.pid || job.parent === 0) return [];
@@ -78,7 +77,7 @@ function startersOf(job: Job | undefined): number[] {
   return SHELLS.has(parent.name) ? [job.parent, parent.parent] : [job.parent];
 }
 
-/** Whether each is the child of the next. Who has lost its parent is another's child. */
+/** Whether each is the child of the next: an orphan has another parent. */
 function isChain(pids: readonly number[]): boolean {
   return pids.every((pid, i) => i + 1 === pids.length || jobOf(pid)?.parent === pids[i + 1]);
 }

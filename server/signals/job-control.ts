@@ -1,8 +1,9 @@
-// Whether a SIGTTIN or SIGTTOU is a command to the server, or the terminal's word to a job in its background that uses it
-// (SIGTTOU after `stty tostop`); and stopping with the job. Used by signals.ts.
+// SIGTTIN and SIGTTOU are a command to the server, or come from the terminal, which stops a background job that uses it
+// (SIGTTOU after `stty tostop`). This tells which, and stops with the job. Used by signals.ts.
 //
-// A signal does not tell who sent it. But the terminal sends it to the whole group, and a command goes to the master. The
-// others of the group are stopped by it: workers that have a terminal leave it to the system, as npm and a shell do.
+// A signal does not tell who sent it. But the terminal sends it to the whole process group, a command goes to the
+// master alone. The others of the group show it: npm, a shell, and workers that have a terminal are stopped by that
+// signal.
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { activeChildren } from '../../shared/multiprocessing/process/process.ts';
@@ -11,8 +12,8 @@ import { jobOf } from './job.ts';
 export type JobSignal = 'SIGTTIN' | 'SIGTTOU';
 
 /**
- * Whether this process is in the background of its terminal, and others of its group were sent the signal too. With nobody
- * else there to tell by, it is a job like any other.
+ * Whether this process is in the background of its terminal, and others of its group were sent the signal too. If it is
+ * alone in its group, the background is enough.
  */
 export function isFromTerminal(signal: JobSignal): boolean {
   const job = jobOf(process.pid);
@@ -33,7 +34,7 @@ export function stopWithJob(signal: JobSignal, handler: () => void): void {
   continueChildren();
 }
 
-/** For a command that was sent to the whole group all the same: it is not the workers' affair. */
+/** Undoes what a command that was sent to the whole group all the same has done to the workers. */
 export function continueChildren(): void {
   for (const pid of children()) if (jobOf(pid)?.hasTerminal === true) process.kill(pid, 'SIGCONT');
 }

@@ -1,4 +1,5 @@
-// What the system knows of a process's job: its parent, its group, its terminal. Linux's /proc; elsewhere nothing is known.
+// What the system knows of a process's job: its parent, its group, its terminal. From Linux's /proc; unknown elsewhere.
+// Used by the other files of this folder, by main.ts and worker.ts.
 import { readFileSync } from 'node:fs';
 
 export interface Job {
@@ -27,8 +28,8 @@ export function jobOf(pid: number): Job | undefined {
 }
 
 /**
- * Whether it was npm, or one like it, that ran this program: by the script that it ran. That npm has started some ancestor, such
- * as a test, is not enough.
+ * Whether npm, or a tool like it, ran this program: its script names it. That npm started some ancestor, such as a
+ * test, is not enough.
  * @param env Such as `process.env`. @param program The path of the program: `process.argv[1]`.
  */
 export function isRunByNpm(env: Readonly<Record<string, string | undefined>>, program = ''): boolean {

@@ -1,4 +1,4 @@
-// What the signals to the master mean. Installed by main.ts, which carries out what they ask for; the README has the table.
+// What signals ask of the master. Installed by main.ts, which does it; the README has the table.
 import { isatty } from 'node:tty';
 import { afterRunning } from '../../shared/running-time.ts';
 import { continueChildren, isFromTerminal, stopWithJob } from './job-control.ts';
@@ -19,8 +19,8 @@ export interface Wishes {
 type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /**
- * Signals to stop that come so shortly one after the other are one wish, in milliseconds: timeout(1) and systemd send theirs
- * to each process, and npm passes its own on.
+ * Signals to stop that come within so many milliseconds are one wish: timeout(1) and systemd send theirs to each
+ * process, and npm passes its own on.
  */
 const SAME_WISH_MS = 100;
 
@@ -34,7 +34,7 @@ export function obeySignals(wishes: Wishes): void {
   const obeyJobSignal = (signal: JobSignal, by: 1 | -1): void => {
     let isStopping = false;
     const came = (): void => {
-      if (isStopping || stops.isUrgent) return; // Its last lines are not worth to be stopped for.
+      if (isStopping || stops.isUrgent) return; // Who ends at once is not stopped before.
       if (!isFromTerminal(signal)) {
         continueChildren();
         wishes.resize(by);
@@ -54,7 +54,7 @@ export function obeySignals(wishes: Wishes): void {
   obeyJobSignal('SIGTTOU', -1);
 }
 
-/** From now on the signals do what they do to any process: for whoever is about to end. */
+/** From now on the signals do what they do to any process. For a process that is about to end. */
 export function obeySignalsNoMore(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU']) process.removeAllListeners(signal);
 }
@@ -68,8 +68,8 @@ export class StopWishes {
   #sameWish = false;
 
   /**
-   * @param echoes Each Ctrl-C comes twice: from the terminal, and from npm, which may be late. So a second SIGINT is no
-   *   second wish; a third is.
+   * @param echoes Each Ctrl-C comes twice, from the terminal and from npm, and npm may be late: so the second SIGINT is
+   *   not a second wish, the third is.
    * @param afterAWhile Calls back when what comes then is another wish.
    */
   constructor(wishes: Pick<Wishes, 'stop' | 'stopNow'>, echoes: boolean, afterAWhile: (done: () => void) => void) {

@@ -1,5 +1,5 @@
-// The fast part of upper-casing: a WebAssembly function, because only there one instruction works on 16 bytes, and 4 bytes
-// can be read and written at any place. Used by uppercase.ts; what it looks up is filled in by table.ts.
+// The fast part of upper-casing: a WebAssembly function, because only there one instruction works on 16 bytes, and 4
+// bytes can be read and written at any place. Used by uppercaser.ts; the table that it looks up is filled by table.ts.
 import { endianness } from 'node:os';
 import { assemble, forever, giveBack, i32, local, v128, when } from './wasm.ts';
 import type { Code } from './wasm.ts';
@@ -10,13 +10,13 @@ export interface Kernel {
   /**
    * Upper-cases what is at `read` in memory and writes it at `write`, block after block of 16 bytes.
    * @param last Where a block may begin at the latest.
-   * @returns Where it stopped reading; it has written as many bytes as it has read. It stops beyond `last`, or shortly before a
-   *   character that needs a closer look. Of a character that it stops in, all that changes is changed.
+   * @returns Where it stopped reading; it has written as many bytes as it has read. It stops beyond `last`, or shortly
+   *   before a character that needs a closer look. A character that it stops within is already changed in the input.
    */
   run(read: number, write: number, last: number): number;
 }
 
-/** How many bytes of input there is room for: with what is touched on the way, they fit into a processor's first cache. */
+/** How many bytes of input there is room for: all that is touched fits into a processor's first cache. */
 export const CHUNK = 16 * 1024;
 /** How often longer an upper case may be than its character, in bytes: ΐ has 2, and its upper case 6. */
 export const MOST_GROWTH = 3;
@@ -43,16 +43,17 @@ declare const WebAssembly: {
   Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }; run: Kernel['run'] } };
 };
 
-/** Undefined where there is no WebAssembly, no such instruction, or not the address space that Node reserves for a memory. */
+/** Undefined without WebAssembly, without its vectors, or without the address space that Node reserves for a memory. */
 export const kernel = load();
 
 /**
- * The flips of pairs of neighbouring bytes: what becomes of the character that begins at the first of them, or 0 if none
- * begins there. ASCII and two-byte characters need no more than that. For longer ones it is 0 if none that begins with this
- * pair has an upper case, as in CJK or emoji, and otherwise `LOOK_CLOSER`. Pairs and flips are little-endian numbers, and the
- * index is the pair's low 14 bits: the other two bits of a second byte are always the same, and after ASCII it does not matter.
+ * The flips (table.ts) of pairs of neighbouring bytes: what changes in the character that begins with the first of
+ * them, or 0 if none begins there. For ASCII and two-byte characters that is all. For longer ones it is 0 if none that
+ * begins with this pair has an upper case, as in CJK or emoji, and otherwise `LOOK_CLOSER`. Pairs and flips are
+ * little-endian numbers. The index is the pair's low 14 bits: the other two do not matter after ASCII, else they are
+ * always the same.
  */
-export const pairFlips = kernel === undefined ? new Uint16Array(PAIRS) : new Uint16Array(kernel.memory.buffer, TABLE, PAIRS);
+export const pairFlips = new Uint16Array(kernel?.memory.buffer ?? new ArrayBuffer(2 * PAIRS), TABLE, PAIRS);
 
 function load(): Kernel | undefined {
   if (endianness() !== 'LE') return undefined; // What is looked up is written as this machine's numbers.
@@ -74,14 +75,16 @@ function functionBody(): Code {
     ...get(read), ...i32.load16(offset), ...i32.const(PAIRS - 1), ...i32.and,
     ...i32.const(1), ...i32.shiftLeft, ...i32.load16(TABLE),
   ];
-  const shifted = (flip: number, bits: number): Code => [...get(flip), ...i32.const(bits), ...i32.shiftLeft, ...i32.xor];
-  const advance = (position: number, bytes: number): Code => [...get(position), ...i32.const(bytes), ...i32.add, ...set(position)];
-  /** What is left to do of a character that was begun is done in the input. */
+  const shifted = (flip: number, bits: number): Code => [
+    ...get(flip), ...i32.const(bits), ...i32.shiftLeft, ...i32.xor,
+  ];
+  const advance = (position: number): Code => [...get(position), ...i32.const(BLOCK), ...i32.add, ...set(position)];
+  /** Finishes in the input the character that it stops within. */
   const stopAt = (offset: number): Code => [
     ...get(read), ...get(read), ...i32.load8(offset), ...get(carry), ...i32.xor, ...i32.store8(offset),
     ...get(read), ...i32.const(offset), ...i32.add, ...giveBack,
   ];
-  /** Four bytes. Each is the first of a pair that may be a character; the flip of the last one is carried into the next four. */
+  /** Four bytes, each the first of a pair. The rest of the last one's flip is carried into the next four. */
   const upperWord = (offset: number): Code => [
     ...flipAt(offset), ...tee(a), ...flipAt(offset + 1), ...tee(b), ...i32.or,
     ...flipAt(offset + 2), ...tee(c), ...i32.or, ...flipAt(offset + 3), ...tee(d), ...i32.or,
@@ -95,7 +98,7 @@ function functionBody(): Code {
     ...get(vector), ...v128.splat(0x61), ...v128.subtract, ...v128.splat(26), ...v128.less,
     ...v128.splat(0x20), ...v128.and, ...get(vector), ...v128.xor,
   ];
-  const nextBlock = [...advance(read, BLOCK), ...advance(write, BLOCK)];
+  const nextBlock = [...advance(read), ...advance(write)];
 
   return forever((again) => [
     ...get(read), ...get(last), ...i32.greater, ...when(stopAt(0)),

@@ -1,18 +1,18 @@
 // What upper-casing changes in the UTF-8 bytes of each character, learnt from toUpperCase() as characters turn up.
-// Used by uppercase.ts.
+// Used by uppercaser.ts.
 import { LOOK_CLOSER, pairFlips } from './kernel.ts';
 
 /**
- * A flip is the bits in which a character's UTF-8 differs from that of its upper case: one exclusive or upper-cases the
- * character where it stands, and 0 leaves it alone. A negative flip stands for an upper case of another length
- * (ı, ﬁ, ΐ), which is `otherUppers[~flip]`.
+ * The bits in which a character's UTF-8 differs from that of its upper case: an exclusive or with them upper-cases the
+ * character in place, and 0 leaves it alone. A negative flip stands for an upper case of another length (ı, ﬁ, ΐ),
+ * which is `otherUppers[~flip]`.
  */
 type Flip = number;
 
 /** The UTF-8 of the upper cases that are longer or shorter than their characters. */
 export const otherUppers: Buffer[] = [];
 
-/** A block is what is learnt at once: in UTF-8, all characters of three bytes that have the same first byte. */
+/** How many code points are learnt at once: all characters of three bytes with the same first byte are a block. */
 const BLOCK = 4096;
 const UNCHANGED = new Int32Array(BLOCK);
 const blocks: (Int32Array | undefined)[] = new Array(0x110000 / BLOCK).fill(undefined);
@@ -22,7 +22,7 @@ export function flipOf(codePoint: number): Flip {
   return (blocks[codePoint >> 12] ?? learn(codePoint >> 12))[codePoint & 0xfff]!;
 }
 
-// Blocks not learnt yet need a closer look, at which they are.
+// What is not learnt yet needs a closer look, and is learnt then.
 for (let second = 0; second < 64; second++) {
   for (let first = 0x61; first <= 0x7a; first++) pairFlips[first | (second << 8)] = 0x20;
   for (let first = 0xc2; first <= 0xf4; first++) pairFlips[first | (second << 8)] = LOOK_CLOSER;
@@ -35,7 +35,7 @@ function pairOf(codePoint: number): number {
   return 0xf0 | (codePoint >> 18) | (((codePoint >> 12) & 63) << 8);
 }
 
-/** Takes up to two milliseconds: little for a script that is met for the first time, much for all 272 at start. */
+/** Takes up to two milliseconds: little when a script is met for the first time, too much for all 272 at the start. */
 function learn(block: number): Int32Array {
   const start = Math.max(0x80, block * BLOCK);
   const end = (block + 1) * BLOCK;

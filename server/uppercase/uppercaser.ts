@@ -83,7 +83,7 @@ function characterStart(bytes: Buffer, at: number): number {
   return at;
 }
 
-/** How many bytes are done one by one where a character needs it: where one does, as in Georgian, the next ones do too. */
+/** How many bytes are done one by one after one that needs it: in Georgian, for example, the next ones do too. */
 const CLOSER_LOOK = 64;
 
 /** Upper-cases so many bytes of the kernel's input. @returns How many bytes of output that makes. */

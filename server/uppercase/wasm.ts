@@ -1,5 +1,5 @@
-// A small assembler: as much of WebAssembly's binary format (webassembly.github.io/spec/core/binary) as a function needs that
-// works on bytes in memory. An instruction, or a piece of code, is a list of bytes. Used by kernel.ts.
+// A small assembler: as much of WebAssembly's binary format (webassembly.github.io/spec/core/binary) as a function
+// needs that works on bytes in memory. An instruction, or a piece of code, is a list of bytes. Used by kernel.ts.
 
 export type Code = readonly number[];
 
@@ -16,7 +16,8 @@ export const i32 = {
   load16: (offset: number): Code => [0x2f, 0, ...leb128(offset)],
   store: (offset: number): Code => [0x36, 0, ...leb128(offset)],
   store8: (offset: number): Code => [0x3a, 0, ...leb128(offset)],
-  eqz: [0x45], greater: [0x4b], add: [0x6a], and: [0x71], or: [0x72], xor: [0x73], shiftLeft: [0x74], shiftRight: [0x76],
+  eqz: [0x45], greater: [0x4b], add: [0x6a], and: [0x71], or: [0x72], xor: [0x73],
+  shiftLeft: [0x74], shiftRight: [0x76],
 } as const;
 
 /** Vectors of 16 bytes. */
@@ -40,7 +41,7 @@ export function when(then: Code): Code {
   return [0x04, NO_RESULT, ...then, END];
 }
 
-/** Does `body` over and over, until it gives back. `again(depth)`, standing in so many nested `when`s, begins anew at once. */
+/** Repeats `body` until it returns. `again(depth)` begins anew at once, from within so many nested `when`s. */
 export function forever(body: (again: (depth: number) => Code) => Code): Code {
   const again = (depth: number): Code => [0x0c, depth];
   return [0x03, NO_RESULT, ...body(again), ...again(0), END, 0x00];

@@ -26,17 +26,18 @@ export interface SessionHost {
 type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
 
 /**
- * The most that Node reads at a time, in bytes. A read that returned less has emptied the kernel's buffer, or has come
- * to the urgent mark (MSG_OOB), of which there is one at a time. So two of them have read all that was there before.
+ * The most that Node reads at a time, in bytes. A read that returns less has emptied the kernel's buffer, or has come
+ * to the urgent mark (MSG_OOB), of which there is one at a time. So two short reads have read all that was there
+ * before.
  */
 const FULL_READ = 64 * 1024;
 const SHORT_READS = 2;
-/** So many turns of the event loop without anything to read: nothing has arrived. */
+/** After so many turns of the event loop without anything to read, nothing had arrived. */
 const QUIET_TURNS = 3;
-/** How long after our FIN the client may be silent before the connection is closed all the same, in milliseconds. */
-const LINGER_MS = 1000;
-/** And how long it may go on sending. */
-const LONGEST_LINGER_MS = 2000;
+/** After our FIN (nginx's lingering close): for how long the client may be silent, in milliseconds, */
+const LINGERING_TIMEOUT_MS = 1000;
+/** and for how long it may go on sending, before the connection is closed all the same. */
+const LINGERING_TIME_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 
 export class EchoSession {
@@ -73,9 +74,9 @@ export class EchoSession {
     this.#socket = socket;
     this.#unread = moved?.unread ?? NOTHING;
     ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = moved?.traffic ?? NO_TRAFFIC);
-    // First of all: a client that has reset the connection by now is told of at the first read.
+    // First of all: if the client has reset the connection by now, the first read fails.
     socket.on('error', (error) => this.#failed(error));
-    // Lost on the way from the master. Without it a client that half-closes gets no reply.
+    // It does not come along from the master. Without it a client that half-closes gets no reply.
     socket.allowHalfOpen = true;
     socket.on('data', (bytes: Buffer) => this.#received(bytes));
     socket.on('end', () => this.#clientEnded());
@@ -103,8 +104,9 @@ export class EchoSession {
     this.#state = 'draining';
     this.#readOn();
     this.#lookForTheEnd();
-    // A client that reads slower than it sends, or sends faster than we read, never comes to an end: it gets its FIN in time.
-    this.#clocks.push(afterRunning(graceMs / 2, () => this.#sayGoodbye()));
+    // A client that reads slower than it sends, or sends faster than we read, never ends by itself: it gets a FIN in
+    // time.
+    this.#clocks.push(afterRunning(graceMs / 2, () => this.#sendFin()));
   }
 
   /** Leaves the connection to another worker, as soon as nothing waits to be sent. */
@@ -120,7 +122,7 @@ export class EchoSession {
     }
   }
 
-  /** Closes a connection that could not be given back in time. */
+  /** Closes the connection, which could not be given back in time. */
   giveUp(): void {
     if (this.#state !== 'over') this.#close('not quiet in time');
   }
@@ -142,8 +144,8 @@ export class EchoSession {
     const reply = this.#uppercaser.push(bytes);
     if (reply.length === 0) return;
     this.#bytesOut += reply.length;
-    // A client that does not read stops its own connection only: nothing more is read until it has. To a long reply write()
-    // says no even when the system has taken all of it.
+    // A client that does not read stops its own connection only: nothing more is read until it has. After a long reply
+    // write() returns false even when the system has taken all of it.
     if (!this.#socket.write(reply) && this.#socket.writableLength > 0) this.#socket.pause();
   }
 
@@ -158,7 +160,7 @@ export class EchoSession {
     if (!this.#socket.writableNeedDrain) this.#socket.resume();
   }
 
-  /** While draining: says goodbye when all is answered that had arrived before. */
+  /** While draining: sends the FIN when all is answered that had arrived before. */
   #lookForTheEnd(): void {
     const looks = ++this.#looks;
     const look = (quietTurns: number, shortReads: number): void => {
@@ -168,10 +170,10 @@ export class EchoSession {
       this.#lastRead = 0;
       const quiet = read === 0 ? quietTurns + 1 : 0;
       const short = read > 0 && read < FULL_READ ? shortReads + 1 : shortReads;
-      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#sayGoodbye();
+      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#sendFin();
       else setImmediate(look, quiet, short);
     };
-    // By then the stream has passed on what it had read before; only what it reads now tells what the kernel has.
+    // By then the stream has delivered what it had read before: what it reads from now on was in the kernel.
     setImmediate(() => {
       this.#lastRead = 0;
       setImmediate(look, 0, 0);
@@ -184,7 +186,7 @@ export class EchoSession {
     this.#endWith(this.#uppercaser.end());
   }
 
-  #sayGoodbye(): void {
+  #sendFin(): void {
     if (this.#state !== 'draining') return;
     const socket = this.#socket;
     this.#state = 'ended';
@@ -196,7 +198,8 @@ export class EchoSession {
     socket.once('finish', () => {
       socket.resume();
       const close = (): void => { socket.destroy(); };
-      this.#clocks.push(afterSilence(LINGER_MS, () => socket.bytesRead, close), afterRunning(LONGEST_LINGER_MS, close));
+      this.#clocks.push(afterSilence(LINGERING_TIMEOUT_MS, () => socket.bytesRead, close));
+      this.#clocks.push(afterRunning(LINGERING_TIME_MS, close));
     });
     this.#endWith(this.#uppercaser.end());
   }
@@ -212,7 +215,7 @@ export class EchoSession {
     const socket = this.#socket;
     if (this.#state !== 'returning' || socket.writableLength > 0 || socket.destroyed) return;
     socket.removeAllListeners('data');
-    // What the stream had read before it was paused comes out now, in this very turn: nothing can arrive in between.
+    // What the stream had read before it was paused is taken in this very turn: nothing can arrive in between.
     const read = socket.readableLength > 0 ? socket.read() as Buffer | null : null;
     if (read !== null) {
       this.#messages++;

@@ -1,5 +1,5 @@
-// What the master names as its workers' target. The worker itself is loaded in the worker alone: the master, which all
-// wait for, starts sooner by a dozen files.
+// The target of a worker's process. The worker itself is loaded in that process alone: so the master has a dozen files
+// fewer to load, and starts sooner.
 import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
 import type { WorkerOptions } from './worker.ts';
 

@@ -1,20 +1,16 @@
-// What master and workers say to each other, over the fork channel. Sent by worker-pool.ts and worker.ts.
-// Both sides read what arrives through the two functions below: a message that is none of these is reported, not obeyed.
+// What master and workers say to each other, over the fork channel. Sent by worker-process.ts and worker.ts. Both sides
+// read what arrives by the two functions below: a message that is none of these is logged, not obeyed.
+import type { Traffic } from '../../shared/log/log.ts';
+import type { Block } from '../../shared/terminal/lines.ts';
 
-/** What a connection has seen so far; it moves with the connection from worker to worker. */
-export interface Traffic {
-  /** What one read returned is one message. */
-  readonly messages: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-}
+export type { Traffic };
 
 export const NO_TRAFFIC: Traffic = { messages: 0, bytesIn: 0, bytesOut: 0 };
 
-/** What comes along with a connection that another worker has served before. */
+/** What comes along with a connection that another worker has had before. */
 export interface Moved {
   readonly traffic: Traffic;
-  /** Received by an earlier worker and not answered yet. */
+  /** Received there and not answered yet. */
   readonly unread: Uint8Array;
 }
 
@@ -35,24 +31,23 @@ export type ToWorker =
   | { readonly type: 'drain'; readonly graceMs: number }
   /** After `drain`: no more will come. End when none is left. */
   | { readonly type: 'leave' }
-  /** Say `unusable` unless you have this connection, the last that was sent. */
+  /** Say `unusable` if the socket of this connection, the last that was sent, has not arrived. */
   | { readonly type: 'check'; readonly id: number }
   /** Answer with `pong`: your event loop turns. */
   | { readonly type: 'ping' };
 
 export type FromWorker = WorkerReport | { readonly type: 'ready' } | Pong | Lines;
 
-/** Its event loop turns; and how many lines of the log would be lost now if it died. */
+/** Its event loop turns. */
 export interface Pong {
   readonly type: 'pong';
+  /** How many lines of the log would be lost if it died now. */
   readonly unprinted: number;
 }
 
-/** Lines of the log that the worker does not print itself, and how many are lost with them if they are. In order. */
-export interface Lines {
+/** Lines of the log that the worker does not print itself. In order. */
+export interface Lines extends Block {
   readonly type: 'lines';
-  readonly text: string;
-  readonly lines: number;
 }
 
 /** What a worker says of a connection. */

@@ -1,5 +1,5 @@
-// The forked side of the server: takes sockets from the master, echoes, logs, and leaves on the master's word.
-// Started by worker-pool.ts as a Process with `work` as its target.
+// The forked side of the server: takes sockets from the master, echoes, logs, and ends when the master says so.
+// Started by worker-process.ts, by way of entry.ts.
 import type { Socket } from 'node:net';
 import { Log } from '../../shared/log/log.ts';
 import type { LogFormat, LogLevel } from '../../shared/log/log.ts';
@@ -10,10 +10,10 @@ import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
 import { afterRunning } from '../../shared/running-time.ts';
 import type { Stop } from '../../shared/running-time.ts';
 import { Terminal } from '../../shared/terminal/terminal.ts';
-import { EchoSession } from './echo-session.ts';
-import type { SessionHost } from './echo-session.ts';
 import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
+import { EchoSession } from './echo-session.ts';
+import type { SessionHost } from './echo-session.ts';
 import { readToWorker } from './messages.ts';
 import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
 
@@ -27,16 +27,18 @@ export interface WorkerOptions {
   readonly color: boolean;
 }
 
-/** How long the last log lines may take to be given to the system, which sends them to the master, in milliseconds. */
+/** How long the last log lines may take to be sent to the master, in milliseconds. */
 const LAST_WORDS_MS = 500;
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
-  // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): when to
-  // stop is the master's word.
+  // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): but
+  // the master decides when a worker stops.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-  // Where there is a terminal, it says by these when its background is to stop (job-control.ts).
-  if (jobOf(process.pid)?.hasTerminal !== true) for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  // Where there is a terminal, these come from it and stop the whole job (job-control.ts).
+  if (jobOf(process.pid)?.hasTerminal !== true) {
+    for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
+  }
   forgetLostTerminal();
   const log: Log = new Log({
     print: (block) => terminal.print(block),
@@ -75,7 +77,7 @@ class Worker implements SessionHost {
     this.#log = log;
     this.#terminal = terminal;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
-    this.#master.listen((message, socket) => this.#hear(message, socket));
+    this.#master.listen((message, socket) => this.#receive(message, socket));
     this.#tell({ type: 'ready' });
   }
 
@@ -83,7 +85,7 @@ class Worker implements SessionHost {
     this.#master.post(message);
   }
 
-  #hear(unread: unknown, socket: Socket | undefined): void {
+  #receive(unread: unknown, socket: Socket | undefined): void {
     const message = readToWorker(unread);
     switch (message?.type) {
       case 'connection':
@@ -103,8 +105,8 @@ class Worker implements SessionHost {
         this.#endIfDone();
         break;
       case 'check':
-        // Node drops a message whose socket this process had no descriptor for. If it did arrive, and has ended since, the
-        // master was told so before it hears of this, and does not believe it.
+        // Node drops a message whose socket this process had no descriptor for. If it did arrive, and has ended since,
+        // the master has heard that before, and does not believe this.
         if (!this.#sessions.has(message.id)) this.#tell({ type: 'unusable', id: message.id });
         break;
       case undefined:
@@ -130,8 +132,8 @@ class Worker implements SessionHost {
   }
 
   /**
-   * Not a byte is read before the system has the message `accepted`: if this process died then, the connection would be given
-   * to another worker, and what this one had read of it would be missing.
+   * Not a byte is read before the system has the message `accepted`. Else, if this process died, the connection would
+   * go to another worker, and what this one had read would be missing.
    */
   async #startArrived(): Promise<void> {
     const arrived = this.#arrived;

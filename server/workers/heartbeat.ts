@@ -1,5 +1,5 @@
-// Notices workers whose event loop stands still. Fed and asked by worker-pool.ts. It knows no clock: a beat counts when
-// the master runs, and after it has read what came (running-time.ts), so that a standstill of all is nobody's silence.
+// Notices workers whose event loop stands still. Used by worker-pool.ts. It knows no clock but beats, which come only
+// while the master runs and after it has read what arrived (running-time.ts): if all stand still, nobody is blamed.
 
 export interface HeartbeatEvents {
   ping(worker: number): void;
@@ -11,15 +11,15 @@ export interface HeartbeatEvents {
 }
 
 interface Pulse {
-  /** How many pings there were since its last word. */
+  /** How many pings there were since its last message. */
   unanswered: number;
   stalled: boolean;
 }
 
-/** Pings a time limit, at least: an answer may be late, one lost beat decides nothing. */
+/** How many pings a time limit has at least: one late answer decides nothing. */
 const BEATS_A_TIMEOUT = 5;
 const LONGEST_INTERVAL_MS = 1000;
-/** So many pings without an answer, and a worker is stalled. */
+/** After so many pings without an answer a worker is stalled. */
 const STALLED_BEATS = 2;
 
 export class Heartbeat {

@@ -1,8 +1,8 @@
 // What the worker pool should do next: start a worker, retire one, or wait. Pure: worker-pool.ts tells it what happened
 // and what is wanted, does what it says, and knows the processes and the clock.
 //
-// Whatever happens only changes this table; next() then names the one next step that brings what is closer to what is
-// wanted. So a wish that comes in the middle of a reload is kept, one worker retires at a time, and none is started
+// Whatever happens only changes this table; next() then names the one step that brings the pool closer to what is
+// wanted. So what is asked for in the middle of a reload is kept, one worker retires at a time, and none is started
 // while there are as many as there may be.
 
 /** starting ─▶ ready ─▶ retiring; from each the process may end, and is forgotten. */
@@ -18,7 +18,7 @@ interface PlannedWorker {
   phase: WorkerPhase;
   /** Why it is to be replaced, as soon as its turn comes. */
   unwanted: string | undefined;
-  /** A reload asked for that. */
+  /** It was there when a reload was asked for. */
   old: boolean;
 }
 
@@ -82,7 +82,7 @@ export class PoolPlan {
     this.#workers.delete(worker);
   }
 
-  /** Every worker that there is now is to be replaced, those that are just starting too: they may have loaded old code. */
+  /** All workers that there are now are to be replaced, also those just starting: they may have loaded old code. */
   reload(): void {
     this.#reloading = true;
     for (const planned of this.#workers.values()) {
@@ -105,14 +105,14 @@ export class PoolPlan {
     return true;
   }
 
-  /** Whether a reload has come to its end since this was asked last: none of the old workers is left, and the pool is whole. */
+  /** Whether a reload has ended since this was asked last: no old worker is left, and the pool is complete. */
   reloadIsDone(): boolean {
     if (!this.#reloading || !this.isComplete || [...this.#workers.values()].some(({ old }) => old)) return false;
     this.#reloading = false;
     return true;
   }
 
-  /** The next step; undefined: there is nothing to do before something happens. */
+  /** The next step; undefined: there is none until something happens. */
   next(): Action | undefined {
     if (this.count < this.#size) return { kind: 'start' };
     // While one starts or retires, all the others serve: so each can give back to them.

@@ -1,13 +1,14 @@
-// How long to wait before the next worker is started: not at all after one crash, longer and longer when it does not help.
+// How long to wait before the next worker is started: not at all after one crash, longer each time when they go on.
+// Used by worker-pool.ts.
 
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 5000;
-/** A worker that lived for less than this, in milliseconds, after it was ready died young. */
+/** A worker that was ready for less than this, in milliseconds, died young. */
 const YOUNG_MS = 250;
-/** Deaths of the young in a row that are taken for bad luck. */
+/** So many that die young in a row are replaced at once. */
 const BAD_LUCK = 3;
 const LONGEST_YOUNG_DELAY_MS = 500;
-/** Starts that failed in a row, after which there is no hope of another outcome. */
+/** After so many failed starts in a row there is no hope that the next one works. */
 const HOPELESS = 3;
 
 export class RestartDelay {

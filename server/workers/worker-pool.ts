@@ -1,7 +1,7 @@
 // Keeps the wanted number of workers alive: starts, replaces and retires them, one at a time. Told by server.ts.
 //
-// Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then takes the step that
-// the plan names. Nothing else starts or retires a worker.
+// Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then takes the step
+// that the plan names. Nothing else starts or retires a worker.
 import type { Socket } from 'node:net';
 import { counted } from '../../shared/log/log-format.ts';
 import type { Log } from '../../shared/log/log.ts';
@@ -35,7 +35,7 @@ export interface WorkerPoolEvents {
   report(worker: number, report: WorkerReport): void;
   /** It could not take a connection a while ago: it may be tried again. */
   relieved(worker: number): void;
-  /** Lines of the log that a worker leaves to the master, and how many are lost with them if they are. */
+  /** Lines of the log that a worker leaves to the master, and how many count as lost if they are not printed. */
   print(text: string, lines: number): void;
   stalled(worker: number): void;
   resumed(worker: number): void;
@@ -51,7 +51,7 @@ export interface WorkerPoolEvents {
 
 /** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if that is longer. */
 const RETIRE_LIMIT_MS = 2000;
-/** A worker that could not take a connection is tried again after so long, in ms: its limit may have been raised. */
+/** A worker that could not take a connection is tried again after so long, in milliseconds. */
 const RELIEF_MS = 1000;
 
 export class WorkerPool {
@@ -259,7 +259,8 @@ export class WorkerPool {
       const reason = error === undefined ? how : `${how}: ${error.message}`;
       const lines = `${counted(unprinted, 'line')} of its log ${unprinted === 1 ? 'is' : 'are'}`;
       this.#log.warn('worker', unprinted === 0 ? reason : `${reason}; about ${lines} lost`, {
-        worker: slot, pid, exitCode: death.exitCode, error: error?.message, linesLost: unprinted === 0 ? undefined : unprinted,
+        worker: slot, pid, exitCode: death.exitCode, error: error?.message,
+        linesLost: unprinted === 0 ? undefined : unprinted,
       });
       if (phase === 'starting') this.#couldNotStart(reason);
       else if (phase === 'ready') this.#delay.died(performance.now() - worker.readyAt);

@@ -10,7 +10,7 @@ import { readFromWorker } from '../worker/messages.ts';
 import type { FromWorker, ToWorker, WorkerReport } from '../worker/messages.ts';
 import type { WorkerOptions } from '../worker/worker.ts';
 
-const WORKER_ENTRY = new URL(import.meta.url.endsWith('.ts') ? '../worker/entry.ts' : '../worker/entry.js', import.meta.url);
+const ENTRY = import.meta.url.endsWith('.ts') ? '../worker/entry.ts' : '../worker/entry.js';
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
 const START_LIMIT_MS = 30_000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
@@ -32,7 +32,8 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
 
   /** @param id Names it for the server, and is used once. */
   constructor(id: number, options: WorkerOptions, terminalLock: Lock, log: Pick<Log, 'warn'>) {
-    super({ module: WORKER_ENTRY, target: work, args: [options, terminalLock], name: `worker ${options.slot}` });
+    const module = new URL(ENTRY, import.meta.url);
+    super({ module, target: work, args: [options, terminalLock], name: `worker ${options.slot}` });
     this.id = id;
     this.slot = options.slot;
     this.#log = log;
@@ -79,13 +80,13 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   /** Sends a connection with its socket: one at a time, until it is answered. */
   offer(message: ToWorker & { type: 'connection' }, socket: Socket): void {
     void this.channel.sendSocket(message, socket);
-    // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever is
-    // posted now arrives after it, or after it was dropped.
+    // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever
+    // is posted now arrives after it, or after it was dropped.
     this.#offered = message.id;
     this.#offerProbe = setTimeout(() => this.post({ type: 'check', id: message.id }), OFFER_PROBE_MS);
   }
 
-  /** Notes that the offer is answered, if the report says so. @returns Whether the worker could not take the connection. */
+  /** Notes that the offer is answered, if the report says so. @returns Whether the answer is `unusable`. */
   offerFailed({ type, id }: WorkerReport): boolean {
     if (id !== this.#offered || (type !== 'accepted' && type !== 'unusable')) return false;
     clearTimeout(this.#offerProbe);

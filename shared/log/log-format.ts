@@ -81,7 +81,7 @@ function members(fields: object): string {
   return inside === '' ? '' : `,${inside}`;
 }
 
-/** What depends on the time, made anew only when the clock has moved: at full speed a millisecond has 50 lines. */
+/** A text that depends on the time, made anew only when the clock has moved: 50 lines may come in a millisecond. */
 function cached(now: () => number, format: (time: number) => string): () => string {
   let time = NaN;
   let text = '';

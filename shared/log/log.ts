@@ -1,5 +1,5 @@
-// Log: what happens in a process of the server, as whole lines for the terminal. Master and workers have one each, and
-// tell it; what a line looks like is log-format.ts's affair.
+// Log: what happens in a process of the server, as whole lines for the terminal. The master and each worker have one.
+// What a line looks like is in log-format.ts.
 import type { Who } from '../terminal/color.ts';
 import { counted, JsonFormat, PrettyFormat } from './log-format.ts';
 import type { LineFormat } from './log-format.ts';
@@ -7,7 +7,7 @@ import type { LineFormat } from './log-format.ts';
 export { useColor } from '../terminal/color.ts';
 
 export type LogFormat = 'pretty' | 'json';
-/** What is told of connections: their messages too, only their begin and end, or nothing. Notices always come. */
+/** What is logged of connections: their messages too, only their begin and end, or nothing. Notices always are. */
 export type LogLevel = 'messages' | 'connections' | 'none';
 
 export interface LogOptions {
@@ -22,8 +22,9 @@ export interface LogOptions {
   now?: () => number;
 }
 
-/** What a connection has seen. */
-export interface Counters {
+/** What a connection has seen so far. */
+export interface Traffic {
+  /** What one read returned is one message. */
   readonly messages: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
@@ -59,12 +60,12 @@ export class Log {
   /**
    * A client is gone.
    * @param reason Why, in a few words.
-   * @param counters What it had sent and received, if it was served.
+   * @param traffic What it had sent and received, if it was served.
    */
-  closed(peer: string, reason: string, counters?: Counters): void {
+  closed(peer: string, reason: string, traffic?: Traffic): void {
     if (!this.#connections) return;
-    const text = counters === undefined ? `closed: ${reason}` : `closed: ${reason}, ${summary(counters)}`;
-    this.#print(this.#format.connection('closed', peer, text, { reason, ...counters }));
+    const text = traffic === undefined ? `closed: ${reason}` : `closed: ${reason}, ${summary(traffic)}`;
+    this.#print(this.#format.connection('closed', peer, text, { reason, ...traffic }));
   }
 
   /**
@@ -77,17 +78,17 @@ export class Log {
     this.#print(this.#format.notice('info', event, text, fields));
   }
 
-  /** As {@link info}, for what went wrong and the server lives with. */
+  /** The same for what went wrong without ending the server. */
   warn(event: string, text: string, fields: object = {}): void {
     this.#print(this.#format.notice('warn', event, text, fields));
   }
 
-  /** The line, in this log's format, by which a Terminal tells that it dropped some. */
+  /** The line, in this log's format, by which a Terminal says how many it dropped. */
   droppedLine(count: number): string {
     return this.#format.notice('warn', 'dropped', `${counted(count, 'line')} dropped`, { lines: count });
   }
 }
 
-function summary({ messages, bytesIn, bytesOut }: Counters): string {
+function summary({ messages, bytesIn, bytesOut }: Traffic): string {
   return `${counted(messages, 'message')}, ${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out`;
 }

@@ -1,8 +1,8 @@
-// Colours of the log: whether there are any, and which. Pure. Used by log-format.ts; the server asks useColor().
+// Colours of the log: whether there are any, and which. Pure. Used by log-format.ts and the server's main.ts.
 //
 // Not by util.styleText: it looks at process.stdout, which no process of the group may touch.
 
-/** Who speaks: the master, or a worker by its number. */
+/** Whose line it is: the master's, or a worker's by its number. */
 export type Who = 'master' | number;
 
 /** Foreground colours of ECMA-48, for the workers in turn. Red and yellow are left for what goes wrong. */
@@ -18,7 +18,7 @@ export function useColor(env: Readonly<Record<string, string | undefined>>, isTT
   return isTTY && !env['NO_COLOR'] && env['TERM'] !== 'dumb';
 }
 
-/** `text` in the colour of the one who speaks; the master's is the terminal's own. */
+/** `text` in the colour of that process; the master's is the terminal's own. */
 export function paintWho(who: Who, text: string): string {
   return who === 'master' ? text : paint(WORKER_COLORS[(who - 1) % WORKER_COLORS.length]!, text);
 }

@@ -1,4 +1,4 @@
-// Those who wait for lines to be printed. Only terminal.ts uses it.
+// The calls of flush() that wait until their lines are printed. Only terminal.ts uses it.
 import { afterRunning } from '../running-time.ts';
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
@@ -10,10 +10,10 @@ interface PendingFlush {
 }
 
 export class Flushes {
-  readonly #waiters = new Set<PendingFlush>();
+  readonly #pending = new Set<PendingFlush>();
 
   get areAwaited(): boolean {
-    return this.#waiters.size > 0;
+    return this.#pending.size > 0;
   }
 
   /**
@@ -26,19 +26,19 @@ export class Flushes {
       const settle = (written: boolean): void => {
         clearTimeout(hold);
         endLimit();
-        this.#waiters.delete(waiter);
+        this.#pending.delete(flush);
         resolve(written);
       };
-      const waiter: PendingFlush = { batch, settle };
-      // The limit alone keeps no process running, and this one must come to the end of its wait.
+      const flush: PendingFlush = { batch, settle };
+      // The limit alone keeps no process running, and this one is to wait until its end.
       const hold = timeoutMs === undefined ? undefined : setTimeout(() => {}, LONGEST_TIMER_MS);
       const endLimit = timeoutMs === undefined ? () => {} : afterRunning(timeoutMs, () => settle(false));
-      this.#waiters.add(waiter);
+      this.#pending.add(flush);
     });
   }
 
-  /** @param upTo The last batch of which this is so; all, if it is not given. */
+  /** @param written Whether they are written. @param upTo The last batch of which this is so. Default: all. */
   settle(written: boolean, upTo = Infinity): void {
-    for (const waiter of [...this.#waiters]) if (waiter.batch <= upTo) waiter.settle(written);
+    for (const flush of [...this.#pending]) if (flush.batch <= upTo) flush.settle(written);
   }
 }

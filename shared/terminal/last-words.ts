@@ -1,4 +1,4 @@
-// The last words of a process, for when its own output is no way to say them. Used by the server's main.ts.
+// What a process still has to say at its end, on a descriptor that may block. Used by the server's main.ts.
 import { openOutput } from './output.ts';
 
 /**

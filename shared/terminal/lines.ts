@@ -1,14 +1,14 @@
-// The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure,
-// bounded, and exact: a line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
+// The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure and
+// bounded; and every line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
 
 /** One or more whole lines. */
 export interface Block {
   readonly text: string;
-  /** How many lines are lost with it: its own, or more when it is what tells of lines that were dropped. */
+  /** How many lines are lost with it: its own, or more if it is the line that says how many were dropped. */
   readonly lines: number;
 }
 
-/** Where, in the bytes, a block stands that counts for another number of lines than it has. */
+/** Where in the bytes a block is that counts for another number of lines than it has. */
 interface Mark {
   readonly start: number;
   readonly end: number;
@@ -19,7 +19,7 @@ interface Mark {
 const FIRST_CAPACITY = 16 * 1024;
 /** The most bytes that one UTF-16 code unit takes in UTF-8. */
 const MOST_BYTES = 3;
-/** The most bytes in one block of a batch that is handed over: whoever has little room left can take a part of it. */
+/** The most bytes in one block of a batch that is handed over: a process with little room left can take some blocks. */
 const MOST_IN_BLOCK = 64 * 1024;
 const NEWLINE = 10;
 const NOTHING = Buffer.alloc(0);
@@ -30,29 +30,26 @@ export class Batch {
   readonly #marks: readonly Mark[];
   readonly #told: number;
 
-  /** @param told How many lines, dropped before, the first line tells of. */
+  /** @param told How many lines were dropped before, as the first line says. */
   constructor(bytes: Buffer, marks: readonly Mark[], told = 0) {
     this.bytes = bytes;
     this.#marks = marks;
     this.#told = told;
   }
 
-  /** How many lines that were dropped before remain untold when no more than the first `written` bytes came through. */
+  /** How many of the lines that were dropped before nobody hears of, if only the first `written` bytes are written. */
   toldAfter(written: number): number {
     return this.#told > 0 && written < this.#marks[0]!.end ? this.#told : 0;
   }
 
-  /** Where the line ends of which only a part is among the first `written` bytes: there, when no line was cut. */
+  /** Where the line ends that is cut after the first `written` bytes; `written`, when none is. */
   lineEnd(written: number): number {
     if (written === 0 || this.bytes[written - 1] === NEWLINE) return written;
     const newline = this.bytes.indexOf(NEWLINE, written);
     return newline === -1 ? this.bytes.length : newline + 1;
   }
 
-  /**
-   * How many lines are lost when no more than the first `written` bytes came through. One that did in part is lost,
-   * too.
-   */
+  /** How many lines are lost if only the first `written` bytes are written; one that is cut is lost, too. */
   linesAfter(written: number): number {
     let lines = countNewlines(this.bytes, written, this.bytes.length);
     for (const { start, end, lines: weight } of this.#marks) {
@@ -61,7 +58,7 @@ export class Batch {
     return lines;
   }
 
-  /** What follows from a line's start on. */
+  /** The lines from the one on that starts there. */
   blocksAfter(from: number): Block[] {
     const blocks: Block[] = [];
     let at = from;
@@ -82,7 +79,7 @@ export class Batch {
     return blocks;
   }
 
-  /** The last one up to `most`, or the first one after it. */
+  /** The last line's end up to `most`, or the first one after it. */
   #lastLineEnd(from: number, most: number): number {
     const last = this.bytes.lastIndexOf(NEWLINE, most - 1) + 1;
     return last > from ? last : this.lineEnd(most);
@@ -91,15 +88,15 @@ export class Batch {
 
 export class LineQueue {
   readonly #limit: number;
-  /** The first `#length` bytes are lines that are not in a batch yet. Strings would cost the garbage collector. */
+  /** The first `#length` bytes are lines that are not in a batch yet. Strings would burden the garbage collector. */
   #bytes = NOTHING;
   #length = 0;
   #marks: Mark[] = [];
   /** The batch that is being written. */
   #underway: Batch | undefined;
-  /** Lines that were dropped before the first of the queue and have not been told of yet. */
+  /** How many lines were dropped before the first of the queue, and no line has said so yet. */
   #untold = 0;
-  /** Lines that were dropped after the last of the queue. While there are any, the queue takes no more. */
+  /** How many were dropped after the last of the queue. While there are any, the queue takes no more. */
   #missed = 0;
 
   /** @param limit The most bytes that may pile up, those of the batch that is being written included. */
@@ -117,17 +114,17 @@ export class LineQueue {
     return this.#untold + this.#missed;
   }
 
-  /** How many lines nobody would hear of if all of this was gone. */
+  /** How many lines would be lost, and nobody told, if all of this was gone. */
   get unprinted(): number {
     return this.untold + this.#lines() + (this.#underway?.linesAfter(0) ?? 0);
   }
 
-  /** Whether lines were dropped since the last was taken: they are told of in the batch after the next. */
+  /** Whether lines were dropped since the last one was taken: the batch after the next says so. */
   get hasMissed(): boolean {
     return this.#missed > 0;
   }
 
-  /** Whether a batch was taken and is not dealt with. */
+  /** Whether a batch was taken out and is not done yet. */
   get isUnderway(): boolean {
     return this.#underway !== undefined;
   }
@@ -136,10 +133,7 @@ export class LineQueue {
     return this.#length > 0 || this.#untold > 0;
   }
 
-  /**
-   * @param lines How many lines the block stands for, if that is not the number of its own. @returns Whether there was
-   * room.
-   */
+  /** @param lines How many lines it counts for, if not the number of its own. @returns Whether there was room. */
   add(block: string, lines?: number): boolean {
     if (this.#missed > 0 || !this.#hasRoomFor(block)) return false;
     const most = this.#length + MOST_BYTES * block.length + 1;
@@ -156,18 +150,18 @@ export class LineQueue {
     return true;
   }
 
-  /** So many lines come too late for the queue, and are told of after it. */
+  /** So many lines find no room; a line after the queue will say so. */
   drop(lines: number): void {
     if (this.#length === 0) this.#untold += lines;
     else this.#missed += lines;
   }
 
-  /** So many lines that were taken out of the queue are lost, and are told of before what is in it. */
+  /** So many lines that were taken out of the queue are lost; a line before what is in it will say so. */
   lose(lines: number): void {
     this.#untold += lines;
   }
 
-  /** Takes all that is in the queue, with a line before it that tells of those that were dropped. */
+  /** Takes out all that is in the queue, after a line that says how many were dropped, if any were. */
   take(droppedLine: (count: number) => string): Batch {
     const lines = this.#untold;
     const head = Buffer.from(lines > 0 ? `${droppedLine(lines)}\n` : '');
@@ -183,12 +177,12 @@ export class LineQueue {
     return batch;
   }
 
-  /** Nothing of the batch that was taken is kept any more. */
+  /** The batch that was taken out is written, handed over or lost. */
   done(): void {
     this.#underway = undefined;
   }
 
-  /** Drops everything. @returns How many lines that were, those not counted that had been dropped before. */
+  /** Drops everything. @returns How many lines that were, without those that had been dropped before. */
   clear(): number {
     const lines = this.#lines();
     this.#empty();

@@ -1,21 +1,21 @@
 // One inherited descriptor as the Terminal writes to it: every byte, in order, and so that a reader that has stopped
 // blocks neither the event loop nor the end of the process. Only terminal.ts and last-words.ts use it.
 //
-// A write that blocks sits in a thread of libuv's pool, and process.exit() waits for that thread, for ever if nobody
+// A write that blocks keeps a thread of libuv's pool, and process.exit() waits for that thread, for ever if nobody
 // reads. Nor may the descriptor be made non-blocking: O_NONBLOCK belongs to the open file, which others share that
-// cannot bear it (a shell's echo, another program's console.log), and shutdown(2) would end it for all. So what is done
-// depends on what it is:
+// cannot bear it (a shell's echo, another program's console.log), and shutdown(2) would end it for all. So it depends
+// on what it is:
 // - a pipe, a terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
 // - a file, /dev/null: used as it is. Writes never block for ever, and the offset must stay the shared one;
-// - whatever cannot be opened again, a socket (as Node and systemd give their children) or the terminal of another
-// user: a
-//   process of its own writes there (relay.ts), which can be ended while it waits.
+// - what cannot be opened again, a socket (as Node and systemd give their children) or another user's terminal: a
+// process
+//   of its own writes there (relay.ts), which can be ended while it waits.
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';
 import { RELAY_LOST, RelayOutput } from './relay.ts';
 
-/** What was to be written is lost, and what comes later may not be. */
+/** Errors that lose what was to be written, while what comes later may be written again. */
 const PASSING: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', RELAY_LOST]);
 
 export function isPassing(error: unknown): boolean {
@@ -38,14 +38,14 @@ export interface Output {
   writeAll(bytes: Uint8Array): Promise<Outcome>;
   /** Ends the writeAll that waits for the reader, if there is one. */
   stop(): void;
-  /** The same for good: what was opened or started here goes. */
+  /** The same for good: closes or ends what was opened or started here. */
   end(): void;
 }
 
 /** How long to wait before a full pipe is tried again, in milliseconds: doubled from the first to the last. */
 const FIRST_WAIT_MS = 1;
 const LAST_WAIT_MS = 50;
-/** A pipe takes as much in one piece or not at all (PIPE_BUF on Linux): so no line is cut when its reader stops. */
+/** So much a pipe takes in one piece or not at all (PIPE_BUF on Linux): no line is cut when its reader stops. */
 const MOST_AT_ONCE = 4096;
 const NEWLINE = 10;
 

@@ -1,6 +1,5 @@
-// Text that is safe on a terminal and in one line, whatever somebody else sends: bounded in columns, one character a
-// cell, and nothing in it that a reader might not see. Pure. Used by log-format.ts, and by whoever shows what a peer
-// has sent.
+// Text that is safe on a terminal and in one line, whatever was received: bounded in columns, one character a cell, and
+// nothing in it that a reader might not see. Pure. Used by log-format.ts and the clients.
 
 /** How many columns of a terminal a preview has at most. */
 const PREVIEW_COLUMNS = 40;
@@ -17,9 +16,8 @@ const HIDDEN = new RegExp('(?! )[' + [
 ].join('') + ']', 'u');
 const ALL_HIDDEN = new RegExp(HIDDEN, 'gu');
 /**
- * What takes two columns: the East Asian Width W and F of Unicode, of which all emoji that are coloured by themselves
- * are a part. In the gaps that are included here there are hidden characters only, or signs whose width has changed to
- * W.
+ * What takes two columns: the East Asian Width W and F of Unicode, with all emoji that are coloured by themselves. The
+ * ranges also cover gaps, in which there are only hidden characters, or signs whose width has changed to W.
  */
 const WIDE = new RegExp('[\\p{Emoji_Presentation}' + [
   '\\u1100-\\u115e\\u2329\\u232a\\u2e80-\\u303e\\u3041-\\u3247\\u3250-\\ua4c6\\ua960-\\ua97c\\uac00-\\ud7a3',
@@ -27,7 +25,7 @@ const WIDE = new RegExp('[\\p{Emoji_Presentation}' + [
   '\\u{16fe0}-\\u{18dff}\\u{1aff0}-\\u{1b2fb}\\u{1d300}-\\u{1d376}\\u{1f200}-\\u{1f2ff}\\u{20000}-\\u{3ffff}',
 ].join('') + ']', 'u');
 
-/** What a character below 0x10000 is, once it was asked: to ask costs most of a preview. */
+/** What a character below 0x10000 is, once it was looked up: that costs most of a preview. */
 const verdicts = new Uint8Array(0x10000);
 const NARROW = 1;
 const TWO_COLUMNS = 2;
@@ -98,7 +96,7 @@ function show(codePoint: number): string {
   return verdictOn(codePoint) === IS_HIDDEN ? escape(codePoint) : String.fromCodePoint(codePoint);
 }
 
-/** Hidden, or how many columns it takes. */
+/** Whether it is hidden, or how many columns it takes. */
 function verdictOn(codePoint: number): typeof NARROW | typeof TWO_COLUMNS | typeof IS_HIDDEN {
   const known = verdicts[codePoint];
   if (known === NARROW || known === TWO_COLUMNS || known === IS_HIDDEN) return known;

@@ -1,15 +1,16 @@
 // The process that relay.ts starts: writes what it is sent to RELAY_FD, in small pieces, and says after each how much
-// of it is written. It has no other aim, and so ends with the process that started it, whatever it waits for.
+// is written. It ends with the process that started it, whatever it waits for.
 import { DescriptorOutput } from './output.ts';
 import { codeOf } from '../errors.ts';
 import { RELAY_FD } from './relay.ts';
 import type { FromRelay } from './relay.ts';
 
-// Not by process.exit(), which would wait for a write that blocks.
+// process.exit() would wait for a write that blocks.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
 const tell = (message: FromRelay): void => void process.send!(message, () => {});
-const output = new DescriptorOutput(RELAY_FD, { isOwn: false, inPieces: true }, (written) => tell({ type: 'written', written }));
+const options = { isOwn: false, inPieces: true };
+const output = new DescriptorOutput(RELAY_FD, options, (written) => tell({ type: 'written', written }));
 
 process.on('message', (bytes: Uint8Array) => void output.writeAll(bytes).then(({ written, error }) => {
   tell({ type: 'done', written, error: error === undefined ? null : codeOf(error) ?? 'EIO' });

@@ -1,4 +1,4 @@
-// Writing to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended
+// Writes to a descriptor on which a write may block and cannot be given up: a process of its own does it, and is ended
 // when the rest is not wanted any more. Made by output.ts; the process runs relay-entry.ts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -11,7 +11,7 @@ export type FromRelay =
 
 /** The relay's descriptor: not one of the standard three, whose flags Node and libuv change. */
 export const RELAY_FD = 4;
-/** The code of the error when the relay has ended by itself, or could not be started. A new one may do better. */
+/** The error's code when the relay has ended by itself, or could not be started. The next one may do better. */
 export const RELAY_LOST = 'ERR_ECHOPOOL_RELAY';
 
 const SOURCE = import.meta.url.endsWith('.ts');
@@ -46,9 +46,7 @@ export class RelayOutput implements Output {
     return error === undefined ? { written: this.#written } : { written: this.#written, error };
   }
 
-  /**
-   * What it has not said to be written is not: a write that waits for the reader has not begun, as it is a small one.
-   */
+  /** What it has not reported is not written: its writes are small, and one that waits has written nothing yet. */
   stop(): void {
     if (this.#settle !== undefined) this.#relay?.kill('SIGKILL');
   }
@@ -60,15 +58,17 @@ export class RelayOutput implements Output {
 
   #start(): ChildProcess {
     const relay = fork(ENTRY, [], {
-      // Flags of ours that are not for it, such as --inspect, stay here; a source needs what loads it.
+      // It does not get our flags, such as --inspect; only a source needs those that load it.
       execArgv: SOURCE ? process.execArgv : [],
-      // Nobody's signals reach it: what the terminal sends to the whole group is not meant for it.
+      // A group of its own: what the terminal sends to ours is not meant for it.
       detached: true, serialization: 'advanced', stdio: ['ignore', 'ignore', 'ignore', 'ipc', this.#fd],
     });
     let stopped = false;
     relay.on('message', (message: FromRelay) => {
       this.#written = message.written;
-      if (message.type === 'done') this.#settle?.(message.error === null ? undefined : withCode(message.error, message.error));
+      if (message.type !== 'done') return;
+      const { error } = message;
+      this.#settle?.(error === null ? undefined : withCode(error, error));
     });
     const gone = (reason: string): void => {
       if (stopped) return;
@@ -78,8 +78,8 @@ export class RelayOutput implements Output {
     };
     // All that it has said comes before the end of its channel.
     relay.on('disconnect', () => gone('the process that writes to the terminal has ended'));
-    relay.on('error', (error) => {
-      if (relay.pid === undefined) gone(`the process that writes to the terminal could not be started: ${error.message}`);
+    relay.on('error', ({ message }) => {
+      if (relay.pid === undefined) gone(`the process that writes to the terminal could not be started: ${message}`);
     });
     return relay;
   }

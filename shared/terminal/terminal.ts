@@ -6,15 +6,15 @@
 // the other half is out, or until it ends: the next holder learns of that from the lock.
 import { codeOf } from '../errors.ts';
 import { Flushes } from './flushes.ts';
+import { LineLock } from './line-lock.ts';
+import type { TerminalLock } from './line-lock.ts';
 import { defaultDroppedLine, linesIn, LineQueue } from './lines.ts';
 import type { Batch, Block } from './lines.ts';
 import { isPassing, openOutput } from './output.ts';
 import type { Output } from './output.ts';
-import { Turn } from './turn.ts';
-import type { TerminalLock } from './turn.ts';
 
 export type { Block } from './lines.ts';
-export type { TerminalLock } from './turn.ts';
+export type { TerminalLock } from './line-lock.ts';
 
 export interface TerminalOptions {
   /** The descriptor to write to. Default: 1, the standard output. */
@@ -33,12 +33,11 @@ export interface TerminalOptions {
   handTo?: (blocks: Block[]) => Promise<void>;
 }
 
-/** Most of a second at 50,000 lines a second: a machine with too much to do can stand still for longer than a tenth. */
+/** Most of a second at 50,000 lines a second: a busy machine can stand still for longer than a tenth of one. */
 const DEFAULT_LIMIT = 4 * 1024 * 1024;
 /**
- * At least this long from one hold of the lock to the next, in milliseconds. A hold that others contend for costs a
- * millisecond of processor time, as much as two thousand lines; and half of it is how long a line waits when it is
- * busy.
+ * At least this long from one hold of the lock to the next, in milliseconds. Half of it is how long a line waits on a
+ * busy terminal; but a hold that others wait for costs a millisecond of processor time, as much as two thousand lines.
  */
 const PACE_MS = 40;
 /** How long to wait before a full disk is tried again, in milliseconds. */
@@ -47,7 +46,7 @@ const FRESH_LINE = Buffer.from('\n');
 
 export class Terminal {
   readonly #output: Output;
-  readonly #turn: Turn;
+  readonly #lock: LineLock;
   readonly #lines: LineQueue;
   readonly #droppedLine: (count: number) => string;
   readonly #handTo: ((blocks: Block[]) => Promise<void>) | undefined;
@@ -68,7 +67,7 @@ export class Terminal {
   constructor(options: TerminalOptions) {
     const { fd = 1, lock, limit = DEFAULT_LIMIT, droppedLine = defaultDroppedLine, handTo } = options;
     this.#output = openOutput(fd);
-    this.#turn = new Turn(lock, this.#output);
+    this.#lock = new LineLock(lock, this.#output);
     this.#lines = new LineQueue(limit);
     this.#droppedLine = droppedLine;
     this.#handTo = handTo;
@@ -131,25 +130,21 @@ export class Terminal {
     return flushed;
   }
 
-  /**
-   * From now on others print what comes, and what has piled up here. Does nothing without {@link
-   * TerminalOptions.handTo}.
-   */
+  /** From now on others print what comes and what has piled up, if there is a {@link TerminalOptions.handTo}. */
   handOver(): void {
     if (this.#handTo === undefined || this.#state === 'handing' || this.#state === 'closed') return;
     this.#state = 'handing';
     this.#output.stop();
     this.#endPause?.();
-    this.#turn.stop();
+    this.#lock.stop();
     if (this.#lines.hasWork) this.#running ??= this.#run();
   }
 
   /**
-   * Ends the terminal for this process, and hands over first, if it can. What cannot be written in time is dropped and
-   * counted as {@link untold}. Then nothing here keeps the process alive, or process.exit() waiting, even if nobody
+   * Ends the terminal for this process, and hands over first, if it can. What is not written in time is dropped and
+   * counted as {@link untold}. Then nothing here keeps the process alive or process.exit() waiting, even if nobody
    * reads.
-   * @param timeoutMs How long to wait for the rest to be written, in milliseconds in which this process runs. Without
-   * it there is no limit.
+   * @param timeoutMs How long to wait, in milliseconds in which this process runs. Without it there is no limit.
    * @returns Whether all was written.
    */
   async close(timeoutMs?: number): Promise<boolean> {
@@ -159,7 +154,7 @@ export class Terminal {
     this.#handRest();
     this.#end('closed');
     await writing; // At once: a write that waits for its reader can be given up.
-    await this.#turn.end();
+    await this.#lock.end();
     return written;
   }
 
@@ -188,10 +183,10 @@ export class Terminal {
   /** @throws What the lock throws when the process in which it lives is dead. */
   async #printUnderLock(): Promise<void> {
     await this.#pause(this.#nextHold - performance.now());
-    if (!this.#isPrinting || !await this.#turn.take()) return;
+    if (!this.#isPrinting || !await this.#lock.take()) return;
     this.#nextHold = performance.now() + PACE_MS;
     const keepsLock = this.#isPrinting && await this.#printBatch();
-    if (!keepsLock) await this.#turn.release();
+    if (!keepsLock) await this.#lock.release();
   }
 
   /** Waits, but not while somebody waits for the result. */
@@ -210,7 +205,7 @@ export class Terminal {
 
   /** @returns Whether the lock is kept, because half a line is out. */
   async #printBatch(): Promise<boolean> {
-    if (this.#turn.isAfterDeath) {
+    if (this.#lock.isAfterDeath) {
       const { written, error } = await this.#output.writeAll(FRESH_LINE);
       if (written === 0) {
         if (error !== undefined) this.#failed(error);
@@ -227,7 +222,7 @@ export class Terminal {
     const lineEnd = batch.lineEnd(written);
     const isTorn = lineEnd > written;
     if (error === undefined && this.#handTo !== undefined) {
-      if (isTorn) this.#turn.keepFor(batch.bytes.subarray(written, lineEnd), () => this.#handLost(1));
+      if (isTorn) this.#lock.keepFor(batch.bytes.subarray(written, lineEnd), () => this.#handLost(1));
       await this.#hand(batch, lineEnd);
       return isTorn;
     }
@@ -239,11 +234,11 @@ export class Terminal {
   /** @returns Whether the lock is kept for the rest of a line: there may be somebody who reads it. */
   #keepUnlessOver(rest: Uint8Array, error: unknown): boolean {
     const isOver = error !== undefined && !isPassing(error);
-    if (!isOver) this.#turn.keepFor(rest);
+    if (!isOver) this.#lock.keepFor(rest);
     return !isOver;
   }
 
-  /** Gives what follows from a line's start on to another process. */
+  /** Gives the lines from the one on that starts there to another process. */
   async #hand(batch: Batch, from: number): Promise<void> {
     try {
       await this.#handTo!(batch.blocksAfter(from));
@@ -255,7 +250,7 @@ export class Terminal {
     }
   }
 
-  /** The last lines, on their way to another process when this one closes: it need not wait until they are. */
+  /** The last lines when this one closes: it need not wait until they are on their way. */
   #handRest(): void {
     while (this.#state === 'handing' && this.#lines.hasWork) this.#handTo!(this.#take().blocksAfter(0)).catch(() => {});
   }
@@ -284,7 +279,7 @@ export class Terminal {
 
   #failed(error: unknown): void {
     this.#trouble = error;
-    if (!this.#isPrinting) return; // Others do by now, and may be able to.
+    if (!this.#isPrinting) return; // By now others print, and perhaps can.
     if (isPassing(error)) {
       this.#nextHold = performance.now() + TRY_AGAIN_MS;
       this.#flushes.settle(false);
@@ -299,7 +294,7 @@ export class Terminal {
     this.#dropped += this.#lines.clear();
     this.#output.end();
     this.#endPause?.();
-    void this.#turn.end();
+    void this.#lock.end();
     this.#flushes.settle(false);
   }
 }

@@ -30,7 +30,7 @@ async function refused(port: number): Promise<string | undefined> {
     try {
       await (await connectClient(port))[Symbol.asyncDispose]();
     } catch (error) {
-      // Whom the system had let in before the server closed its door, and the server had not: reset, and not refused.
+      // Whom the system had let in before the server closed its listener, and the server had not: reset, and not refused.
       if (codeOf(error) !== 'ECONNRESET') return codeOf(error);
     }
   }
@@ -120,7 +120,7 @@ describe('a stop', { concurrency: true }, () => {
     server.signal('SIGTERM');
     server.signal('SIGCONT');
     await server.printed(/stopping: /);
-    // Those who stand before the door when it closes are still let in.
+    // Those in the backlog when it closes are still let in.
     while (await refused(server.port) === undefined);
     assert.equal(await refused(server.port), 'ECONNREFUSED');
     // What it is told now is not done, and not said to be.

@@ -43,19 +43,19 @@ export function afterTurn(): Promise<void> {
   return turn;
 }
 
-const tellings: (() => void)[] = [];
+const pendingSends: (() => void)[] = [];
 
 /**
  * Calls `work`, which tells others what was collected until then, when what runs now is done. It is called before this
  * process tells others anything else, so that they hear of everything in the order in which it was done.
  */
 export function tellSoon(work: () => void): void {
-  if (tellings.push(work) === 1) afterThis(tellNow);
+  if (pendingSends.push(work) === 1) afterThis(tellNow);
 }
 
 /** Tells all that was collected: call it before others are told something else. */
 export function tellNow(): void {
-  if (tellings.length > 0) for (const work of tellings.splice(0)) work();
+  if (pendingSends.length > 0) for (const work of pendingSends.splice(0)) work();
 }
 
 /** Calls `work` when what runs now is done, with all that follows from it at once, as after settled promises. */

@@ -1,5 +1,4 @@
-// A process's turn at the terminal: the lock of the group, which is let go only where a line ends. Only terminal.ts
-// uses it.
+// The lock of the group around the terminal, which is released only where a line ends. Only terminal.ts uses it.
 import { isPassing } from './output.ts';
 import type { Output } from './output.ts';
 
@@ -16,7 +15,7 @@ const ASK_AGAIN_MS = 500;
 /** How long to wait before a full disk is tried again, in milliseconds. */
 const TRY_AGAIN_MS = 1000;
 
-export class Turn {
+export class LineLock {
   readonly #lock: TerminalLock;
   readonly #output: Output;
   #stopped = false;
@@ -30,7 +29,7 @@ export class Turn {
     this.#output = output;
   }
 
-  /** Whether the one who had the lock before has died, and may have left half a line. */
+  /** Whether the last holder has died, and may have left half a line. */
   get isAfterDeath(): boolean {
     return this.#lock.abandonedBy !== undefined;
   }
@@ -74,20 +73,20 @@ export class Turn {
     });
   }
 
-  /** Nobody of this process waits for the lock any more. */
+  /** This process does not wait for the lock any more. */
   stop(): void {
     this.#stopped = true;
     this.#endAsking?.();
   }
 
-  /** The same, and half a line is left as it is. Settles when that is so; the output must have ended. */
+  /** The same, and leaves half a line as it is. Settles when nothing is being written; the output must have ended. */
   async end(): Promise<void> {
     this.#ended = true;
     this.stop();
     await this.#mending;
   }
 
-  /** @returns Whether there is nothing to be done any more: it is out, or there is nobody left to read it. */
+  /** @returns Whether nothing is left to be done: it is written, or nobody is there to read it. */
   async #write(rest: Uint8Array): Promise<boolean> {
     let at = 0;
     while (at < rest.length && !this.#ended) {
