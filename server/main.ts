@@ -113,9 +113,9 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   try {
     const server = await starting;
     isResolving = () => server.isResolving;
-    const { host, port, address } = server;
     const workers = counted(config.workers, 'worker');
-    if (!stop.signal.aborted) {
+    if (!stop.signal.aborted && server.bound !== undefined) {
+      const { host, port, address } = server.bound;
       log.info('listening', `listening on ${address} with ${workers} (pid ${process.pid})`, {
         host, port, pid: process.pid, workers: config.workers,
       });

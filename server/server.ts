@@ -13,9 +13,9 @@ import { freeDescriptors } from './connections/descriptors.ts';
 import type { Command } from './connections/dispatcher-states.ts';
 import { Dispatcher } from './connections/dispatcher.ts';
 import { HeldConnections } from './connections/held-connections.ts';
-import type { HeldConnection, IncomingConnection } from './connections/held-connections.ts';
+import type { HeldConnection } from './connections/held-connections.ts';
 import { listen } from './connections/listener.ts';
-import type { Listener } from './connections/listener.ts';
+import type { Bound, Listener } from './connections/listener.ts';
 import { Statistics } from './connections/statistics.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerReport } from './worker/messages.ts';
@@ -23,10 +23,8 @@ import { WorkerPool } from './workers/worker-pool.ts';
 
 /** What a running server answers to. */
 export interface Server {
-  /** `127.0.0.1:8080`, `[::1]:8080`: where it listens. */
-  readonly address: string;
-  readonly host: string;
-  readonly port: number;
+  /** Where it listens; undefined when it was stopped before it did. */
+  readonly bound: Bound | undefined;
   /** Whether it still asks the system for the address of its host, which cannot be cancelled. */
   readonly isResolving: boolean;
   /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
@@ -55,7 +53,6 @@ export interface ServerDependencies {
 }
 
 const NOTHING = new Uint8Array();
-function ignore(): void {}
 
 /**
  * Starts listening and the workers.
@@ -83,7 +80,7 @@ class EchoServer implements Server {
   /** How many clients each worker was the first to serve, by its id. */
   readonly #clientsOf = new Map<number, number>();
   #listener: Listener | undefined;
-  #isResolving = false;
+  isResolving = false;
   #stopping = false;
   #end: (reason: string | undefined) => void = () => {};
   #complete: () => void = () => {};
@@ -130,20 +127,8 @@ class EchoServer implements Server {
     });
   }
 
-  get address(): string {
-    return this.#listener?.address ?? '';
-  }
-
-  get isResolving(): boolean {
-    return this.#isResolving;
-  }
-
-  get host(): string {
-    return this.#listener?.host ?? '';
-  }
-
-  get port(): number {
-    return this.#listener?.port ?? 0;
+  get bound(): Bound | undefined {
+    return this.#listener;
   }
 
   async start(): Promise<void> {
@@ -158,11 +143,11 @@ class EchoServer implements Server {
   }
 
   async #listen(): Promise<void> {
-    this.#isResolving = true;
+    this.isResolving = true;
     const listener = await listen(this.#config.host, this.#config.port, {
-      connection: (incoming) => this.#accept(incoming),
+      connection: (incoming) => this.#admission.arrived(incoming),
       failed: (error) => this.#statistics.refused.count(`accept failed: ${error.message}`),
-    }).finally(() => { this.#isResolving = false; });
+    }).finally(() => { this.isResolving = false; });
     if (this.#stopping) listener.close();
     else this.#listener = listener;
   }
@@ -189,12 +174,6 @@ class EchoServer implements Server {
 
   resize(by: 1 | -1): void {
     if (!this.#stopping) this.#pool.resize(by);
-  }
-
-  #accept(incoming: IncomingConnection): void {
-    // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
-    incoming.socket.on('error', ignore);
-    this.#admission.arrived(incoming);
   }
 
   #carryOut(command: Command): void {

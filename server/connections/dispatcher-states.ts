@@ -1,5 +1,6 @@
 // The life of a connection and of a worker as the dispatcher sees them: their states, what leads from one to another,
 // what is counted on the way, and what the dispatcher wants done. Data only; used by dispatcher.ts.
+import type { WorkerReport } from '../worker/messages.ts';
 
 /** Where a connection is. `offered`: sent to a worker that has not said yet that it has it. */
 export type ConnectionState = 'waiting' | 'offered' | 'served' | 'ended';
@@ -41,7 +42,7 @@ export interface DispatcherCounters {
 export type CountedEvent = keyof Omit<DispatcherCounters, 'accepted' | 'served' | 'strays'>;
 export type ConnectionEvent = CountedEvent | 'offer' | 'accept';
 /** What a worker says of a connection. */
-export type Report = 'accepted' | 'unusable' | 'givenBack' | 'closed';
+export type Report = WorkerReport['type'];
 
 /** What leads on when a worker says so. */
 export const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;

@@ -6,6 +6,7 @@ import type {
   ConnectionEvent, ConnectionState, CountedEvent, DispatcherCounters, WorkerEvent, WorkerReadiness,
 } from './dispatcher-states.ts';
 
+/** A worker, and the ids of the connections that it has. */
 export interface WorkerSnapshot {
   readonly id: number;
   readonly readiness: WorkerReadiness;

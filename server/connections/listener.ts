@@ -3,12 +3,15 @@ import { createServer, isIPv6 } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import type { IncomingConnection } from './held-connections.ts';
 
-export interface Listener {
-  /** Where it really listens. */
+/** Where a server really listens. */
+export interface Bound {
   readonly host: string;
   readonly port: number;
   /** Both: `127.0.0.1:8080`, `[::1]:8080`. */
   readonly address: string;
+}
+
+export interface Listener extends Bound {
   /** Accepts nothing more. What was accepted is not touched. */
   close(): void;
 }
@@ -35,6 +38,8 @@ export async function listen(host: string, port: number, events: ListenerEvents)
   const server = createServer({
     pauseOnConnect: true, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
   }, (socket) => {
+    // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
+    socket.on('error', () => {});
     const { remoteAddress, remotePort } = socket;
     if (remoteAddress === undefined) {
       socket.destroy(); // Reset before it was accepted: nobody is left to be served.
@@ -51,10 +56,10 @@ export async function listen(host: string, port: number, events: ListenerEvents)
     });
   });
   server.on('error', (error) => events.failed(error));
-  const bound = server.address() as AddressInfo;
-  const where = { host: plain(bound.address), port: bound.port };
+  const { address, port: actualPort } = server.address() as AddressInfo;
+  const bound: Bound = { host: plain(address), port: actualPort, address: format(plain(address), actualPort) };
   // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
-  return { ...where, address: format(where.host, where.port), close: () => { server.close(); } };
+  return { ...bound, close: () => { server.close(); } };
 }
 
 /** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */

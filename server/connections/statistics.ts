@@ -1,6 +1,7 @@
 // What happened to connections, counted: in the log once a second at most, and summed up at the end. Used by server.ts
 // and admission.ts.
 import { counted } from '../../shared/log/log-format.ts';
+import { describeTraffic } from '../../shared/log/log.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { NO_TRAFFIC } from '../worker/messages.ts';
 import type { Moved, Traffic } from '../worker/messages.ts';
@@ -85,11 +86,9 @@ export class Statistics {
   /** The last lines: what has not been told yet, and the sums. */
   summarize({ served, cutOff }: Readonly<DispatcherCounters>): void {
     for (const tally of [this.refused, this.bounced, this.#gone]) tally.flush();
-    const { messages, bytesIn, bytesOut } = this.#traffic;
     const refused = this.refused.total;
-    this.#log.info('summary',
-      `served ${counted(served, 'connection')}, ${counted(messages, 'message')}, ` +
-      `${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out; ` +
-      `${refused} refused, ${cutOff} cut off`, { served, messages, bytesIn, bytesOut, refused, cutOff });
+    const traffic = describeTraffic(this.#traffic);
+    const text = `served ${counted(served, 'connection')}, ${traffic}; ${refused} refused, ${cutOff} cut off`;
+    this.#log.info('summary', text, { served, ...this.#traffic, refused, cutOff });
   }
 }

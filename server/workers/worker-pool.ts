@@ -173,7 +173,7 @@ export class WorkerPool {
       if (this.#startTimer !== undefined) return;
       const delayMs = waited ? 0 : this.#delay.next();
       if (delayMs === 0) this.#fork();
-      else this.#startTimer = setTimeout(() => this.#reconcileAfterDelay(), delayMs);
+      else this.#startTimer = setTimeout(() => this.#delayIsOver(), delayMs);
     } else {
       // What was to be started is not wanted any more.
       clearTimeout(this.#startTimer);
@@ -182,7 +182,7 @@ export class WorkerPool {
     }
   }
 
-  #reconcileAfterDelay(): void {
+  #delayIsOver(): void {
     this.#startTimer = undefined;
     this.#reconcile(true);
   }

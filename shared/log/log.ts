@@ -64,7 +64,7 @@ export class Log {
    */
   closed(peer: string, reason: string, traffic?: Traffic): void {
     if (!this.#connections) return;
-    const text = traffic === undefined ? `closed: ${reason}` : `closed: ${reason}, ${summary(traffic)}`;
+    const text = traffic === undefined ? `closed: ${reason}` : `closed: ${reason}, ${describeTraffic(traffic)}`;
     this.#print(this.#format.connection('closed', peer, text, { reason, ...traffic }));
   }
 
@@ -89,6 +89,7 @@ export class Log {
   }
 }
 
-function summary({ messages, bytesIn, bytesOut }: Traffic): string {
+/** `3 messages, 15 bytes in, 15 bytes out`. */
+export function describeTraffic({ messages, bytesIn, bytesOut }: Traffic): string {
   return `${counted(messages, 'message')}, ${counted(bytesIn, 'byte')} in, ${counted(bytesOut, 'byte')} out`;
 }
