@@ -39,7 +39,7 @@ export class PoolPlan {
     return this.#size;
   }
 
-  /** How many there are, in whatever state. */
+  /** How many there are, in whatever phase. */
   get count(): number {
     return this.#workers.size;
   }
