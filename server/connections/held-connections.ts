@@ -1,7 +1,13 @@
-// The connections that the master holds, and how many there may be: in all, and from one address. Used by server.ts,
-// admission.ts and shutdown.ts.
+// The connections that the master holds, and how many there may be: as many as there are descriptors for, and so many
+// from one address. Used by server.ts, admission.ts and shutdown.ts.
+import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import type { Moved } from '../worker/messages.ts';
+
+/** Kept free for what Node opens meanwhile (a file, a pipe to a new worker, a look-up) and for pending connections. */
+const RESERVE = 16;
+/** What a fresh process has open, where that cannot be counted. */
+const USUAL = 32;
 
 /** A connection as the listener accepted it. */
 export interface IncomingConnection {
@@ -91,5 +97,24 @@ export class HeldConnections {
   close(connection: HeldConnection): void {
     this.remove(connection);
     connection.socket.destroy();
+  }
+}
+
+/**
+ * How many more descriptors this process may open, without a reserve and the two of each worker (its channel and its
+ * exit pipe); at least 1, and Infinity where there is no limit. Workers have the same limit and open fewer. Beyond it
+ * (EMFILE) the kernel would drop clients that nobody counts (nodejs/node#45242): so the master refuses them before.
+ */
+export function freeDescriptors(workers: number): number {
+  const report = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft?: number | string } } };
+  const limit = Number(report.userLimits?.open_files?.soft); // 'unlimited' gives NaN.
+  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - 2 * workers - RESERVE);
+}
+
+function openDescriptors(): number {
+  try {
+    return readdirSync('/proc/self/fd').length;
+  } catch {
+    return USUAL;
   }
 }
