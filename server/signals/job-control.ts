@@ -2,8 +2,7 @@
 // (SIGTTOU after `stty tostop`). This tells which, and stops with the job. Used by signals.ts.
 //
 // A signal does not tell who sent it. But the terminal sends it to the whole process group, a command goes to the
-// master alone. The others of the group show it: npm, a shell, and workers that have a terminal are stopped by that
-// signal.
+// master alone. The others of the group show it: npm, a shell, and workers that have a terminal are stopped by it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { activeChildren } from '../../shared/multiprocessing/process/process.ts';

@@ -27,8 +27,7 @@ type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over'
 
 /**
  * The most that Node reads at a time, in bytes. A read that returns less has emptied the kernel's buffer, or has come
- * to the urgent mark (MSG_OOB), of which there is one at a time. So two short reads have read all that was there
- * before.
+ * to the urgent mark (MSG_OOB), of which there is one at a time. So two short reads have read all of it.
  */
 const FULL_READ = 64 * 1024;
 const SHORT_READS = 2;
@@ -104,8 +103,7 @@ export class EchoSession {
     this.#state = 'draining';
     this.#readOn();
     this.#lookForTheEnd();
-    // A client that reads slower than it sends, or sends faster than we read, never ends by itself: it gets a FIN in
-    // time.
+    // A client that reads slower than it sends, or sends faster than we read, never ends by itself.
     this.#clocks.push(afterRunning(graceMs / 2, () => this.#sendFin()));
   }
 

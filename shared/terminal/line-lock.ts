@@ -57,8 +57,7 @@ export class LineLock {
   }
 
   /**
-   * Half a line is out: the lock is kept until `rest` follows it, or until this process ends, of which its next holder
-   * learns.
+   * Half a line is out: the lock is kept until `rest` follows it, or this process ends, which its next holder learns.
    * @param lost Is called if it never follows.
    */
   keepFor(rest: Uint8Array, lost: () => void = () => {}): void {

@@ -7,9 +7,8 @@
 // on what it is:
 // - a pipe, a terminal: opened again, which gives an open file of our own, with O_NONBLOCK;
 // - a file, /dev/null: used as it is. Writes never block for ever, and the offset must stay the shared one;
-// - what cannot be opened again, a socket (as Node and systemd give their children) or another user's terminal: a
-// process
-//   of its own writes there (relay.ts), which can be ended while it waits.
+// - what cannot be opened again, a socket (as Node and systemd give their children) or another user's terminal: by a
+//   process of its own (relay.ts), which can be ended while it waits.
 import { closeSync, constants, fstatSync, openSync, write } from 'node:fs';
 import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';

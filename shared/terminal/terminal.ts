@@ -142,8 +142,7 @@ export class Terminal {
 
   /**
    * Ends the terminal for this process, and hands over first, if it can. What is not written in time is dropped and
-   * counted as {@link untold}. Then nothing here keeps the process alive or process.exit() waiting, even if nobody
-   * reads.
+   * counted as {@link untold}. Then nothing keeps the process alive or process.exit() waiting, even if nobody reads.
    * @param timeoutMs How long to wait, in milliseconds in which this process runs. Without it there is no limit.
    * @returns Whether all was written.
    */
