@@ -92,7 +92,7 @@ test('deciding on all looks at once, unless none is pending', (t) => {
   assert.deepEqual(log(), ['look', 'decide 1']);
 });
 
-test('one that stays for a place that is soon free is looked for again and again, until it has it or there is none', (t) => {
+test('one that stays for a place that is soon free is pending until it has it, or there is none', (t) => {
   const { queue, soonFree, log } = newQueue(t);
   soonFree.push(1, 2);
   for (const incoming of [1, 2, 3]) queue.add(incoming, 100);

@@ -30,7 +30,7 @@ async function refused(port: number): Promise<string | undefined> {
     try {
       await (await connectClient(port))[Symbol.asyncDispose]();
     } catch (error) {
-      // Whom the system had let in before the server closed its listener, and the server had not: reset, and not refused.
+      // The system had accepted it, and the server closed its listener before it did: reset, and not refused.
       if (codeOf(error) !== 'ECONNRESET') return codeOf(error);
     }
   }
