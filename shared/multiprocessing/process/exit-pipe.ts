@@ -41,8 +41,9 @@ export class LastWords {
   /** Whether the child left in good order. */
   saidGoodBye = false;
   /**
-   * The number of the signal that ended the child, 0 if none did: Node does not tell all of them. Undefined when that was
-   * not seen: when Node hears that some child has died it asks how all did, and nothing of this one may be read by then.
+   * The number of the signal that ended the child, 0 if none did: Node does not tell all of them. Undefined when that
+   * was not seen: when Node hears that some child has died it asks how all did, and nothing of this one may be read by
+   * then.
    */
   signal: number | undefined;
   #hasExited = false;
