@@ -1,5 +1,8 @@
 // What the program has forgotten: a proxy, or the primitive itself, that the garbage collector has taken. What this
 // process keeps for it goes then too, as soon as nobody needs it. Used by lock.ts and queue.ts.
+//
+// A proxy's client goes when nothing is held, waits or is in work there; an owner when nobody else holds the primitive
+// and nothing is in it. A reference that was still on its way then finds a new owner, as new as the old one was.
 
 /** When it is looked at again whether something is still needed, in milliseconds; each time later. */
 const FIRST_LOOK_MS = 100;

@@ -1,6 +1,7 @@
 // The last words of a process. What it gave to its channel may still wait in Node when it exits, which drops it then.
 // So a child writes what may not have left it into a pipe of its own, and blocks until its parent has taken it; the
-// parent takes in what did not come over the channel. child.ts writes, process.ts reads.
+// parent takes in what did not come over the channel, by the messages' numbers, and only then tells that it ended; an
+// end without a good-bye is told as such. child.ts writes, process.ts reads.
 import { readFileSync, writeSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Channel } from '../transport/channel.ts';

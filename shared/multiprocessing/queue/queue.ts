@@ -180,7 +180,7 @@ function isGone(ref: string, entry: Known): boolean {
 }
 
 router.hearForForgotten('queue', (ref) => {
-  // Only what lived here can have been forgotten so that others count on it: what comes to a former seat is too late.
+  // Only what lived here can have been forgotten so that others count on it: what comes to a former client is too late.
   if (ownerOf(ref) !== router.selfAddress()) return { receive: () => {} };
   return know(ref, QueueLink.again(ref), undefined).link;
 });
