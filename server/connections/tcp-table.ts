@@ -1,5 +1,5 @@
 // The system's table of TCP connections, read where it is the only one to know: what has become of a socket that nobody
-// may read from. Linux alone has it. Used by departures.ts.
+// may read from. Linux alone has it. Used by disconnected.ts.
 import { readFileSync } from 'node:fs';
 import { isIP, isIPv6, SocketAddress } from 'node:net';
 import type { Socket } from 'node:net';

@@ -3,6 +3,8 @@
 //
 // A signal does not tell who sent it. But the terminal sends it to the whole process group, a command goes to the
 // master alone. The others of the group show it: npm, a shell, and workers that have a terminal are stopped by it.
+// To ask stty(1) instead would be wrong: a child that is forked while the terminal floods the group is stopped before
+// it has begun, and Node waits for it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { activeChildren } from '../../shared/multiprocessing/process/process.ts';

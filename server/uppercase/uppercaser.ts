@@ -1,5 +1,9 @@
 // Upper-cases a stream of bytes as UTF-8, and leaves what is not UTF-8 as it is. Pure; echo sessions use it.
-
+//
+// A message of valid UTF-8 goes through the kernel (kernel.ts): 16 bytes of ASCII at a time, or 4 of anything. A
+// character whose upper case has another length, or whose script is met for the first time, gets a closer look here,
+// and the table learns from it. Short messages, those with bytes that are no UTF-8, and processors without SIMD go one
+// character after the other.
 import { isUtf8 } from 'node:buffer';
 import { CHUNK, INPUT, kernel, LAST_BLOCK, MOST_GROWTH, OUTPUT, pairFlips } from './kernel.ts';
 import type { Kernel } from './kernel.ts';

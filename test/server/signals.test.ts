@@ -1,4 +1,4 @@
-// Which signals are one wish to stop, and which are two. What the server then does is in server-signals.test.ts.
+// Which signals are one wish to stop, and which are two; and what the server does then.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isRunByNpm } from '../../server/signals/job.ts';

@@ -172,7 +172,9 @@ test('no code point that a terminal obeys or that breaks a line comes through, i
 test('for any bytes, a preview stands for the beginning of just these bytes', () => {
   let seed = 1;
   const random = (below: number): number => (seed = (seed * 48271) % 2147483647) % below;
-  const pieces = ['a', ' "', '\\', '\\n', '\n', 'é', '漢', '😀', '\u202e', '\x1b', '\x9b', '\ufeff', '\u{10ffff}', '...'];
+  const pieces = [
+    'a', ' "', '\\', '\\n', '\n', 'é', '漢', '😀', '\u202e', '\x1b', '\x9b', '\ufeff', '\u{10ffff}', '...',
+  ];
   // Half of them are cut: so at each piece a hundred times.
   for (let round = 0; round < 5000; round++) {
     const parts = Array.from({ length: random(30) }, () => (

@@ -1,5 +1,5 @@
-// What the pages for those who work on echopool say of its files: that these are there, that each has what is to be looked
-// for in it, and that no folder is left out. And that comments name only files that there are.
+// What the pages for those who work on echopool say of its files: that these are there, that each has what is to be
+// found in it, and that no folder is left out. And that comments name only files that there are.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,10 +22,11 @@ function below(...folders: string[]): string[] {
 const sources = below('server', 'client', 'shared', 'demos');
 const tests = below('test');
 
-/** A path in a page is one from the root, from the toolkit's folder, or from the folder that its paragraph begins with. */
+/** A path in a page is one from the root, from the toolkit, or from the folder that its paragraph begins with. */
 function whereIs(path: string, paragraph = ''): string | undefined {
   const [, folder = ''] = /`([\w/-]+\/)`/.exec(paragraph) ?? [];
-  return ['', TOOLKIT, folder, `${TOOLKIT}${folder}`].map((base) => `${base}${path}`).find((full) => existsSync(join(ROOT, full)));
+  const bases = ['', TOOLKIT, folder, `${TOOLKIT}${folder}`];
+  return bases.map((base) => `${base}${path}`).find((full) => existsSync(join(ROOT, full)));
 }
 
 /** What the page has in backquotes that is a path, and what begins with a folder of ours; NAME stands for any. */
@@ -52,12 +53,14 @@ for (const page of PAGES) {
   test(`${page} names only files and folders that there are`, () => {
     const named = [...pathsIn(page)];
     assert.ok(named.length > 5, `${named.length} paths found`);
-    assert.deepEqual(named.filter(([path, paragraph]) => whereIs(path, paragraph) === undefined).map(([path]) => path), []);
+    const missing = named.filter(([path, paragraph]) => whereIs(path, paragraph) === undefined);
+    assert.deepEqual(missing.map(([path]) => path), []);
   });
 }
 
 test('each file of which ARCHITECTURE.md says so declares that function or class', () => {
-  assert.ok(declares(read(`${TOOLKIT}lock/lock.ts`), 'acquire') && !declares(read(`${TOOLKIT}lock/lock.ts`), 'acquires'));
+  const lock = read(`${TOOLKIT}lock/lock.ts`);
+  assert.ok(declares(lock, 'acquire') && !declares(lock, 'acquires'));
   const pairs = pairsIn(architecture);
   assert.ok(pairs.length > 50, `${pairs.length} found`);
   const isThere = (path: string | undefined, name: string): boolean => path !== undefined && declares(read(path), name);
@@ -82,7 +85,8 @@ test('ARCHITECTURE.md tells three ways, and names a file and a function of each 
 });
 
 test('ARCHITECTURE.md says of each folder of sources and of tests what it is for', () => {
-  const folders = [...sources.filter((path) => path.endsWith('/')), ...tests.filter((path) => /^test\/\w+\/$/.test(path))];
+  const isRoom = (path: string): boolean => path.endsWith('/') && !/^test\/(?:$|\w+\/\w)/.test(path);
+  const folders = [...sources, ...tests].filter(isRoom);
   const quoted = new Set([...architecture.matchAll(/`([\w/-]+\/)`/g)].map(([, path]) => whereIs(path!)));
   assert.deepEqual(folders.filter((folder) => !quoted.has(folder)), []);
 });
@@ -96,7 +100,8 @@ test('comments name only files that there are', () => {
   const wrong = files.filter((path) => path.endsWith('.ts')).flatMap((path) => {
     const comments = read(path).match(/(?<=^|\s)\/\/ .*|^ *\/?\*.*/gm) ?? [];
     const named = comments.join('\n').match(/(?<![\w./-])(?:[\w-]+\/)*[\w-][\w.-]*\.(?:ts|mjs|py)\b/g) ?? [];
-    return named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`))).map((name) => `${path}: ${name}`);
+    const missing = named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`)));
+    return missing.map((name) => `${path}: ${name}`);
   });
   assert.deepEqual(wrong, []);
 });
