@@ -22,8 +22,8 @@ elif kind == 'terminal':
 elif kind == 'full':
     writer = os.open('/dev/full', os.O_WRONLY)
 else:
-    file = tempfile.NamedTemporaryFile()
-    writer = os.open(file.name, os.O_WRONLY | os.O_APPEND)
+    file = tempfile.TemporaryFile()  # Without a name: nothing is left when this is killed.
+    writer = os.open(f'/proc/self/fd/{file.fileno()}', os.O_WRONLY | os.O_APPEND)
 if kind in ('pipe', 'socket'):
     os.set_blocking(writer, False)
     size = 4096
