@@ -168,8 +168,8 @@ describe('a worker that is the only one', () => {
     assert.equal(await client.ask('hi'), 'HI');
     let failures = 0;
     while (failures < 4) {
-      process.kill(-server.process.pid!, 'SIGHUP');
       const before = server.workers();
+      process.kill(-server.process.pid!, 'SIGHUP');
       await server.when(() => server.workers().some((pid) => !before.includes(pid)) || undefined, 'next worker');
       failures = server.stdout.split('could not start').length - 1;
     }
