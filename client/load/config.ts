@@ -6,6 +6,7 @@ import { flagLines } from '../../shared/flags/help.ts';
 import { readCommandLine, type Environment } from '../../shared/flags/read.ts';
 import { decimal, HELP, oneOf, wholeNumber, type Flags } from '../../shared/flags/table.ts';
 import { endpointFlags } from '../endpoint.ts';
+import { PROXY_VERSIONS, type ProxyVersion } from './proxy-sender.ts';
 import type { Expected, TextKind } from './text.ts';
 
 /** The load, as the user asked for it. */
@@ -28,6 +29,8 @@ export interface LoadOptions {
   readonly expect?: Expected | undefined;
   /** Each connection is for one message. */
   readonly churn: boolean;
+  /** Each connection begins with a PROXY protocol header of this version, for its own two ends. */
+  readonly proxy?: ProxyVersion | undefined;
   /** Over how many processes the connections are spread. */
   readonly processes: number;
 }
@@ -68,6 +71,7 @@ const settings = {
     ...oneOf('upper', 'same'), hint: 'WHAT', fallback: 'upper', help: 'replies: upper case, or the same as was sent',
   },
   processes: { ...wholeNumber(1, 64), fallback: '1', help: 'processes that make the load, when one is too slow' },
+  proxy: { ...oneOf(...PROXY_VERSIONS), help: 'each connection begins with a PROXY protocol header' },
   churn: { help: 'connect, one message, check its reply, reset; and again' },
   json: { help: 'print one JSON object and nothing else' },
   help: HELP,

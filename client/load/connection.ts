@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { resetConnection } from '../../shared/reset.ts';
 import type { Endpoint } from '../echo-client.ts';
 import type { Histogram } from './histogram.ts';
+import { proxyHeader, type ProxyVersion } from './proxy-sender.ts';
 import type { Schedule } from './schedule.ts';
 import type { Text } from './text.ts';
 import { locate, type WrongReply } from './wrong-reply.ts';
@@ -16,6 +17,8 @@ export interface LoadHost {
   readonly text: Text;
   readonly depth: number;
   readonly churn: boolean;
+  /** Each connection begins with a PROXY protocol header of this version. */
+  readonly proxy: ProxyVersion | undefined;
   /** When each message is due; without it the next is sent when a reply is whole. */
   readonly schedule: Schedule | undefined;
   /** Every read of every connection goes here, one after the other: nothing is allocated for it. */
@@ -176,8 +179,9 @@ export class LoadConnection {
   }
 
   #connected(): void {
-    const { churn, connects } = this.#host;
+    const { churn, connects, proxy } = this.#host;
     const now = performance.now();
+    if (proxy !== undefined) this.#socket!.write(proxyHeader(proxy, this.#socket!));
     connects.record((now - this.#dialledAt) * 1000);
     this.#isUp = true;
     if (churn) this.#send(1);

@@ -6,6 +6,7 @@ import { addressOf, explain, type Endpoint } from '../echo-client.ts';
 import type { LoadOptions } from './config.ts';
 import { LoadConnection, type LoadHost } from './connection.ts';
 import { Histogram } from './histogram.ts';
+import type { ProxyVersion } from './proxy-sender.ts';
 import { Schedule } from './schedule.ts';
 import { LAST_REPLIES_MS, type Tally } from './tally.ts';
 import { makeText, type Text } from './text.ts';
@@ -31,6 +32,7 @@ export class Generator implements LoadHost {
   readonly text: Text;
   readonly depth: number;
   readonly churn: boolean;
+  readonly proxy: ProxyVersion | undefined;
   readonly schedule: Schedule | undefined;
   readonly into = Buffer.allocUnsafeSlow(ONE_READ);
   readonly latencies = new Histogram();
@@ -73,6 +75,7 @@ export class Generator implements LoadHost {
     this.text = makeText(text, size, depth, ONE_READ, share.expect);
     this.depth = depth;
     this.churn = churn;
+    this.proxy = share.proxy;
     if (rate !== undefined) {
       this.schedule = new Schedule(rate, durationMs, share.allConnections ?? connections, messages);
     }

@@ -1,0 +1,17 @@
+// How addresses of connections are shown: the same client looks the same, however it came. Used by the server.
+import { isIPv6, SocketAddress } from 'node:net';
+
+/** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+}
+
+/** An IPv6 address, however it is written, as the system writes it, and plain. */
+export function plainIPv6(address: string): string {
+  return plainAddress(new SocketAddress({ address, family: 'ipv6' }).address);
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`. */
+export function withPort(address: string, port: number): string {
+  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
