@@ -38,11 +38,11 @@ export function readText(bytes: Buffer): Progress {
   if (named === undefined) return bad('malformed', 'its protocol is none of TCP4, TCP6 and UNKNOWN');
   if (isProtocolWhole && named !== 'UNKNOWN') {
     const fields = FIELDS[named];
-    if (words.length > fields.length) return bad('malformed', 'there is more behind its last port');
-    if (isWhole && words.length < fields.length) return bad('malformed', 'it ends before its last port');
     const last = words.length - 1;
     const wrong = fields.find(({ isRight }, i) => i <= last && !isRight(words[i]!, isWhole || i < last));
     if (wrong !== undefined) return bad('malformed', `its ${wrong.name}`);
+    if (words.length > fields.length) return bad('malformed', 'there is more behind its last port');
+    if (isWhole && words.length < fields.length) return bad('malformed', 'it ends before its last port');
   }
   if (end < 0) {
     const missing = isWhole ? 1 : CRLF.length;

@@ -1,5 +1,5 @@
-// The PROXY protocol once more, as simple as can be: of a whole buffer, in patterns and big numbers. What the reader says
-// is compared with it. And headers of version 2, built byte by byte.
+// The PROXY protocol once more, as simple as can be: of a whole buffer, in patterns and big numbers. What the reader
+// says is compared with it. And headers of version 2, built byte by byte.
 
 /** What a header says; the client as {@link clientOf} has it. */
 export interface Read {
@@ -16,9 +16,10 @@ export const PAYLOAD = Buffer.from('the first bytes of the client\n'.repeat(160)
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]\\d|\\d)';
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}`;
+const IPV6 = '[\\da-fA-F.]*:[\\da-fA-F.:]+';
 const PORT = '(?:0|[1-9]\\d{0,4})';
 const TCP4 = new RegExp(`^PROXY TCP4 (${IPV4}) (${IPV4}) (${PORT}) (${PORT})\r\n`);
-const TCP6 = new RegExp(`^PROXY TCP6 ([\\da-fA-F:.]+) ([\\da-fA-F:.]+) (${PORT}) (${PORT})\r\n`);
+const TCP6 = new RegExp(`^PROXY TCP6 (${IPV6}) (${IPV6}) (${PORT}) (${PORT})\r\n`);
 const ENDS: Record<number, number> = {
   0x00: 0, 0x01: 0, 0x10: 12, 0x11: 12, 0x20: 36, 0x21: 36, 0x30: 216, 0x31: 216,
 };
@@ -61,9 +62,13 @@ function binary(bytes: Buffer): Read | undefined {
     sum.fill(0);
     if (crc32c(header) !== said) return undefined;
   }
-  const hex = header.toString('hex', 16);
-  if (second === 0x11) return { ...nothing, client: `${BigInt(`0xffff${hex.slice(0, 8)}`)} ${header.readUInt16BE(24)}` };
-  if (second === 0x21) return { ...nothing, client: `${BigInt(`0x${hex.slice(0, 32)}`)} ${header.readUInt16BE(48)}` };
+  const number = (hex: string): bigint => BigInt(`0x${hex}`);
+  if (second === 0x11) {
+    return { ...nothing, client: `${number(`ffff${header.toString('hex', 16, 20)}`)} ${header.readUInt16BE(24)}` };
+  }
+  if (second === 0x21) {
+    return { ...nothing, client: `${number(header.toString('hex', 16, 32))} ${header.readUInt16BE(48)}` };
+  }
   if (second !== 0x31) return nothing;
   const path = header.toString('latin1', 16, 16 + 108).replace(/^\0(?=[^]*[^\0])/, '@').split('\0')[0]!;
   return { ...nothing, client: `unix:${path}` };
