@@ -2,6 +2,7 @@
 // The server's command line: flags, signals and the exit code. `npm start`, or `echopool-server` once built.
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { withPort } from '../shared/address.ts';
 import { codeOf, messageOf, UsageError } from '../shared/errors.ts';
 import { counted } from '../shared/log/log-format.ts';
 import { Log, useColor } from '../shared/log/log.ts';
@@ -13,7 +14,6 @@ import type { Belonging } from './signals/belonging.ts';
 import { parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
 import { isRunByNpm } from './signals/job.ts';
-import { format } from './connections/listener.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals/signals.ts';
 
@@ -134,7 +134,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
 }
 
 function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins): string {
-  const where = format(host, port);
+  const where = withPort(host, port);
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return `cannot listen on ${where}: another program does already; ` +

@@ -1,6 +1,7 @@
 // Accepts connections, and nothing else: each is paused, unread, with its peer's address. Called by server.ts.
-import { createServer, isIPv6 } from 'node:net';
+import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import { plainAddress, withPort } from '../../shared/address.ts';
 import type { IncomingConnection } from './held-connections.ts';
 
 /** Where a server really listens. */
@@ -44,8 +45,8 @@ export async function listen(host: string, port: number, events: ListenerEvents)
     if (remoteAddress === undefined) {
       socket.destroy(); // Reset before it was accepted: nobody is left to be served.
     } else {
-      const host = plain(remoteAddress);
-      events.connection({ socket, host, peer: format(host, remotePort!) });
+      const host = plainAddress(remoteAddress);
+      events.connection({ socket, host, peer: withPort(host, remotePort!) });
     }
   });
   await new Promise<void>((resolve, reject) => {
@@ -57,17 +58,8 @@ export async function listen(host: string, port: number, events: ListenerEvents)
   });
   server.on('error', (error) => events.failed(error));
   const { address, port: actualPort } = server.address() as AddressInfo;
-  const bound: Bound = { host: plain(address), port: actualPort, address: format(plain(address), actualPort) };
+  const plain = plainAddress(address);
+  const bound: Bound = { host: plain, port: actualPort, address: withPort(plain, actualPort) };
   // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
   return { ...bound, close: () => { server.close(); } };
-}
-
-/** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */
-function plain(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
-}
-
-/** `127.0.0.1:8080`, `[::1]:8080`. */
-export function format(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -196,7 +196,7 @@ describe('the flags', () => {
     assert.deepEqual(parseLoadCommand([], {}), {
       kind: 'run', json: false, notes: [], options: {
         host: '127.0.0.1', port: 8080, connections: 64, size: 64, depth: 1, durationMs: 5000, messages: undefined,
-        rate: undefined, text: 'ascii', expect: 'upper', churn: false, processes: 1,
+        rate: undefined, text: 'ascii', expect: 'upper', proxy: undefined, churn: false, processes: 1,
       },
     });
     const line = '--port=2 --text utf8 --seconds 0.5 --rate 0.5 --expect same';
@@ -238,6 +238,7 @@ describe('the flags', () => {
     '-n 0': '-n must be a whole number from 1 to 1000000000, not "0"',
     '--rate 0': '--rate must be a number of messages a second from 0.1 to 10000000, not "0"',
     '--expect lower': '--expect must be upper or same, not "lower"',
+    '--proxy 2': '--proxy must be v1 or v2, not "2"',
     '--text latin1': '--text must be ascii or utf8, not "latin1"',
     '--churn=1': '--churn takes no value, not "1"',
     '--churn --depth 2': '--depth must be 1 with --churn, not 2: a connection is for one message',
@@ -257,7 +258,7 @@ describe('the flags', () => {
 
   test('are all in the help, which fits 80 columns', () => {
     const help = loadHelp();
-    const names = 'host port connections duration messages rate size depth text expect churn processes json help';
+    const names = 'host port connections duration messages rate size depth text expect proxy churn processes json help';
     for (const flag of names.split(' ')) {
       assert.match(help, new RegExp(`^  (?:-\\w, )?--${flag} `, 'm'));
     }

@@ -38,7 +38,7 @@ describe('a header for a connection of our own', () => {
     assert.match(hex(ends('192.0.2.1', 1234, '192.0.2.2', 80)), new RegExp(
       `^${signature}21110013c0000201c000020204d20050030004.{8}$`));
     assert.match(hex(ends('2001:db8::1', 1234, '2001:db8:0:0:1::', 80)), new RegExp(
-      `^${signature}2121002b20010db800000000000000000000000120010db800000000000100000000004d20050030004.{8}$`));
+      `^${signature}2121002b20010db800000000000000000000000120010db800000000000100000000000004d20050030004.{8}$`));
     assert.match(hex({}), new RegExp(`^${signature}21000007030004.{8}$`));
   });
 
