@@ -30,15 +30,14 @@ export class TrustedProxies {
   }
 
   /**
-   * To a BlockList an IPv4 address and its IPv6 form, `::ffff:192.0.2.1`, are the same, in ranges too.
+   * To a BlockList an IPv4 address and its IPv6 form, `::ffff:192.0.2.1`, are the same, in ranges too; and it ignores
+   * the name of an interface, as a link-local address has it behind it: `fe80::1%eth0`.
    * @param host The address of a connection's peer, without a port; `undefined` where it has none: on a Unix socket.
    */
   trusts(host: string | undefined): boolean {
     if (host === undefined) return this.#hasUnix;
-    // A link-local address has the name of its interface behind it: `fe80::1%eth0`.
-    const address = host.replace(/%.*$/, '');
-    const version = isIP(address);
-    return version !== 0 && this.#addresses.check(address, version === 4 ? 'ipv4' : 'ipv6');
+    const version = isIP(host);
+    return version !== 0 && this.#addresses.check(host, version === 4 ? 'ipv4' : 'ipv6');
   }
 }
 

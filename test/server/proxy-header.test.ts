@@ -118,6 +118,7 @@ const WRONG: readonly (readonly [header: string | Buffer, kind: BadHeaderKind, r
   [binaryHeader(0x21, 0x11, V4, NO_SUM), 'checksum', /CRC32C does not match/],
   [binaryHeader(0x21, 0x11, V4, tlv(3, [0, 0, 0])), 'malformed', /CRC32C is not one number/],
   [withChecksum(binaryHeader(0x21, 0x11, V4, NO_SUM, tlv(3))), 'malformed', /CRC32C is not one number/],
+  [withChecksum(binaryHeader(0x21, 0x11, V4, NO_SUM, NO_SUM)), 'malformed', /CRC32C is not one number/],
   [binaryHeader(0x21, 0x11, V4, tlv(4, Buffer.alloc(4096 - 12 - 3 + 1))), 'too-long', /more than 4096/],
   [binaryHeader(0x20, 0x00, Buffer.alloc(4097)), 'too-long', /more than 4096/],
 ];
