@@ -23,7 +23,7 @@ const LAST_LINES_MS = 3000;
 const LAST_LINES_AT_ONCE_MS = 300;
 /** An end may take a second more than --grace: so long for the last lines, */
 const LONGER_THAN_GRACE_MS = 300;
-/** and so long to say on standard error how many of them are lost. */
+/** and so long to say on standard error how many of them are lost. A mere answer has no such limits. */
 const LAST_WORDS_MS = 550;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -47,7 +47,7 @@ isEnding = true;
 await terminal.close(lastLinesMs());
 if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/terminal/last-words.ts');
-  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, LAST_WORDS_MS);
+  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, isServer ? LAST_WORDS_MS : undefined);
 }
 const isUnanswered = !isServer && terminal.untold > 0 && terminal.trouble !== 'EPIPE';
 leave(isUnanswered ? EXIT_FAILED : exitCode);

@@ -5,13 +5,13 @@ import { openOutput } from './output.ts';
  * Writes to a descriptor that others share and that nobody may read, such as standard error: without blocking, and
  * without making the end of the process wait.
  * @param text One or more whole lines.
- * @param timeoutMs How long to try, in milliseconds.
+ * @param timeoutMs How long to try, in milliseconds; undefined: as long as it takes.
  * @returns Whether all of it is written.
  */
-export async function tryToSay(fd: number, text: string, timeoutMs: number): Promise<boolean> {
+export async function tryToSay(fd: number, text: string, timeoutMs: number | undefined): Promise<boolean> {
   const bytes = Buffer.from(text);
   const output = openOutput(fd);
-  const timer = setTimeout(() => output.end(), timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => output.end(), timeoutMs);
   const { written } = await output.writeAll(bytes);
   clearTimeout(timer);
   output.end();
