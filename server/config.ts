@@ -1,13 +1,19 @@
 // What the server is told to do: flags and environment variables in, one checked Config out. Called by server/main.ts.
 // What can be told is one table, `settings`, from which help.ts writes the help, too.
-import { readCommandLine, type Environment } from '../shared/flags/read.ts';
+import { UsageError } from '../shared/errors.ts';
+import { readCommandLine, type CommandLine, type Environment } from '../shared/flags/read.ts';
 import { decimal, oneOf, wholeNumber, withVariables, type Flags, type Kind } from '../shared/flags/table.ts';
+import { FIRST_FD, hostName, place } from './connections/bind-address.ts';
+import type { BindAddress } from './connections/bind-address.ts';
+import { DEFAULT_PROXIES, proxyRange } from './connections/trusted-proxies.ts';
+import type { ProxyRange } from './connections/trusted-proxies.ts';
 
 /** Everything the server can be told. Times are whole milliseconds. */
 export interface Config {
-  readonly host: string;
-  /** 0: any free port. */
-  readonly port: number;
+  /** Where to listen: at least one place. */
+  readonly addresses: readonly BindAddress[];
+  /** Who may send a PROXY protocol header, where clients begin with one. */
+  readonly proxyFrom: readonly ProxyRange[];
   /** Worker processes: at least one, at most one a CPU. */
   readonly workers: number;
   /** `undefined`: no limit. */
@@ -17,6 +23,8 @@ export interface Config {
   /** 0: never. */
   readonly idleTimeoutMs: number;
   readonly graceMs: number;
+  /** How long clients are let in after the wish to stop; the grace follows. */
+  readonly stopDelayMs: number;
   /** 0: never. */
   readonly workerTimeoutMs: number;
   readonly onCrash: 'reset' | 'adopt';
@@ -52,16 +60,6 @@ const seconds: Kind<number> = {
   },
 };
 
-const hostName: Kind<string> = {
-  hint: 'HOST',
-  allowed: 'a host name or an IP address, without a port',
-  parse(text) {
-    const host = /^\[([^[\]]*:[^[\]]*)\]$/.exec(text)?.[1] ?? text;
-    // An IPv6 address has two colons or more: one colon means that somebody added a port.
-    return /^[^\s\p{C}[\]-][^\s\p{C}[\]]*$/u.test(host) && host.split(':').length !== 2 ? host : undefined;
-  },
-};
-
 const workerCount: Kind<number | 'auto'> = {
   hint: 'auto|N',
   allowed: `auto or ${wholeNumber(1, MOST).allowed}`,
@@ -72,6 +70,18 @@ const workerCount: Kind<number | 'auto'> = {
 export const settings = withVariables({
   host: { ...hostName, fallback: '127.0.0.1', help: 'where to listen' },
   port: { ...wholeNumber(0, 65_535), fallback: '8080', variables: ['PORT'], help: 'where to listen; 0: any free port' },
+  bind: {
+    ...place, list: true, help: 'where to listen, instead of --host and --port; repeat it for more',
+  },
+  bindProxy: {
+    ...place, flag: 'bind-proxy', list: true, help: 'the same; clients there begin with a PROXY header',
+  },
+  proxyFrom: {
+    ...proxyRange, flag: 'proxy-from', list: true, fallback: DEFAULT_PROXIES, help: 'who may send it',
+  },
+  stopDelayMs: {
+    ...seconds, flag: 'stop-delay', fallback: '0', help: 'time in which clients are still let in after SIGTERM',
+  },
   workers: {
     ...workerCount, fallback: 'auto', help: 'worker processes; auto: one for each usable CPU, and never more',
   },
@@ -107,22 +117,53 @@ export const settings = withVariables({
   version: { short: 'v', help: 'print the version' },
 } satisfies Flags);
 
+/** What --bind replaces, and what else may hold it: passed over then, as platforms set them for everybody. */
+const REPLACED = ['host', 'port'] as const;
+const REPLACED_VARIABLES = new Set(REPLACED.flatMap((key) => (settings as Flags)[key]?.variables ?? []));
+
 /**
  * Reads the command line and the environment.
  * @param argv the arguments after the program's name
  * @param env such as `process.env`
  * @param cpus how many workers there may be: `cpuCount()`
+ * @param inherited how many listening sockets a service manager has left to this process, from descriptor 3 on
  * @throws UsageError with one line that names the flag or the variable, the value and what is allowed
  */
-export function parseConfig(argv: string[], env: Environment, cpus: number): Invocation {
-  const line = readCommandLine(argv, settings, { env, program: 'server' });
+export function parseConfig(argv: string[], env: Environment, cpus: number, inherited = 0): Invocation {
+  const line = read(argv, env, inherited);
   if (line.kind !== 'run') return line;
-  const { values: { workers: wanted, ...others }, givenBy, notes } = line;
+  const { values: { workers: wanted, host, port, bind, bindProxy, ...others }, givenBy, notes } = line;
   const originOf = (key: keyof Origins): string => givenBy.get(key) ?? `--${key}`;
   const origins = { host: originOf('host'), port: originOf('port'), workers: originOf('workers') };
   const usable = Math.max(1, cpus);
   const workers = wanted === 'auto' ? usable : Math.min(wanted, usable);
   const lowered = `${origins.workers} ${wanted} is lowered to ${usable}, the number of usable CPUs`;
-  const config = { ...others, workers, notes: wanted === 'auto' || wanted <= usable ? notes : [...notes, lowered] };
+  const bound = boundBy(line, inherited);
+  const addresses: BindAddress[] = bound.length > 0 ? bound : [{ kind: 'tcp', host, port, proxy: false }];
+  const config = {
+    ...others, addresses, workers, notes: wanted === 'auto' || wanted <= usable ? notes : [...notes, lowered],
+  };
   return { kind: 'run', config, origins };
+}
+
+/** @throws UsageError */
+function read(argv: string[], env: Environment, inherited: number): CommandLine<typeof settings> {
+  const reading = { program: 'server' };
+  const others = Object.fromEntries(Object.entries(env).filter(([name]) => !REPLACED_VARIABLES.has(name)));
+  const line = readCommandLine(argv, settings, { ...reading, env: others });
+  const bound = line.kind === 'run' ? boundBy(line, inherited)[0]?.givenBy : undefined;
+  if (line.kind !== 'run' || bound === undefined) return readCommandLine(argv, settings, { ...reading, env });
+  for (const flag of REPLACED.flatMap((key) => line.givenBy.get(key) ?? [])) {
+    throw new UsageError(`${flag} cannot be given beside ${bound}, which says where to listen`);
+  }
+  return line;
+}
+
+/** All but what --host and --port say. */
+function boundBy({ values, givenBy }: CommandLine<typeof settings> & { kind: 'run' }, inherited: number): BindAddress[] {
+  const listed = (['bind', 'bindProxy'] as const).flatMap((key) => values[key].map((where) => (
+    { ...where, proxy: key === 'bindProxy', givenBy: givenBy.get(key)! })));
+  const left = Array.from({ length: inherited }, (_, i) => (
+    { kind: 'fd' as const, fd: FIRST_FD + i, proxy: false, givenBy: 'LISTEN_FDS' }));
+  return [...listed, ...left];
 }

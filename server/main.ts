@@ -2,8 +2,7 @@
 // The server's command line: flags, signals and the exit code. `npm start`, or `echopool-server` once built.
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
-import { withPort } from '../shared/address.ts';
-import { codeOf, messageOf, UsageError } from '../shared/errors.ts';
+import { messageOf, UsageError } from '../shared/errors.ts';
 import { counted } from '../shared/log/log-format.ts';
 import { Log, useColor } from '../shared/log/log.ts';
 import { cpuCount } from '../shared/multiprocessing/process/current.ts';
@@ -13,6 +12,7 @@ import { Terminal } from '../shared/terminal/terminal.ts';
 import type { Belonging } from './signals/belonging.ts';
 import { parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
+import { ListenError } from './connections/listener.ts';
 import { isRunByNpm } from './signals/job.ts';
 import { startServer } from './server.ts';
 import { obeySignals, obeySignalsNoMore } from './signals/signals.ts';
@@ -55,7 +55,9 @@ leave(isUnanswered ? EXIT_FAILED : exitCode);
 async function main(): Promise<number> {
   let invocation: Invocation;
   try {
-    invocation = parseConfig(process.argv.slice(2), process.env, cpuCount());
+    const inherited = process.env['LISTEN_FDS'] === undefined
+      ? 0 : (await import('./activation.ts')).takeInherited(process.env, process.pid);
+    invocation = parseConfig(process.argv.slice(2), process.env, cpuCount(), inherited);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     complain(error.message);
@@ -84,7 +86,6 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   const stop = new AbortController();
   const stopNow = new AbortController();
   let endsBy = Infinity;
-  stop.signal.addEventListener('abort', () => { endsBy = performance.now() + config.graceMs + LONGER_THAN_GRACE_MS; });
   stopNow.signal.addEventListener('abort', () => { if (isEnding) leave(EXIT_INTERRUPTED); });
   lastLinesMs = () => {
     if (stopNow.signal.aborted) return LAST_LINES_AT_ONCE_MS;
@@ -93,6 +94,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   const print = (text: string, lines: number): void => void terminal.print(text, lines);
   const starting = startServer(config, {
     log, print, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,
+    stopping: () => { endsBy = performance.now() + config.graceMs + LONGER_THAN_GRACE_MS; },
   });
   let belonging: Belonging | undefined;
   obeySignals({
@@ -114,10 +116,9 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     const server = await starting;
     isResolving = () => server.isResolving;
     const workers = counted(config.workers, 'worker');
-    if (!stop.signal.aborted && server.bound !== undefined) {
-      const { host, port, address } = server.bound;
+    for (const { address, fields, proxy } of stop.signal.aborted ? [] : server.bound) {
       log.info('listening', `listening on ${address} with ${workers} (pid ${process.pid})`, {
-        host, port, pid: process.pid, workers: config.workers,
+        ...fields, ...proxy ? { proxy } : {}, pid: process.pid, workers: config.workers,
       });
     }
     const reason = await server.ended;
@@ -126,29 +127,13 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     complain(reason);
   } catch (error) {
     if (stopNow.signal.aborted) return EXIT_INTERRUPTED;
-    complain(whyNotStarted(error, config, origins));
+    const why = error instanceof ListenError
+      ? (await import('./why-not-listening.ts')).whyNotListening(error, origins) : messageOf(error);
+    complain(why);
   } finally {
     belonging?.end();
   }
   return EXIT_FAILED;
-}
-
-function whyNotStarted(error: unknown, { host, port }: Config, origins: Origins): string {
-  const where = withPort(host, port);
-  switch (codeOf(error)) {
-    case 'EADDRINUSE':
-      return `cannot listen on ${where}: another program does already; ` +
-        `choose another ${origins.port}, or 0 for any free one`;
-    case 'EACCES':
-      return `cannot listen on ${where}: that needs special rights; choose a ${origins.port} from 1024 to 65535`;
-    case 'EINVAL': // A link-local address without its zone, or with one that is not here.
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-    case 'EAI_AGAIN':
-      return `cannot listen on ${where}: ${origins.host} ${JSON.stringify(host)} is no address of this machine`;
-    default:
-      return messageOf(error);
-  }
 }
 
 function linesLost({ untold, trouble }: Terminal): string {

@@ -7,24 +7,28 @@ import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { resetConnection } from '../shared/reset.ts';
+import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
 import { Admission } from './connections/admission.ts';
 import type { Command } from './connections/dispatcher-states.ts';
 import { Dispatcher } from './connections/dispatcher.ts';
 import { freeDescriptors, HeldConnections } from './connections/held-connections.ts';
 import type { HeldConnection } from './connections/held-connections.ts';
-import { listen } from './connections/listener.ts';
-import type { Bound, Listener } from './connections/listener.ts';
+import { Listeners } from './connections/listener.ts';
+import type { Bound } from './connections/listener.ts';
 import { Statistics } from './connections/statistics.ts';
+import { TrustedProxies } from './connections/trusted-proxies.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerReport } from './worker/messages.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
 
 /** What a running server answers to. */
 export interface Server {
-  /** Where it listens; undefined when it was stopped before it did. */
-  readonly bound: Bound | undefined;
-  /** Whether it still asks the system for the address of its host, which cannot be cancelled. */
+  /** Where it listens: in each place that it was told, unless it was stopped before. */
+  readonly bound: readonly Bound[];
+  /** How far it is between its start and its end: what whoever asks whether it is ready wants to know. */
+  readonly phase: Phase;
+  /** Whether it still asks the system for the address of a host, which cannot be cancelled. */
   readonly isResolving: boolean;
   /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
   readonly ended: Promise<string | undefined>;
@@ -33,6 +37,12 @@ export interface Server {
   /** One worker more (+1) or less (-1). */
   resize(by: 1 | -1): void;
 }
+
+/**
+ * starting ─▶ ready ─▶ leaving ─▶ stopping      leaving: it is to stop, and clients are still let in (--stop-delay)
+ *    from each of them ─▶ stopping
+ */
+export type Phase = 'starting' | 'ready' | 'leaving' | 'stopping';
 
 /** What the server works with and does not make itself. */
 export interface ServerDependencies {
@@ -45,8 +55,10 @@ export interface ServerDependencies {
   readonly terminalLock: Lock;
   /** The most workers there may be: the number of usable CPUs. */
   readonly cpus: number;
-  /** When it aborts, the server stops, even while it is still starting. */
+  /** When it aborts, the server stops after --stop-delay; at once while it is still starting. */
   readonly stop: AbortSignal;
+  /** Called when the grace begins. */
+  readonly stopping: () => void;
   /** When it aborts, the server ends at once, whatever is under way. */
   readonly stopNow: AbortSignal;
 }
@@ -56,7 +68,7 @@ const NOTHING = new Uint8Array();
 /**
  * Starts listening and the workers.
  * @returns When all workers are ready, or the server was stopped before.
- * @throws The system's error when it cannot listen; an Error with the reason when no worker can be started.
+ * @throws ListenError; an Error with the reason when no worker can be started.
  */
 export async function startServer(config: Config, dependencies: ServerDependencies): Promise<Server> {
   const server = new EchoServer(config, dependencies);
@@ -78,24 +90,31 @@ class EchoServer implements Server {
   readonly #shutdown: Shutdown;
   /** How many clients each worker was the first to serve, by its id. */
   readonly #clientsOf = new Map<number, number>();
-  #listener: Listener | undefined;
-  isResolving = false;
-  #stopping = false;
+  readonly #tellStopping: () => void;
+  readonly #listeners: Listeners;
+  phase: Phase = 'starting';
   #end: (reason: string | undefined) => void = () => {};
   #complete: () => void = () => {};
 
-  constructor(config: Config, { log, print, color, terminalLock, cpus }: ServerDependencies) {
+  constructor(config: Config, { log, print, color, terminalLock, cpus, stopping }: ServerDependencies) {
     this.#config = config;
+    this.#tellStopping = stopping;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#statistics = new Statistics(log);
-    this.#connections = new HeldConnections(freeDescriptors(cpus), config.connectionsPerAddress);
+    this.#connections = new HeldConnections(freeDescriptors(cpus, config.addresses.length), config.connectionsPerAddress);
     const { connectionsPerWorker, onCrash } = config;
     this.#dispatcher = new Dispatcher(
       { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#admission = new Admission(this.#connections, this.#dispatcher, this.#statistics);
+    const { refused } = this.#statistics;
+    this.#listeners = new Listeners(config.addresses, new TrustedProxies(config.proxyFrom), {
+      connection: (incoming) => this.#admission.arrived(incoming),
+      untrusted: (host) => refused.count('no PROXY header is taken from there (--proxy-from)', host),
+      failed: (error) => refused.count(`accept failed: ${error.message}`),
+    });
     this.#pool = new WorkerPool({
       size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs,
       terminalLock, log,
@@ -121,40 +140,49 @@ class EchoServer implements Server {
       log, connections: this.#connections, dispatcher: this.#dispatcher, pool: this.#pool,
       stopAccepting: () => {
         this.#admission.decideAll();
-        this.#listener?.close();
+        this.#listeners.close();
       },
     });
   }
 
-  get bound(): Bound | undefined {
-    return this.#listener;
+  get bound(): readonly Bound[] {
+    return this.#listeners.bound;
+  }
+
+  get isResolving(): boolean {
+    return this.#listeners.isResolving;
   }
 
   async start(): Promise<void> {
-    // First of all the address: when it is taken there is no reason to fork anything. A server that is stopped while it
-    // looks for a name does not wait for the answer.
-    await Promise.race([this.#listen(), this.ended]);
-    if (this.#stopping) return;
+    // First of all the addresses: when one is taken there is no reason to fork anything. A server that is stopped while
+    // it looks for a name does not wait for the answer.
+    await Promise.race([this.#listeners.open(), this.ended]);
+    if (this.#isStopping) return;
     const complete = new Promise<void>((resolve) => { this.#complete = resolve; });
     this.#pool.start();
     const failure = await Promise.race([complete, this.ended]);
     if (failure !== undefined) throw new Error(failure);
+    if (this.phase === 'starting') this.phase = 'ready';
   }
 
-  async #listen(): Promise<void> {
-    this.isResolving = true;
-    const listener = await listen(this.#config.host, this.#config.port, {
-      connection: (incoming) => this.#admission.arrived(incoming),
-      failed: (error) => this.#statistics.refused.count(`accept failed: ${error.message}`),
-    }).finally(() => { this.isResolving = false; });
-    if (this.#stopping) listener.close();
-    else this.#listener = listener;
+  get #isStopping(): boolean {
+    return this.phase === 'stopping';
   }
 
-  /** Stops accepting, answers what was received, ends every connection with a FIN; within the grace. */
+  /** Lets clients in for --stop-delay more; then accepts no more, answers what was received, and ends all in grace. */
   stop(): void {
-    if (this.#stopping) return;
-    this.#stopping = true;
+    const delayMs = this.#config.stopDelayMs;
+    // No client comes to one that is not ready yet.
+    if (this.phase !== 'ready' || delayMs === 0) return this.#stop();
+    this.phase = 'leaving';
+    this.#log.info('leaving', `stopping in ${delayMs} ms; clients are let in until then`, { delayMs });
+    afterRunning(delayMs, () => this.#stop());
+  }
+
+  #stop(): void {
+    if (this.#isStopping) return;
+    this.phase = 'stopping';
+    this.#tellStopping();
     void this.#shutdown.run(this.#config.graceMs).then(() => {
       this.#statistics.summarize(this.#dispatcher.counters);
       this.#end(undefined);
@@ -166,13 +194,13 @@ class EchoServer implements Server {
   }
 
   reload(): void {
-    if (this.#stopping) return;
+    if (this.#isStopping) return;
     this.#log.info('reload', 'reload: every worker is replaced, one at a time');
     this.#pool.reload();
   }
 
   resize(by: 1 | -1): void {
-    if (!this.#stopping) this.#pool.resize(by);
+    if (!this.#isStopping) this.#pool.resize(by);
   }
 
   #carryOut(command: Command): void {
@@ -256,8 +284,8 @@ class EchoServer implements Server {
   }
 
   #fail(reason: string): void {
-    this.#stopping = true;
-    this.#listener?.close();
+    this.phase = 'stopping';
+    this.#listeners.close();
     this.#pool.killAll();
     this.#end(reason);
   }

@@ -1,4 +1,4 @@
-// How addresses of connections are shown: the same client looks the same, however it came. Used by the server.
+// How addresses are shown: the same client looks the same, however it came. Used by the server and by its clients.
 import { isIPv6, SocketAddress } from 'node:net';
 
 /** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */
@@ -14,4 +14,13 @@ export function plainIPv6(address: string): string {
 /** `127.0.0.1:8080`, `[::1]:8080`. */
 export function withPort(address: string, port: number): string {
   return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+/** What a sockaddr_un holds beside the zero at its end, in bytes. */
+export const LONGEST_PATH = 107;
+
+/** The path in `unix:PATH`; `undefined`: it is none, or none that a socket may have. */
+export function unixPathOf(address: string): string | undefined {
+  const path = /^unix:([^\0]+)$/.exec(address)?.[1];
+  return path !== undefined && Buffer.byteLength(path) <= LONGEST_PATH ? path : undefined;
 }

@@ -13,9 +13,11 @@ const USUAL = 32;
 export interface IncomingConnection {
   /** Paused. Whatever becomes of the connection, the master keeps this copy until it ends. */
   readonly socket: Socket;
-  /** The client's address, and the same with its port. */
+  /** The client's address, and the same with its port. All clients of a Unix socket have its own: `unix:PATH`. */
   readonly host: string;
   readonly peer: string;
+  /** It begins with a PROXY protocol header, unless a worker has read that. */
+  readonly proxy: boolean;
 }
 
 /** A connection that was admitted. */
@@ -78,8 +80,8 @@ export class HeldConnections {
     return { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
   }
 
-  add({ socket, host, peer }: IncomingConnection): HeldConnection {
-    const connection = { id: ++this.#lastId, socket, host, peer, wasServed: false, moved: null };
+  add({ socket, host, peer, proxy }: IncomingConnection): HeldConnection {
+    const connection = { id: ++this.#lastId, socket, host, peer, proxy, wasServed: false, moved: null };
     this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
     this.#connections.set(connection.id, connection);
     return connection;
@@ -101,14 +103,14 @@ export class HeldConnections {
 }
 
 /**
- * How many more descriptors this process may open, without a reserve and the two of each worker (its channel and its
- * exit pipe); at least 1, and Infinity where there is no limit. Workers have the same limit and open fewer. Beyond it
+ * How many more descriptors this process may open, without a reserve, the two of each worker (its channel and its exit
+ * pipe) and those of more listeners than one; at least 1, and Infinity where there is no limit. Workers have the same limit and open fewer. Beyond it
  * (EMFILE) the kernel would drop clients that nobody counts (nodejs/node#45242): so the master refuses them before.
  */
-export function freeDescriptors(workers: number): number {
+export function freeDescriptors(workers: number, listeners: number): number {
   const report = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(report.userLimits?.open_files?.soft); // 'unlimited' gives NaN.
-  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - 2 * workers - RESERVE);
+  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - 2 * workers - (listeners - 1) - RESERVE);
 }
 
 function openDescriptors(): number {

@@ -2,15 +2,22 @@
 
 import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
+import { takeInherited } from '../../server/activation.ts';
 import { parseConfig } from '../../server/config.ts';
 import type { Config } from '../../server/config.ts';
 import { helpText } from '../../server/help.ts';
 import { UsageError } from '../../shared/errors.ts';
+import { tcp } from '../helpers/listening.ts';
 
 function configOf(argv: string[], env: Record<string, string | undefined> = {}, cpus = 4): Config {
   const invocation = parseConfig(argv, env, cpus);
   assert.equal(invocation.kind, 'run');
   return (invocation as { config: Config }).config;
+}
+
+function portOf(argv: string[], env: Record<string, string | undefined> = {}): number | undefined {
+  const [where] = configOf(argv, env).addresses;
+  return where?.kind === 'tcp' ? where.port : undefined;
 }
 
 /** The one line with which this is refused. */
@@ -30,8 +37,11 @@ function refusal(argv: string[], env: Record<string, string | undefined> = {}): 
 }
 
 const defaults: Config = {
-  host: '127.0.0.1',
-  port: 8080,
+  addresses: [tcp('127.0.0.1', 8080)],
+  proxyFrom: [
+    { address: '127.0.0.0', bits: 8, family: 'ipv4' }, { address: '::1', bits: 128, family: 'ipv6' }, 'unix',
+  ],
+  stopDelayMs: 0,
   workers: 4,
   connectionsPerWorker: undefined,
   waiting: 1024,
@@ -46,10 +56,24 @@ const defaults: Config = {
   notes: [],
 };
 
+const listed = { proxy: false, givenBy: '--bind' } as const;
+const proxied = { proxy: true, givenBy: '--bind-proxy' } as const;
+
 /** Every setting: flag, two values, and what they become. */
 const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [string, unknown]][] = [
-  ['host', 'host', ['0.0.0.0', '0.0.0.0'], ['::1', '::1']],
-  ['port', 'port', ['0', 0], ['65535', 65_535]],
+  ['host', 'addresses', ['0.0.0.0', [tcp('0.0.0.0', 8080)]], ['::1', [tcp('::1', 8080)]]],
+  ['port', 'addresses', ['0', [tcp('127.0.0.1', 0)]], ['65535', [tcp('127.0.0.1', 65_535)]]],
+  ['bind', 'addresses', ['[::1]:0', [{ ...tcp('::1', 0), ...listed }]], [
+    'localhost:80,unix:/run/a b.sock,fd:3', [
+      { ...tcp('localhost', 80), ...listed }, { kind: 'unix', path: '/run/a b.sock', ...listed },
+      { kind: 'fd', fd: 3, ...listed },
+    ],
+  ]],
+  ['bind-proxy', 'addresses', ['unix:a', [{ kind: 'unix', path: 'a', ...proxied }]], [
+    'fd:2147483647', [{ kind: 'fd', fd: 2_147_483_647, ...proxied }],
+  ]],
+  ['proxy-from', 'proxyFrom', ['unix', ['unix']], ['10.0.0.0/8', [{ address: '10.0.0.0', bits: 8, family: 'ipv4' }]]],
+  ['stop-delay', 'stopDelayMs', ['1.5', 1500], ['0', 0]],
   ['workers', 'workers', ['1', 1], ['3', 3]],
   ['connections-per-worker', 'connectionsPerWorker', ['1', 1], ['1000000000', 1_000_000_000]],
   ['waiting', 'waiting', ['0', 0], ['7', 7]],
@@ -63,6 +87,9 @@ const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [
   ['log-format', 'logFormat', ['json', 'json'], ['pretty', 'pretty']],
 ];
 
+/** Of these all that are given count. */
+const lists = ['bind', 'bind-proxy', 'proxy-from'];
+
 const variableOf = (flag: string): string => `ECHOPOOL_${flag.toUpperCase().replaceAll('-', '_')}`;
 
 describe('what is given', () => {
@@ -72,7 +99,7 @@ describe('what is given', () => {
 
   test('the table of these tests has every setting', () => {
     assert.deepEqual(
-      everySetting.map(([, key]) => key).sort(),
+      [...new Set(everySetting.map(([, key]) => key))].sort(),
       Object.keys(defaults).filter((key) => key !== 'notes').sort(),
     );
   });
@@ -82,14 +109,16 @@ describe('what is given', () => {
     test(`--${flag} sets ${key}, in both spellings, and so does ${variable}`, () => {
       assert.deepEqual(configOf([`--${flag}`, a]), { ...defaults, [key]: valueA });
       assert.deepEqual(configOf([`--${flag}=${b}`]), { ...defaults, [key]: valueB });
-      assert.deepEqual(configOf([], { [variable]: a }), { ...defaults, [key]: valueA });
+      const byVariable = JSON.parse(JSON.stringify(valueA).replace(`"givenBy":"--${flag}"`, `"givenBy":"${variable}"`));
+      assert.deepEqual(configOf([], { [variable]: a }), { ...defaults, [key]: byVariable });
     });
 
-    test(`--${flag} beats ${variable}, even a wrong one, and the last --${flag} beats the others`, () => {
-      assert.equal(configOf([`--${flag}`, a], { [variable]: b })[key], valueA);
-      assert.equal(configOf([`--${flag}`, a], { [variable]: 'no such\nvalue' })[key], valueA);
-      assert.equal(configOf([`--${flag}`, a, `--${flag}`, b])[key], valueB);
-      assert.equal(configOf([`--${flag}`, b, `--${flag}=${a}`])[key], valueA);
+    test(`--${flag} beats ${variable}, even a wrong one, and of several --${flag} the last counts or all`, () => {
+      assert.deepEqual(configOf([`--${flag}`, a], { [variable]: b })[key], valueA);
+      assert.deepEqual(configOf([`--${flag}`, a], { [variable]: 'no such\nvalue' })[key], valueA);
+      const both = (first: unknown, last: unknown): unknown => (lists.includes(flag) ? [first, last].flat() : last);
+      assert.deepEqual(configOf([`--${flag}`, a, `--${flag}`, b])[key], both(valueA, valueB));
+      assert.deepEqual(configOf([`--${flag}`, b, `--${flag}=${a}`])[key], both(valueB, valueA));
     });
 
     test(`an empty ${variable} counts as not set`, () => {
@@ -107,10 +136,10 @@ describe('what is given', () => {
   });
 
   test('PORT is read as platforms set it, after the flag and ECHOPOOL_PORT', () => {
-    assert.equal(configOf([], { PORT: '1' }).port, 1);
-    assert.equal(configOf([], { PORT: '1', ECHOPOOL_PORT: '2' }).port, 2);
-    assert.equal(configOf([], { PORT: '1', ECHOPOOL_PORT: '' }).port, 1);
-    assert.equal(configOf(['--port', '3'], { PORT: 'x', ECHOPOOL_PORT: 'x' }).port, 3);
+    assert.equal(portOf([], { PORT: '1' }), 1);
+    assert.equal(portOf([], { PORT: '1', ECHOPOOL_PORT: '2' }), 2);
+    assert.equal(portOf([], { PORT: '1', ECHOPOOL_PORT: '' }), 1);
+    assert.equal(portOf(['--port', '3'], { PORT: 'x', ECHOPOOL_PORT: 'x' }), 3);
   });
 
   test('what Kubernetes says of a Service is passed over, with a note', () => {
@@ -120,8 +149,9 @@ describe('what is given', () => {
     assert.deepEqual(configOf([], { ECHOPOOL_PORT: value }), { ...defaults, notes: [note('ECHOPOOL_PORT')] });
     assert.deepEqual(configOf([], { PORT: value }), { ...defaults, notes: [note('PORT')] });
     const config = configOf([], { ECHOPOOL_PORT: value, PORT: '9' });
-    assert.deepEqual(config, { ...defaults, port: 9, notes: [note('ECHOPOOL_PORT')] });
-    assert.deepEqual(configOf(['--port', '9'], { ECHOPOOL_PORT: value, PORT: value }), { ...defaults, port: 9 });
+    assert.deepEqual(config, { ...defaults, addresses: [tcp('127.0.0.1', 9)], notes: [note('ECHOPOOL_PORT')] });
+    assert.deepEqual(configOf(['--port', '9'], { ECHOPOOL_PORT: value, PORT: value }).notes, []);
+    assert.deepEqual(configOf(['--bind', 'a:1'], { ECHOPOOL_PORT: value, PORT: value }).notes, []);
     const refused = refusal([], { ECHOPOOL_WAITING: value });
     assert.match(refused, /^environment variable ECHOPOOL_WAITING must be .*, not "tcp:/);
   });
@@ -134,7 +164,7 @@ describe('what is given', () => {
       'npm has kept "--idle-timeout" for itself: '
         + 'what is the server\'s stands after two dashes, as in npm start -- --idle-timeout …',
     ]);
-    assert.equal(configOf([], npm).port, 8080);
+    assert.equal(portOf([], npm), 8080);
     assert.deepEqual(configOf(['--port', '1', '--idle-timeout', '1'], npm).notes, []);
     // `npm start --port 9000`: the value comes through as an argument.
     assert.equal(
@@ -166,9 +196,106 @@ describe('what is given', () => {
 
   test('a host is a name or an address, and an IPv6 address may have its brackets', () => {
     for (const host of ['localhost', 'echo.example.org', '0.0.0.0', '::', '::1', 'fe80::1%eth0', 'höst', 'my_host']) {
-      assert.equal(configOf(['--host', host]).host, host);
+      assert.deepEqual(configOf(['--host', host]).addresses, [tcp(host, 8080)]);
     }
-    assert.equal(configOf(['--host', '[::1]']).host, '::1');
+    assert.deepEqual(configOf(['--host', '[::1]']).addresses, [tcp('::1', 8080)]);
+  });
+});
+
+describe('where to listen', () => {
+  const bindOf = (...texts: string[]): unknown => configOf(texts.map((text) => `--bind=${text}`)).addresses.map(
+    ({ proxy: _, givenBy: __, ...where }) => where);
+
+  test('is a host and a port, a path or a descriptor; all that are given, and first those without a header', () => {
+    assert.deepEqual(
+      bindOf('0.0.0.0:1', '[::]:2', '[fe80::1%eth0]:3', 'my_host:65535', 'unix:fd:3', 'unix:unix:/a', 'fd:3'), [
+        { kind: 'tcp', host: '0.0.0.0', port: 1 }, { kind: 'tcp', host: '::', port: 2 },
+        { kind: 'tcp', host: 'fe80::1%eth0', port: 3 }, { kind: 'tcp', host: 'my_host', port: 65_535 },
+        { kind: 'unix', path: 'fd:3' }, { kind: 'unix', path: 'unix:/a' }, { kind: 'fd', fd: 3 },
+      ],
+    );
+    const all = configOf(['--bind-proxy', 'a:1', '--bind', 'b:2', '--bind-proxy=c:3,d:4'], {}).addresses;
+    assert.deepEqual(all.map((where) => [where.kind === 'tcp' && where.host, where.proxy]), [
+      ['b', false], ['a', true], ['c', true], ['d', true],
+    ]);
+  });
+
+  test('what is none of these is refused', () => {
+    const none = [
+      '', ' ', '80', ':80', 'localhost', 'localhost:', 'localhost:65536', 'localhost:-1', 'localhost:http', 'a b:1', '::1',
+      '::1:80', '[::1]', '[::1]80', '[127.0.0.1]:80', '[::1:80', 'a:1:2', '-a:1', 'a:1 ', 'a:1\n', 'tcp://a:1',
+      'unix:', 'unix:a\0b', 'UNIX:/a', 'fd:', 'fd:2', 'fd:0', 'fd:-3', 'fd:3.5', 'fd:x', 'fd:2147483648', 'fd: 3',
+    ];
+    for (const flag of ['bind', 'bind-proxy']) {
+      const allowed = `--${flag} must be HOST:PORT, [IPv6]:PORT, unix:PATH (of at most 107 bytes, without a comma) or `
+        + 'fd:N (from 3 on), not ';
+      for (const text of none) assert.equal(refusal([`--${flag}=${text}`]), allowed + JSON.stringify(text));
+      assert.equal(refusal([`--${flag}=a:1,`]), `${allowed}""`);
+      // The part after the comma: no path has one.
+      assert.equal(refusal([`--${flag}=unix:/run/a,b`]), `${allowed}"b"`);
+    }
+  });
+
+  test('a path is as long as a Unix socket may have it', () => {
+    const longest = `/${'é'.repeat(53)}`;
+    assert.equal(Buffer.byteLength(longest), 107);
+    assert.deepEqual(bindOf(`unix:${longest}`), [{ kind: 'unix', path: longest }]);
+    assert.match(refusal([`--bind=unix:${longest}x`]), /^--bind must be .* at most 107 bytes/);
+  });
+
+  test('replaces --host and --port: beside it they are refused, and their variables are passed over', () => {
+    for (const [flag, value] of [['--host', 'a'], ['--port', '1']] as const) {
+      for (const by of ['bind', 'bind-proxy']) {
+        const why = (name: string): string => `${flag} cannot be given beside ${name}, which says where to listen`;
+        assert.equal(refusal([flag, value, `--${by}`, 'b:2']), why(`--${by}`));
+        assert.equal(refusal([flag, value], { [variableOf(by)]: 'b:2' }), why(variableOf(by)));
+      }
+      const inherited = (): unknown => parseConfig([flag, value], {}, 4, 1);
+      assert.throws(inherited, { message: `${flag} cannot be given beside LISTEN_FDS, which says where to listen` });
+    }
+    const passedOver = { ECHOPOOL_HOST: ']', ECHOPOOL_PORT: 'x', PORT: '1' };
+    assert.deepEqual(configOf(['--bind', 'b:2'], passedOver), {
+      ...defaults, addresses: [{ ...tcp('b', 2), ...listed }],
+    });
+    const proxies = configOf([], { ...passedOver, ECHOPOOL_BIND_PROXY: 'b:2' }).addresses;
+    assert.deepEqual(proxies, [{ ...tcp('b', 2), proxy: true, givenBy: 'ECHOPOOL_BIND_PROXY' }]);
+    assert.match(refusal([], passedOver), /^environment variable ECHOPOOL_HOST must be/);
+  });
+
+  test('is also what a service manager has left to it, behind what it was told', () => {
+    const invocation = parseConfig(['--bind', 'b:2'], { PORT: 'x' }, 4, 2);
+    assert.deepEqual((invocation as { config: Config }).config.addresses, [
+      { ...tcp('b', 2), ...listed },
+      ...[3, 4].map((fd) => ({ kind: 'fd', fd, proxy: false, givenBy: 'LISTEN_FDS' })),
+    ]);
+  });
+
+  test('who may send a header is a list of addresses, ranges and unix', () => {
+    assert.match(refusal(['--proxy-from', 'localhost']), /^--proxy-from must be a list of IP addresses, .*, not "local/);
+    assert.deepEqual(configOf(['--proxy-from', 'unix,::1', '--proxy-from=unix']).proxyFrom, [
+      'unix', { address: '::1', bits: 128, family: 'ipv6' }, 'unix',
+    ]);
+  });
+});
+
+describe('what a service manager has left', () => {
+  test('is for this process only, and no child of it sees the variables', () => {
+    const left = (env: Record<string, string>): [number, NodeJS.ProcessEnv] => {
+      const own: NodeJS.ProcessEnv = { PATH: '/bin', LISTEN_FDNAMES: 'a:b', LISTEN_PIDFDID: '1', ...env };
+      return [takeInherited(own, 42), own];
+    };
+    assert.deepEqual(left({ LISTEN_PID: '42', LISTEN_FDS: '2' }), [2, { PATH: '/bin' }]);
+    for (const LISTEN_PID of ['43', '', '042', ' 42']) {
+      assert.deepEqual(left({ LISTEN_PID, LISTEN_FDS: '2' }), [0, { PATH: '/bin' }]);
+      assert.deepEqual(left({ LISTEN_PID, LISTEN_FDS: 'x' }), [0, { PATH: '/bin' }]);
+    }
+    assert.deepEqual(left({ LISTEN_FDS: '2' }), [0, { PATH: '/bin' }]);
+    for (const LISTEN_FDS of ['', '0', '-1', 'x', '1.5', '1001']) {
+      assert.throws(() => left({ LISTEN_PID: '42', LISTEN_FDS }), {
+        name: 'UsageError',
+        message: `environment variable LISTEN_FDS must be a whole number from 1 to 1000, not "${LISTEN_FDS}"`,
+      });
+    }
   });
 });
 
@@ -196,7 +323,7 @@ describe('what is refused', () => {
   const counts = [
     'port', 'workers', 'connections-per-worker', 'waiting', 'connections-per-address', 'max-connections-per-worker',
   ];
-  const times = ['idle-timeout', 'grace', 'worker-timeout'];
+  const times = ['idle-timeout', 'grace', 'worker-timeout', 'stop-delay'];
   const noNumbers = [
     ' ', 'abc', '8080abc', '1e3', ' 80', '80 ', '80\n', '0x50', '0b1', '0o7', '1_000', '1,5', '+80', '-1', '-0', '1.',
     '.', 'NaN', 'Infinity', '-Infinity', 'null', 'true', '\u0663', '99999999999999999999', '9'.repeat(50),
@@ -259,7 +386,7 @@ describe('what is refused', () => {
     assert.match(refusal(['--', '--port']), /^unexpected argument "--port"/);
     assert.match(refusal(['-']), /^unexpected argument "-"/);
     assert.match(refusal(['']), /^unexpected argument ""/);
-    assert.deepEqual(configOf(['--port', '1', '--']).port, 1);
+    assert.equal(portOf(['--port', '1', '--']), 1);
   });
 
   test('a switch takes no value', () => {
@@ -306,7 +433,8 @@ describe('help and version', () => {
       assert.ok(lines[at]?.endsWith(` ${variableOf(flag)}`), lines[at]);
       const shown = /\(([^()]*)\)$/.exec(lines[at + 1] ?? '')?.[1];
       if (shown === 'no limit') assert.equal(defaults[key], undefined);
-      else assert.equal(configOf([`--${flag}`, shown ?? ''])[key], defaults[key]);
+      else if (shown === undefined) assert.ok(['bind', 'bind-proxy'].includes(flag), flag);
+      else assert.deepEqual(configOf([`--${flag}`, shown])[key], defaults[key]);
     }
     for (const word of ['-h, --help', '-v, --version', 'SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU', 'nc -N']) {
       assert.ok(text.includes(word), word);

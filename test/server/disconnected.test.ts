@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { disconnected } from '../../server/connections/disconnected.ts';
-import { listen } from '../../server/connections/listener.ts';
+import { accepting } from '../helpers/listening.ts';
 import { startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
@@ -152,16 +152,11 @@ describe('who half-closes', () => {
 });
 
 test('what an earlier worker has read is an answer that is owed', async (t: TestContext) => {
-  const accepted: { socket: import('node:net').Socket }[] = [];
-  const listener = await listen('127.0.0.1', 0, {
-    connection: ({ socket }) => accepted.push({ socket }), failed: (error) => assert.fail(error),
-  });
-  t.after(() => listener.close());
-  const client = await connectClient(Number(/\d+$/.exec(listener.address)![0]), { allowHalfOpen: true });
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port, { allowHalfOpen: true });
   client.end();
   await once(client.socket, 'finish');
-  while (accepted.length === 0) await new Promise(setImmediate);
-  const { socket } = accepted[0]!;
+  const { socket } = await next();
   const traffic = { messages: 1, bytesIn: 1, bytesOut: 0 };
   assert.deepEqual(disconnected([{ socket, moved: { traffic, unread: Uint8Array.of(1) } }]), []);
   assert.equal(disconnected([{ socket, moved: { traffic, unread: new Uint8Array() } }]).length, 1);

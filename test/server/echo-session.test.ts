@@ -9,10 +9,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
-import { listen } from '../../server/connections/listener.ts';
 import type { CloseReason } from '../../server/worker/messages.ts';
+import { accepting } from '../helpers/listening.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
 /** Sends before and after an urgent byte, says so, and prints what comes back, up to the end. */
@@ -28,30 +27,6 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
         break
     print(b''.join(iter(lambda: s.recv(1000), b'')).decode(), flush=True)
 `;
-
-interface Accepting {
-  readonly port: number;
-  next(): Promise<Socket>;
-}
-
-async function accepting(t: TestContext): Promise<Accepting> {
-  const came: Socket[] = [];
-  const listener = await listen('127.0.0.1', 0, {
-    connection({ socket }) {
-      t.after(() => socket.destroy());
-      came.push(socket);
-    },
-    failed: (error) => assert.fail(error),
-  });
-  t.after(() => listener.close());
-  return {
-    port: Number(/\d+$/.exec(listener.address)![0]),
-    async next() {
-      while (came.length === 0) await new Promise(setImmediate);
-      return came.shift()!;
-    },
-  };
-}
 
 /** A session over the socket, and how it ends. */
 function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; closed: Promise<CloseReason> } {
@@ -72,13 +47,13 @@ function standStill(ms: number): void {
 test('a silent client is closed as idle, and one that does not read too', async (t) => {
   const { port, next } = await accepting(t);
   const silent = await connectClient(port);
-  const first = serve(await next(), 60);
+  const first = serve((await next()).socket, 60);
   first.session.start();
   assert.equal(await silent.ask('once'), 'ONCE');
   assert.equal(await first.closed, 'idle');
   assert.equal(await silent.fate, 'FIN');
   const deaf = await connectClient(port, { paused: true });
-  const second = serve(await next(), 60);
+  const second = serve((await next()).socket, 60);
   second.session.start();
   deaf.send(Buffer.alloc(32 * 1024 * 1024, 'x'));
   assert.equal(await second.closed, 'idle');
@@ -90,7 +65,7 @@ test('a client that sends is not idle, however long its worker stands still', as
   const { port, next } = await accepting(t);
   const client = await connectClient(port);
   // Twenty beats of 50 ms, of which a standstill counts two.
-  const { session, closed } = serve(await next(), 1000);
+  const { session, closed } = serve((await next()).socket, 1000);
   session.start();
   let over: string | undefined;
   void closed.then((reason) => { over = reason; });
@@ -115,7 +90,7 @@ test('what follows urgent data is answered before a drain ends the connection', 
   t.after(() => client.kill('SIGKILL'));
   const lines = createInterface({ input: client.stdout })[Symbol.asyncIterator]();
   assert.equal((await lines.next()).value, 'connected');
-  const { session, closed } = serve(await next());
+  const { session, closed } = serve((await next()).socket);
   session.start();
   // Reading has begun when the loop has turned. From then on, as in the turn in which the master's message comes,
   // nothing is read before the drain begins; and a read ends at the mark.

@@ -1,0 +1,57 @@
+// Why the server could not listen, in one sentence for the user. Loaded by main.ts when it could not.
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { withPort } from '../shared/address.ts';
+import { quote } from '../shared/flags/words.ts';
+import type { Origins } from './config.ts';
+import type { BindAddress, Place } from './connections/bind-address.ts';
+import type { ListenError } from './connections/listener.ts';
+
+/** @param origins By what --host and --port were given. */
+export function whyNotListening({ where, code, message }: ListenError, origins: Origins): string {
+  return `cannot listen on ${shown(where)}: ${reason(where, code, message, origins)}`;
+}
+
+function shown(where: BindAddress): string {
+  switch (where.kind) {
+    case 'tcp': return withPort(where.host, where.port);
+    case 'unix': return `unix:${where.path}`;
+    case 'fd': return `fd:${where.fd}`;
+  }
+}
+
+function reason(where: BindAddress, code: string | undefined, message: string, origins: Origins): string {
+  const { givenBy } = where;
+  const another = givenBy === undefined ? `${origins.port}, or 0 for any free one` : givenBy;
+  if (code === 'EADDRINUSE') return `another program does already; choose another ${another}`;
+  switch (where.kind) {
+    case 'tcp': return whyNotTcp(where, code, origins, givenBy) ?? message;
+    case 'unix': return `${whyNotUnix(where.path, code) ?? message} (${givenBy})`;
+    case 'fd': return `that is no listening socket, TCP or Unix, which this process was started with (${givenBy})`;
+  }
+}
+
+function whyNotTcp(
+  { host }: Place & { kind: 'tcp' }, code: string | undefined, origins: Origins, givenBy: string | undefined,
+): string | undefined {
+  switch (code) {
+    case 'EACCES': {
+      const which = givenBy === undefined ? `a ${origins.port}` : `for ${givenBy} a port`;
+      return `that needs special rights; choose ${which} from 1024 to 65535`;
+    }
+    case 'EINVAL': // A link-local address without its zone, or with one that is not here.
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `${givenBy ?? origins.host} ${quote(host)} is no address of this machine`;
+    default:
+      return undefined;
+  }
+}
+
+function whyNotUnix(path: string, code: string | undefined): string | undefined {
+  // Node says EACCES for a folder that is not there.
+  if (code === 'EACCES' && !existsSync(dirname(path))) return `there is no folder ${quote(dirname(path))}`;
+  if (code === 'EACCES' || code === 'EPERM') return 'no socket may be made there by this user';
+  return code === 'ENOTSOCK' ? 'there is a file that is no socket; remove it, or choose another path' : undefined;
+}
