@@ -2,6 +2,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { addAbortSignal } from 'node:stream';
+import { unixPathOf } from '../shared/address.ts';
 import { codeOf, messageOf } from '../shared/errors.ts';
 import { counted } from '../shared/log/log-format.ts';
 
@@ -12,6 +13,7 @@ const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** Where a server listens. */
 export interface Endpoint {
+  /** A name, an address, or `unix:PATH`, to which no port belongs. */
   host: string;
   port: number;
 }
@@ -49,9 +51,16 @@ export class EchoClientError extends Error {
   }
 }
 
-/** `host:port`, with brackets around an IPv6 address. */
+/** `host:port`, with brackets around an IPv6 address; `unix:PATH`. */
 export function addressOf({ host, port }: Endpoint): string {
+  if (unixPathOf(host) !== undefined) return host;
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** What node:net takes to connect there. */
+export function wayTo({ host, port }: Endpoint): { host: string; port: number } | { path: string } {
+  const path = unixPathOf(host);
+  return path === undefined ? { host, port } : { path };
 }
 
 /**
@@ -59,8 +68,8 @@ export function addressOf({ host, port }: Endpoint): string {
  * @throws EchoClientError when it cannot be.
  */
 export function openSocket(options: ConnectOptions & { allowHalfOpen?: boolean }): Promise<Socket> {
-  const { host, port, signal, allowHalfOpen = false } = options;
-  const socket = connect({ host, port, allowHalfOpen, noDelay: true });
+  const { signal, allowHalfOpen = false } = options;
+  const socket = connect({ ...wayTo(options), allowHalfOpen, noDelay: true });
   if (signal) addAbortSignal(signal, socket);
   return new Promise((resolve, reject) => {
     socket.once('error', (error) => reject(explain('connect', addressOf(options), error)));
@@ -75,6 +84,7 @@ export function explain(during: 'connect' | 'talk', address: string, cause?: Err
   const code = codeOf(cause) ?? 'ERR_ECHOPOOL_ENDED';
   const known: Record<string, string> = {
     ECONNREFUSED: `No server is listening on ${address} (ECONNREFUSED).`,
+    ENOENT: `No server is listening on ${address} (ENOENT).`,
     ABORT_ERR: `The connection to ${address} was given up.`,
   };
   const verb = during === 'connect' ? 'Cannot connect to' : 'Lost the connection to';

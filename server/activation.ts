@@ -1,4 +1,4 @@
-// systemd's socket activation (sd_listen_fds(3)): the listening sockets that a service manager has left to this process.
+// systemd's socket activation (sd_listen_fds(3)): the listening sockets that a service manager left to this process.
 // Loaded by main.ts where there are any.
 import { UsageError } from '../shared/errors.ts';
 import { wholeNumber } from '../shared/flags/table.ts';

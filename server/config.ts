@@ -117,6 +117,8 @@ export const settings = withVariables({
   version: { short: 'v', help: 'print the version' },
 } satisfies Flags);
 
+type Line = CommandLine<typeof settings>;
+
 /** What --bind replaces, and what else may hold it: passed over then, as platforms set them for everybody. */
 const REPLACED = ['host', 'port'] as const;
 const REPLACED_VARIABLES = new Set(REPLACED.flatMap((key) => (settings as Flags)[key]?.variables ?? []));
@@ -147,7 +149,7 @@ export function parseConfig(argv: string[], env: Environment, cpus: number, inhe
 }
 
 /** @throws UsageError */
-function read(argv: string[], env: Environment, inherited: number): CommandLine<typeof settings> {
+function read(argv: string[], env: Environment, inherited: number): Line {
   const reading = { program: 'server' };
   const others = Object.fromEntries(Object.entries(env).filter(([name]) => !REPLACED_VARIABLES.has(name)));
   const line = readCommandLine(argv, settings, { ...reading, env: others });
@@ -160,7 +162,7 @@ function read(argv: string[], env: Environment, inherited: number): CommandLine<
 }
 
 /** All but what --host and --port say. */
-function boundBy({ values, givenBy }: CommandLine<typeof settings> & { kind: 'run' }, inherited: number): BindAddress[] {
+function boundBy({ values, givenBy }: Extract<Line, { kind: 'run' }>, inherited: number): BindAddress[] {
   const listed = (['bind', 'bindProxy'] as const).flatMap((key) => values[key].map((where) => (
     { ...where, proxy: key === 'bindProxy', givenBy: givenBy.get(key)! })));
   const left = Array.from({ length: inherited }, (_, i) => (

@@ -102,15 +102,15 @@ class EchoServer implements Server {
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#statistics = new Statistics(log);
-    this.#connections = new HeldConnections(freeDescriptors(cpus, config.addresses.length), config.connectionsPerAddress);
-    const { connectionsPerWorker, onCrash } = config;
+    const { addresses, connectionsPerAddress, connectionsPerWorker, onCrash } = config;
+    this.#connections = new HeldConnections(freeDescriptors(cpus, addresses.length), connectionsPerAddress);
     this.#dispatcher = new Dispatcher(
       { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#admission = new Admission(this.#connections, this.#dispatcher, this.#statistics);
     const { refused } = this.#statistics;
-    this.#listeners = new Listeners(config.addresses, new TrustedProxies(config.proxyFrom), {
+    this.#listeners = new Listeners(addresses, new TrustedProxies(config.proxyFrom), {
       connection: (incoming) => this.#admission.arrived(incoming),
       untrusted: (host) => refused.count('no PROXY header is taken from there (--proxy-from)', host),
       failed: (error) => refused.count(`accept failed: ${error.message}`),

@@ -3,7 +3,7 @@
 
 import { connect, type Socket } from 'node:net';
 import { resetConnection } from '../../shared/reset.ts';
-import type { Endpoint } from '../echo-client.ts';
+import { wayTo, type Endpoint } from '../echo-client.ts';
 import type { Histogram } from './histogram.ts';
 import { proxyHeader, type ProxyVersion } from './proxy-sender.ts';
 import type { Schedule } from './schedule.ts';
@@ -85,7 +85,7 @@ export class LoadConnection {
     this.#dialledAt = performance.now();
     this.#isUp = false;
     const socket = connect({
-      host: endpoint.host, port: endpoint.port, noDelay: true,
+      ...wayTo(endpoint), noDelay: true,
       onread: { buffer: into, callback: (length) => this.#received(length) },
     });
     this.#socket = socket;

@@ -104,13 +104,15 @@ export class HeldConnections {
 
 /**
  * How many more descriptors this process may open, without a reserve, the two of each worker (its channel and its exit
- * pipe) and those of more listeners than one; at least 1, and Infinity where there is no limit. Workers have the same limit and open fewer. Beyond it
- * (EMFILE) the kernel would drop clients that nobody counts (nodejs/node#45242): so the master refuses them before.
+ * pipe) and those of listeners beyond the first; at least 1, and Infinity where there is no limit. Workers have the
+ * same limit and open fewer. Beyond it (EMFILE) the kernel would drop clients that nobody counts (nodejs/node#45242):
+ * so the master refuses them before.
  */
 export function freeDescriptors(workers: number, listeners: number): number {
   const report = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(report.userLimits?.open_files?.soft); // 'unlimited' gives NaN.
-  return Number.isNaN(limit) ? Infinity : Math.max(1, limit - openDescriptors() - 2 * workers - (listeners - 1) - RESERVE);
+  if (Number.isNaN(limit)) return Infinity;
+  return Math.max(1, limit - openDescriptors() - 2 * workers - (listeners - 1) - RESERVE);
 }
 
 function openDescriptors(): number {

@@ -31,6 +31,11 @@ describe('the flags of the client', () => {
     }
   });
 
+  test('a Unix socket is named by its path, and has no port', () => {
+    assert.deepEqual(endpoint(['unix:/run/a.sock']), { host: 'unix:/run/a.sock', port: 8080 });
+    assert.deepEqual(endpoint([], { ECHOPOOL_HOST: 'unix:a:1' }), { host: 'unix:a:1', port: 8080 });
+  });
+
   test('HOST of the environment is nothing: conda and tcsh set it for themselves', () => {
     assert.deepEqual(endpoint([], { HOST: 'x86_64-conda-linux-gnu' }), { host: '127.0.0.1', port: 8080 });
   });
@@ -75,7 +80,7 @@ describe('the flags of the client', () => {
 
   test('a bad value is refused in a sentence with the flag, the value and what is allowed', () => {
     const port = 'must be a whole number from 1 to 65535, not';
-    const host = 'must be a host name or an IP address, not';
+    const host = 'must be a host name, an IP address or unix:PATH, not';
     const refusals: [string[], string][] = [
       [['--port', '0'], `--port ${port} "0"`],
       [['--port', '65536'], `--port ${port} "65536"`],
@@ -83,10 +88,11 @@ describe('the flags of the client', () => {
       [['--port=8e1'], `--port ${port} "8e1"`],
       [['--port'], '--port needs a value: a whole number from 1 to 65535'],
       [['--host', '127.0.0.1:80'], `--host ${host} "127.0.0.1:80"`],
+      [['--host', 'unix:'], `--host ${host} "unix:"`],
       [['--host', 'http://x/'], `--host ${host} "http://x/"`],
       [['--host', 'a\nb'], `--host ${host} "a\\nb"`],
       [['--host='], `--host ${host} ""`],
-      [['--host', '--port'], '--host needs a value: a host name or an IP address'],
+      [['--host', '--port'], '--host needs a value: a host name, an IP address or unix:PATH'],
       [['--prot', '1'], 'unknown flag "--prot": did you mean --port? (--help lists all)'],
       [['hello\n'], `HOST ${host} "hello\\n"`],
       [['[127.0.0.1]'], `HOST ${host} "[127.0.0.1]"`],

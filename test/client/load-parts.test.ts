@@ -244,7 +244,7 @@ describe('the flags', () => {
     '--churn --depth 2': '--depth must be 1 with --churn, not 2: a connection is for one message',
     '--size 1000000 --depth 100': '--size times --depth must be at most 67108864 bytes, not 100000000',
     '--connections 2 --processes 3': '--processes must be at most the number of connections, 2, not 3',
-    '64': 'HOST must be a host name or an IP address, not "64"',
+    '64': 'HOST must be a host name, an IP address or unix:PATH, not "64"',
     'a 1 b': 'unexpected argument "b": only HOST and PORT need no flag (--help lists the flags)',
   })) {
     test(`are refused in one sentence: ${line}`, () => {

@@ -79,6 +79,11 @@ export class TestServer implements AsyncDisposable {
     return this.stdout.split('\n').slice(0, -1);
   }
 
+  /** Where it says that it listens. */
+  listening(): string[] {
+    return this.lines().flatMap((line) => /listening on (\S+) with/.exec(line)?.[1] ?? []);
+  }
+
   /** The process ids of the workers that live now. */
   workers(): number[] {
     return childrenOf(this.process.pid!);
@@ -147,12 +152,17 @@ export class TestServer implements AsyncDisposable {
   }
 }
 
-/** Starts the server on a free port and waits until it listens; with `stdout`, that is left to the caller. */
+/**
+ * Starts the server on a free port, or where --bind says, and waits until it listens; with `stdout`, that is left to the
+ * caller.
+ */
 export async function startTestServer(flags: string[] = [], options: StartOptions = {}): Promise<TestServer> {
-  const server = new TestServer(['--port', '0', ...flags], options);
+  const binds = flags.filter((flag) => /^--bind(?:-proxy)?$/.test(flag)).length;
+  const server = new TestServer([...binds === 0 ? ['--port', '0'] : [], ...flags], options);
   if (options.stdout !== undefined) return server;
   try {
-    server.port = portIn((await server.printed(/listening on \S+:\d+/))[0]);
+    await server.when(() => server.listening().length >= Math.max(1, binds) || undefined, 'listening on all addresses');
+    server.port = portIn(server.stdout);
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;

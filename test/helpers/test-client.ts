@@ -8,6 +8,8 @@ import { DEADLINE_MS } from './server.ts';
 
 export interface TestClientOptions {
   host?: string;
+  /** Of a Unix socket, instead of host and port. */
+  path?: string | undefined;
   localAddress?: string;
   /** Begin to read only with `resume()`. */
   paused?: boolean;
@@ -135,13 +137,14 @@ export class TestClient implements AsyncDisposable {
 
 /** Connects to the server. @throws The system's error, such as ECONNREFUSED. */
 export async function connectClient(port: number, options: TestClientOptions = {}): Promise<TestClient> {
-  const { host = '127.0.0.1', paused = false, allowHalfOpen = false, localAddress } = options;
-  const where: TcpNetConnectOpts = { port, host, ...(localAddress === undefined ? {} : { localAddress }) };
-  const socket = connect({ ...where, allowHalfOpen });
+  const { host = '127.0.0.1', path, paused = false, allowHalfOpen = false, localAddress } = options;
+  const tcp: TcpNetConnectOpts = { port, host, ...(localAddress === undefined ? {} : { localAddress }) };
+  const socket = connect({ ...path === undefined ? tcp : { path }, allowHalfOpen });
   const client = new TestClient(socket, paused);
   await once(socket, 'connect', { signal: AbortSignal.timeout(DEADLINE_MS) });
-  const address = socket.localAddress!;
-  client.peer = address.includes(':') ? `[${address}]:${socket.localPort}` : `${address}:${socket.localPort}`;
+  const address = socket.localAddress;
+  if (address === undefined) client.peer = `unix:${path}`;
+  else client.peer = address.includes(':') ? `[${address}]:${socket.localPort}` : `${address}:${socket.localPort}`;
   return client;
 }
 

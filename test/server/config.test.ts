@@ -109,8 +109,8 @@ describe('what is given', () => {
     test(`--${flag} sets ${key}, in both spellings, and so does ${variable}`, () => {
       assert.deepEqual(configOf([`--${flag}`, a]), { ...defaults, [key]: valueA });
       assert.deepEqual(configOf([`--${flag}=${b}`]), { ...defaults, [key]: valueB });
-      const byVariable = JSON.parse(JSON.stringify(valueA).replace(`"givenBy":"--${flag}"`, `"givenBy":"${variable}"`));
-      assert.deepEqual(configOf([], { [variable]: a }), { ...defaults, [key]: byVariable });
+      const byVariable = JSON.stringify(valueA).replace(`"givenBy":"--${flag}"`, `"givenBy":"${variable}"`);
+      assert.deepEqual(configOf([], { [variable]: a }), { ...defaults, [key]: JSON.parse(byVariable) });
     });
 
     test(`--${flag} beats ${variable}, even a wrong one, and of several --${flag} the last counts or all`, () => {
@@ -222,8 +222,8 @@ describe('where to listen', () => {
 
   test('what is none of these is refused', () => {
     const none = [
-      '', ' ', '80', ':80', 'localhost', 'localhost:', 'localhost:65536', 'localhost:-1', 'localhost:http', 'a b:1', '::1',
-      '::1:80', '[::1]', '[::1]80', '[127.0.0.1]:80', '[::1:80', 'a:1:2', '-a:1', 'a:1 ', 'a:1\n', 'tcp://a:1',
+      '', ' ', '80', ':80', 'localhost', 'localhost:', 'localhost:65536', 'localhost:-1', 'localhost:http', 'a b:1',
+      '::1', '::1:80', '[::1]', '[::1]80', '[127.0.0.1]:80', '[::1:80', 'a:1:2', '-a:1', 'a:1 ', 'a:1\n', 'tcp://a:1',
       'unix:', 'unix:a\0b', 'UNIX:/a', 'fd:', 'fd:2', 'fd:0', 'fd:-3', 'fd:3.5', 'fd:x', 'fd:2147483648', 'fd: 3',
     ];
     for (const flag of ['bind', 'bind-proxy']) {

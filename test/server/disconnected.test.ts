@@ -1,7 +1,9 @@
 // Clients that leave while they wait: their places are free when others need them, and whoever is owed an answer stays.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { networkInterfaces } from 'node:os';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { disconnected } from '../../server/connections/disconnected.ts';
@@ -9,7 +11,7 @@ import { accepting } from '../helpers/listening.ts';
 import { startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
-import type { TestClient } from '../helpers/test-client.ts';
+import type { TestClient, TestClientOptions } from '../helpers/test-client.ts';
 
 const addresses = Object.values(networkInterfaces()).flat().map((one) => one?.address);
 const noIPv6 = !addresses.includes('::1') && 'there is no ::1 here';
@@ -31,19 +33,25 @@ const ways: ((client: TestClient) => void)[] = [
   },
 ];
 
+const folder = mkdtempSync(join(tmpdir(), 'disconnected-'));
+after(() => rmSync(folder, { recursive: true }));
+const path = join(folder, 'a.sock');
+
 /** How the system tells of clients differs with the family of the listener, and of the client. */
-const hosts: [listens: string, connect: readonly string[]][] = [
-  ['127.0.0.1', ['127.0.0.1']], ...(noIPv6 ? [] : [['::', ['127.0.0.1', '::1']]] as [string, string[]][]),
+const families: [listens: string, connect: readonly TestClientOptions[]][] = [
+  ['127.0.0.1:0', [{ host: '127.0.0.1' }]],
+  ...(noIPv6 ? [] : [['[::]:0', [{ host: '127.0.0.1' }, { host: '::1' }]]] as [string, TestClientOptions[]][]),
+  [`unix:${path}`, [{ path }]],
 ];
 
 describe('those that wait and leave', { concurrency: 2 }, () => {
-  for (const [listens, connects] of hosts) {
-    test(`give their places to others, however they left, on ${listens} from ${connects.join(' and ')}`, async () => {
-      await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--host', listens]);
-      for (const host of connects) {
-        await using first = await connectClient(server.port, { host });
+  for (const [listens, connects] of families) {
+    test(`give their places to others, however they left, on ${listens}`, async () => {
+      await using server = await startTestServer([...ONE_PLACE, '--waiting', '10', '--bind', listens]);
+      for (const where of connects) {
+        await using first = await connectClient(server.port, where);
         assert.equal(await first.ask('first'), 'FIRST');
-        const connect = (): Promise<TestClient> => connectClient(server.port, { host });
+        const connect = (): Promise<TestClient> => connectClient(server.port, where);
         const tenMore = (): Promise<TestClient[]> => Promise.all(Array.from({ length: 10 }, connect));
         let line = await tenMore();
         for (const leave of ways) {
@@ -53,7 +61,7 @@ describe('those that wait and leave', { concurrency: 2 }, () => {
         }
         for (const [i, client] of line.entries()) client.end(`other ${i}`);
         // All of those ten are let in before: who comes after them is refused.
-        const tooMany = await connectClient(server.port, { host });
+        const tooMany = await connectClient(server.port, where);
         assert.equal((await tooMany.readToEnd()).length, 0);
         first.end();
         for (const [i, client] of line.entries()) assert.equal((await client.readToEnd()).toString(), `OTHER ${i}`);
@@ -79,14 +87,14 @@ describe('those that wait and leave', { concurrency: 2 }, () => {
 });
 
 describe('clients that come one after the other, each when the one before has left', () => {
-  async function oneByOne(server: TestServer): Promise<void> {
+  async function oneByOne(server: TestServer, options: TestClientOptions = {}): Promise<void> {
     for (let i = 0; i < 30; i++) {
-      const client = await connectClient(server.port);
+      const client = await connectClient(server.port, options);
       client.end('hi');
       assert.equal((await client.readToEnd()).toString(), 'HI', `client ${i}`);
     }
     for (let i = 0; i < 30; i++) {
-      const client = await connectClient(server.port);
+      const client = await connectClient(server.port, options);
       assert.equal(await client.ask('hi'), 'HI', `client ${30 + i}`);
       client.reset();
     }
@@ -97,6 +105,23 @@ describe('clients that come one after the other, each when the one before has le
     await oneByOne(server);
     assert.equal(await server.stop(), 0);
     assert.match(server.stdout, /served 60 connections, .* 0 refused, 0 cut off/);
+  });
+
+  test('are all let in to a Unix socket too, all of whose clients are one address', async () => {
+    const path = join(folder, 'b.sock');
+    const flags = ['--workers', '1', '--log', 'none', '--connections-per-address', '1', '--bind', `unix:${path}`];
+    await using server = await startTestServer(flags);
+    await oneByOne(server, { path });
+    await using first = await connectClient(0, { path });
+    assert.equal(await first.ask('first'), 'FIRST');
+    const second = await connectClient(0, { path });
+    assert.equal((await second.readToEnd()).length, 0);
+    await server.printed(/1 connection refused: more than 1 from one address .*, the last from unix:\S+b\.sock\n/);
+    assert.equal(await first.ask('still here'), 'STILL HERE');
+    first.end();
+    await first.fate;
+    assert.equal(await server.stop(), 0);
+    assert.match(server.stdout, /served 61 connections, .* 1 refused, 0 cut off/);
   });
 
   test('are all let in to one place; who comes while one still reads is not, although that has sent all', async () => {
