@@ -11,7 +11,8 @@ export interface Accepting {
   readonly listener: Listener;
   /** 0: it is a Unix socket. */
   readonly port: number;
-  /** The next connection. */
+  /** Those that have come and are not taken by {@link next}. */
+  readonly came: readonly IncomingConnection[];
   next(): Promise<IncomingConnection>;
   /** Who was closed, as no header is taken from there. */
   readonly untrusted: string[];
@@ -37,7 +38,7 @@ export async function accepting(
   });
   t.after(() => listener.close());
   return {
-    listener, untrusted,
+    listener, untrusted, came,
     port: 'port' in listener.fields ? listener.fields.port : 0,
     async next() {
       while (came.length === 0) await new Promise(setImmediate);
