@@ -11,11 +11,13 @@ Usage: echopool-server [flags]            from a checkout: npm start -- [flags]
 Flags, each with its environment variable and, in brackets, its default. A flag
 beats its variable; an empty variable counts as not set. PORT is read as well,
 after ECHOPOOL_PORT; a value there like tcp://10.0.0.1:8080, which Kubernetes
-sets, is passed over.
+sets, is passed over. An ADDRESS is HOST:PORT, [IPv6]:PORT, unix:PATH or fd:N, a
+listening socket from the parent; LISTEN_FDS of systemd counts like such flags.
 ${flagLines(settings, 38, true)}
 
 Signals
-  SIGINT, SIGTERM   stop: no new clients, --grace for the others
+  SIGINT, SIGTERM   stop: after --stop-delay no new clients, --grace for the
+                    others
   one of them again stop at once
   SIGHUP            replace all workers, one after the other; clients stay
   SIGTTIN, SIGTTOU  one worker more, one worker less (SIGTTIN never exceeds the
@@ -29,6 +31,7 @@ Examples
   npm start -- --port 9000 --workers 2
   printf 'hello' | nc -N 127.0.0.1 9000        prints HELLO
   nc 127.0.0.1 9000                            type lines, end with Ctrl-D
+  npm start -- --bind [::]:9000 --bind unix:/tmp/echo.sock
   ECHOPOOL_CONNECTIONS_PER_WORKER=1 npm start  a pool: one client a worker
 `;
 }

@@ -153,8 +153,8 @@ export class TestServer implements AsyncDisposable {
 }
 
 /**
- * Starts the server on a free port, or where --bind says, and waits until it listens; with `stdout`, that is left to the
- * caller.
+ * Starts the server on a free port, or where --bind says, and waits until it listens there; with `stdout`, that is left
+ * to the caller.
  */
 export async function startTestServer(flags: string[] = [], options: StartOptions = {}): Promise<TestServer> {
   const binds = flags.filter((flag) => /^--bind(?:-proxy)?$/.test(flag)).length;

