@@ -51,7 +51,8 @@ function whyNotTcp(
 
 function whyNotUnix(path: string, code: string | undefined): string | undefined {
   // Node says EACCES for a folder that is not there.
-  if (code === 'EACCES' && !existsSync(dirname(path))) return `there is no folder ${quote(dirname(path))}`;
+  const hasNoFolder = code === 'ENOTDIR' || (code === 'EACCES' && !existsSync(dirname(path)));
+  if (hasNoFolder) return `there is no folder ${quote(dirname(path))}`;
   if (code === 'EACCES' || code === 'EPERM') return 'no socket may be made there by this user';
   return code === 'ENOTSOCK' ? 'there is a file that is no socket; remove it, or choose another path' : undefined;
 }

@@ -120,6 +120,7 @@ export async function listen(
     throw new ListenError(where, error);
   }
   let isClosed = false;
+  // In the turn of the event loop in which it began to listen: nobody has come yet.
   server.on('connection', (socket) => {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
     socket.on('error', () => {});

@@ -79,8 +79,13 @@ async function isListenedOn(path: string): Promise<boolean> {
   });
 }
 
+/** Undefined: there is none, or this process may not look. */
 function statOf(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false });
+  try {
+    return lstatSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function isSame(a: Stats | undefined, b: Stats | undefined): boolean {

@@ -111,6 +111,7 @@ describe('a server on several addresses', { concurrency: 2 }, () => {
       ['192.0.2.1:0', '--bind "192.0.2.1" is no address of this machine'],
       [`unix:${file}`, 'there is a file that is no socket; remove it, or choose another path (--bind)'],
       ['unix:/no/folder/a.sock', 'there is no folder "/no/folder" (--bind)'],
+      [`unix:${file}/a.sock`, `there is no folder "${file}" (--bind)`],
       ['fd:99', 'that is no listening socket, TCP or Unix, which this process was started with (--bind)'],
     ];
     await Promise.all(reasons.map(async ([address, reason], i) => {
