@@ -14,6 +14,8 @@ export type ClientCommand =
     endpoint: Endpoint;
     /** Whether what is typed is remembered for the next time. */
     history: boolean;
+    /** Whether the server's first line is a greeting, which is no reply. */
+    greeting: boolean;
     /** For the user, in sentences: what was passed over, or did not arrive. */
     notes: readonly string[];
   }
@@ -21,6 +23,7 @@ export type ClientCommand =
 
 const flags = {
   ...endpointFlags,
+  greeting: { help: 'in a pipe: pass over the line with which the server begins' },
   noHistory: { flag: 'no-history', help: 'remember nothing of what is typed for the next time' },
   help: HELP,
   version: { help: 'print the version and leave' },
@@ -54,8 +57,8 @@ Exit codes: 0 all went well, 1 it never connected or replies are missing (on a t
 export function parseClientCommand(args: readonly string[], env: Environment): ClientCommand {
   const line = readCommandLine(args, flags, { env, program: 'client' });
   if (line.kind !== 'run') return line;
-  const { values: { noHistory, ...endpoint }, notes } = line;
-  return { kind: 'talk', endpoint, history: !noHistory, notes };
+  const { values: { noHistory, greeting, ...endpoint }, notes } = line;
+  return { kind: 'talk', endpoint, history: !noHistory, greeting, notes };
 }
 
 /**

@@ -29,13 +29,18 @@ export interface EchoClientOptions extends ConnectOptions {
    * as upper-casing may make it. It bounds the memory for a server that never ends a reply.
    */
   maxReplyBytes?: number | undefined;
+  /** How many lines the server sends before it is asked: they are awaited, and are the client's `greeting`. */
+  greetingLines?: number | undefined;
+  /** Takes what no message asked for, whatever it is: then that does not end the connection. */
+  onUnasked?: ((bytes: Buffer) => void) | undefined;
 }
 
 /**
  * Why there is no (whole) reply. `message` is a sentence that names host and port; `code` is the system's
  * (`ECONNREFUSED`, `ECONNRESET`, ...), `ABORT_ERR` after the signal, or one of
  * `ERR_ECHOPOOL_ENDED`: the server ended the connection; `ERR_ECHOPOOL_CLOSED`: this side called `close()`;
- * `ERR_ECHOPOOL_UNASKED`: the server sent what no message asked for, so replies can no longer be told apart;
+ * `ERR_ECHOPOOL_UNASKED`: the server sent what no message asked for, and nobody takes that (`greetingLines`,
+ * `onUnasked`), so replies can no longer be told apart;
  * `ERR_ECHOPOOL_TOO_LONG`: a reply has not ended after `maxReplyBytes`.
  */
 export class EchoClientError extends Error {
@@ -111,6 +116,7 @@ export class EchoClient {
   readonly #socket: Socket;
   readonly #address: string;
   readonly #maxReplyBytes: number;
+  readonly #onUnasked: ((bytes: Buffer) => void) | undefined;
   readonly #closed: Promise<EchoClientError>;
   #why: EchoClientError | undefined;
   #first: Waiting | undefined;
@@ -118,19 +124,25 @@ export class EchoClient {
   /** The first `#held` bytes are the beginning of the next reply. Grows by doubling, so that collecting is linear. */
   #partial = Buffer.alloc(0);
   #held = 0;
+  #greeting = '';
 
   /**
-   * Connects to `host` and `port`.
+   * Connects to `host` and `port`, and reads the greeting, if there is to be one.
    * @throws EchoClientError when that fails.
    */
   static async connect(options: EchoClientOptions): Promise<EchoClient> {
-    return new EchoClient(await openSocket(options), addressOf(options), options.maxReplyBytes ?? MAX_REPLY_BYTES);
+    const client = new EchoClient(await openSocket(options), options);
+    const { greetingLines = 0 } = options;
+    if (greetingLines > 0) client.#greeting = (await client.#lines(greetingLines, client.#maxReplyBytes)).toString();
+    return client;
   }
 
-  private constructor(socket: Socket, address: string, maxReplyBytes: number) {
+  private constructor(socket: Socket, options: EchoClientOptions) {
+    const address = addressOf(options);
     this.#socket = socket;
     this.#address = address;
-    this.#maxReplyBytes = maxReplyBytes;
+    this.#maxReplyBytes = options.maxReplyBytes ?? MAX_REPLY_BYTES;
+    this.#onUnasked = options.onUnasked;
     socket.on('data', (chunk) => this.#read(chunk));
     socket.on('error', (error) => this.#end(explain('talk', address, error)));
     // No reply can come after that, so there is no point in going on, even if the server still reads.
@@ -138,6 +150,11 @@ export class EchoClient {
     this.#closed = new Promise((resolve) => {
       socket.once('close', () => resolve(this.#end(explain('talk', address))));
     });
+  }
+
+  /** What the server has sent first, without the last newline; empty unless `greetingLines` were awaited. */
+  get greeting(): string {
+    return this.#greeting;
   }
 
   /** Whether the connection has ended, by whichever side. */
@@ -158,19 +175,26 @@ export class EchoClient {
    */
   async send(message: string | Uint8Array): Promise<string> {
     const bytes = Buffer.from(message);
-    const reply = await new Promise<Buffer>((resolve, reject) => {
-      if (this.#why) return reject(this.#why);
-      const limit = Math.max(this.#maxReplyBytes, MOST_GROWTH * bytes.length);
-      const waiting: Waiting = { newlines: 1 + countNewlines(bytes), limit, resolve, reject, next: undefined };
-      if (this.#last) this.#last.next = waiting;
-      else this.#first = waiting;
-      this.#last = waiting;
+    const limit = Math.max(this.#maxReplyBytes, MOST_GROWTH * bytes.length);
+    const reply = this.#lines(1 + countNewlines(bytes), limit);
+    if (this.#why === undefined) {
       this.#socket.cork();
       this.#socket.write(bytes);
       this.#socket.write('\n');
       this.#socket.uncork();
+    }
+    return (await reply).toString();
+  }
+
+  /** The next lines of the server that nobody waits for yet, without the last newline. */
+  #lines(newlines: number, limit: number): Promise<Buffer> {
+    return new Promise<Buffer>((resolve, reject) => {
+      if (this.#why) return reject(this.#why);
+      const waiting: Waiting = { newlines, limit, resolve, reject, next: undefined };
+      if (this.#last) this.#last.next = waiting;
+      else this.#first = waiting;
+      this.#last = waiting;
     });
-    return reply.toString();
   }
 
   /** Ends the connection at once; messages without a whole reply are rejected. Resolves when it is closed. */
@@ -190,6 +214,7 @@ export class EchoClient {
     while (start < chunk.length && this.#why === undefined) {
       const waiting = this.#first;
       if (waiting === undefined) {
+        if (this.#onUnasked !== undefined) return this.#onUnasked(chunk.subarray(start));
         const sentence = `${this.#address} sent ${counted(chunk.length - start, 'byte')} that no message asked for.`;
         this.#end(new EchoClientError('ERR_ECHOPOOL_UNASKED', sentence));
         return;

@@ -33,10 +33,10 @@ async function main(): Promise<void> {
   }
 }
 
-async function talk({ endpoint, history, notes }: Extract<ClientCommand, { kind: 'talk' }>): Promise<void> {
+async function talk({ endpoint, history, greeting, notes }: Extract<ClientCommand, { kind: 'talk' }>): Promise<void> {
   for (const note of notes) complain(note);
   // With a prompt in a file nobody would see it, so both ends have to be a terminal.
-  if (!stdin.isTTY || !stdout.isTTY) return fail(await relay(endpoint, { stdin, stdout }));
+  if (!stdin.isTTY || !stdout.isTTY) return fail(await relay(endpoint, { stdin, stdout }, greeting));
   const path = history ? historyFile(process.env, home()) : undefined;
   const isWell = await converse(endpoint, { stdin, stdout }, path === undefined ? undefined : new History(path));
   if (!isWell) process.exitCode = EXIT_FAILED;

@@ -106,7 +106,11 @@ export async function converse(
   async function connected(): Promise<EchoClient> {
     if (client?.closed === false) return client;
     const again = client !== undefined;
-    const fresh = await EchoClient.connect({ ...endpoint, signal: leaving.signal, maxReplyBytes: LONGEST_REPLY });
+    const fresh = await EchoClient.connect({
+      ...endpoint, signal: leaving.signal, maxReplyBytes: LONGEST_REPLY,
+      // A greeting, mostly. Whose reply a line is, is no question to whoever reads them one below the other.
+      onUnasked: (bytes) => say(printable(bytes.toString().replace(/\n$/, ''))),
+    });
     client = fresh;
     say(`Connected to ${address}${again ? ' again' : ''}.`);
     void fresh.whenClosed().then(tell);

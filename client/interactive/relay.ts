@@ -20,9 +20,12 @@ export interface RelayStreams {
 /**
  * Carries bytes both ways, with back-pressure: neither the number of lines nor their length is limited by memory. It is
  * over when as many lines have come as were sent, or when the server ends. A terminal gets what it may show.
+ * @param passesOverGreeting The server's first line is no reply.
  * @returns What went wrong, in a sentence.
  */
-export async function relay(endpoint: Endpoint, { stdin, stdout }: RelayStreams): Promise<string | undefined> {
+export async function relay(
+  endpoint: Endpoint, { stdin, stdout }: RelayStreams, passesOverGreeting = false,
+): Promise<string | undefined> {
   let socket: Socket;
   try {
     socket = await openSocket({ ...endpoint, allowHalfOpen: true });
@@ -58,7 +61,12 @@ export async function relay(endpoint: Endpoint, { stdin, stdout }: RelayStreams)
   }
 
   async function downward(): Promise<void> {
-    for await (const chunk of socket as AsyncIterable<Buffer>) {
+    let inGreeting = passesOverGreeting;
+    for await (const read of socket as AsyncIterable<Buffer>) {
+      const end = inGreeting ? read.indexOf(LF) : -1;
+      if (inGreeting && end < 0) continue;
+      inGreeting = false;
+      const chunk = read.subarray(end + 1);
       for (let at = 0; at < chunk.length; at += 1) if (chunk[at] === LF) replies += 1;
       await put(stdout, lines?.push(chunk) ?? chunk, over.signal);
       if (isAnswered()) break;

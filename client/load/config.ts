@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly churn: boolean;
   /** Each connection begins with a PROXY protocol header of this version, for its own two ends. */
   readonly proxy?: ProxyVersion | undefined;
+  /** The server begins each connection with a line. */
+  readonly greeting?: boolean | undefined;
   /** Over how many processes the connections are spread. */
   readonly processes: number;
 }
@@ -72,6 +74,7 @@ const settings = {
   },
   processes: { ...wholeNumber(1, 64), fallback: '1', help: 'processes that make the load, when one is too slow' },
   proxy: { ...oneOf(...PROXY_VERSIONS), help: 'each connection begins with a PROXY protocol header' },
+  greeting: { help: 'pass over the first line of each connection' },
   churn: { help: 'connect, one message, check its reply, reset; and again' },
   json: { help: 'print one JSON object and nothing else' },
   help: HELP,

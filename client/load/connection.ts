@@ -19,6 +19,8 @@ export interface LoadHost {
   readonly churn: boolean;
   /** Each connection begins with a PROXY protocol header of this version. */
   readonly proxy: ProxyVersion | undefined;
+  /** The server begins each connection with a line, which is passed over. */
+  readonly greeting: boolean;
   /** When each message is due; without it the next is sent when a reply is whole. */
   readonly schedule: Schedule | undefined;
   /** Every read of every connection goes here, one after the other: nothing is allocated for it. */
@@ -50,6 +52,7 @@ export class LoadConnection {
   readonly #number: number;
   #socket: Socket | undefined;
   #isUp = false;
+  #awaitsGreeting = false;
   #wasUp = false;
   #mayBegin = false;
   #isFinished = false;
@@ -84,6 +87,7 @@ export class LoadConnection {
     const { endpoint, into } = this.#host;
     this.#dialledAt = performance.now();
     this.#isUp = false;
+    this.#awaitsGreeting = this.#host.greeting;
     const socket = connect({
       ...wayTo(endpoint), noDelay: true,
       onread: { buffer: into, callback: (length) => this.#received(length) },
@@ -208,6 +212,7 @@ export class LoadConnection {
   #received(length: number): boolean {
     if (this.#socket === undefined) return true; // It was given up here.
     const { text, into } = this.#host;
+    if (this.#awaitsGreeting) return this.#passOverGreeting(into.subarray(0, length));
     const at = this.#at;
     if (length > this.#owed || into.compare(text.replies, at, at + length, 0, length) !== 0) {
       this.#host.wrong({
@@ -222,6 +227,15 @@ export class LoadConnection {
     this.#at = at + length;
     if (this.#at >= text.replyEnds[this.#current]!) this.#takeWhole(performance.now());
     return true;
+  }
+
+  #passOverGreeting(bytes: Buffer): boolean {
+    const end = bytes.indexOf('\n');
+    if (end < 0) return true;
+    this.#awaitsGreeting = false;
+    const rest = bytes.subarray(end + 1);
+    this.#host.into.set(rest);
+    return rest.length === 0 || this.#received(rest.length);
   }
 
   /** Times the replies that are whole, and goes on. */

@@ -33,6 +33,7 @@ export class Generator implements LoadHost {
   readonly depth: number;
   readonly churn: boolean;
   readonly proxy: ProxyVersion | undefined;
+  readonly greeting: boolean;
   readonly schedule: Schedule | undefined;
   readonly into = Buffer.allocUnsafeSlow(ONE_READ);
   readonly latencies = new Histogram();
@@ -76,6 +77,7 @@ export class Generator implements LoadHost {
     this.depth = depth;
     this.churn = churn;
     this.proxy = share.proxy;
+    this.greeting = share.greeting === true;
     if (rate !== undefined) {
       this.schedule = new Schedule(rate, durationMs, share.allConnections ?? connections, messages);
     }

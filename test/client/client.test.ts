@@ -32,8 +32,8 @@ function start(t: TestContext, args: readonly string[]): Running {
   return { child, stdout: buffer(child.stdout), stderr: text(child.stderr), exitCode: exit.then(([code]) => code) };
 }
 
-async function pipe(t: TestContext, port: number, input: string | Buffer) {
-  const { child, ...rest } = start(t, ['--port', `${port}`]);
+async function pipe(t: TestContext, port: number, input: string | Buffer, ...flags: string[]) {
+  const { child, ...rest } = start(t, ['--port', `${port}`, ...flags]);
   child.stdin.end(input);
   const stdout = await rest.stdout;
   return { stdout, text: stdout.toString(), stderr: await rest.stderr, exitCode: await rest.exitCode };
@@ -49,6 +49,18 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
     assert.deepEqual(stdout, Buffer.concat([Buffer.from('HI\nSTRASSE\n'), replies, Buffer.from('LAST ONE\n')]));
     assert.equal(stderr, '');
     assert.equal(exitCode, 0);
+  });
+
+  test('passes over a greeting with --greeting, however it comes', async (t) => {
+    const { port } = await serve(t, (socket) => {
+      socket.write('hello ');
+      socket.once('data', (bytes) => {
+        socket.write(`you\n${bytes.toString().toUpperCase()}`);
+        upperCase(socket);
+      });
+    });
+    const { text, stderr, exitCode } = await pipe(t, port, 'one\n', '--greeting');
+    assert.deepEqual([text, stderr, exitCode], ['ONE\n', '', 0]);
   });
 
   test('an empty input ends well without a word', async (t) => {

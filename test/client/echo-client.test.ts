@@ -142,6 +142,35 @@ test('a line that nobody asked for ends the connection', async (t) => {
   assert.match(why.message, /sent 4 bytes that no message asked for/);
 });
 
+test('a greeting is awaited, and is no reply; one that does not come rejects', async (t) => {
+  const { port } = await serve(t, (socket) => {
+    socket.write('one\nt');
+    setImmediate(() => {
+      socket.write('wo\n');
+      upperCase(socket);
+    });
+  });
+  await using client = await EchoClient.connect({ host, port, greetingLines: 2 });
+  assert.equal(client.greeting, 'one\ntwo');
+  assert.equal(await client.send('three'), 'THREE');
+  const silent = await serve(t, (socket) => socket.end('one\n'));
+  await assert.rejects(
+    EchoClient.connect({ host, port: silent.port, greetingLines: 2 }), { code: 'ERR_ECHOPOOL_ENDED' },
+  );
+});
+
+test('what nobody asked for goes to whoever takes it', async (t) => {
+  const { port } = await serve(t, (socket) => {
+    socket.write('hello\n');
+    upperCase(socket);
+  });
+  const told = new Promise<string>((resolve, reject) => {
+    EchoClient.connect({ host, port, onUnasked: (bytes) => resolve(bytes.toString()) })
+      .then((client) => t.after(() => client.close()), reject);
+  });
+  assert.equal(await told, 'hello\n');
+});
+
 test('a reply that does not end ends the connection at its limit, with what had come of it', async (t) => {
   const { port } = await serve(t, (socket) => void socket.once('data', () => Readable.from(endless()).pipe(socket)));
   const client = await EchoClient.connect({ host, port, maxReplyBytes: 100_000 });

@@ -12,7 +12,7 @@ import { UsageError } from '../../shared/errors.ts';
 
 const OPTIONS: LoadOptions = {
   host: '127.0.0.1', port: 9, connections: 3, size: 64, depth: 1, durationMs: 100, text: 'ascii', churn: false,
-  processes: 1,
+  processes: 1, greeting: false,
 };
 
 function histogramOf(values: Iterable<number>): Histogram {
@@ -196,7 +196,7 @@ describe('the flags', () => {
     assert.deepEqual(parseLoadCommand([], {}), {
       kind: 'run', json: false, notes: [], options: {
         host: '127.0.0.1', port: 8080, connections: 64, size: 64, depth: 1, durationMs: 5000, messages: undefined,
-        rate: undefined, text: 'ascii', expect: 'upper', proxy: undefined, churn: false, processes: 1,
+        rate: undefined, text: 'ascii', expect: 'upper', proxy: undefined, churn: false, greeting: false, processes: 1,
       },
     });
     const line = '--port=2 --text utf8 --seconds 0.5 --rate 0.5 --expect same';

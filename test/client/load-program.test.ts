@@ -24,6 +24,20 @@ describe('the program', { concurrency: true }, () => {
     });
   }
 
+  test('passes over the greeting of each connection with --greeting', DEADLINE, async (t) => {
+    const server = await startServer((socket) => {
+      socket.write('hel');
+      setImmediate(() => socket.write('lo\n'));
+      upperCase(socket);
+    });
+    t.after(() => server.close());
+    for (const flags of [['--greeting'], ['--greeting', '--churn']]) {
+      const { code, stdout } = await run('--port', String(server.port), '-n', '50', '-c', '3', '--json', ...flags);
+      const { messages, wrong } = JSON.parse(stdout) as LoadReport;
+      assert.deepEqual({ code, messages, wrong }, { code: 0, messages: 50, wrong: null });
+    }
+  });
+
   test('prints JSON for scripts, also with several processes, and nothing beside it', DEADLINE, async (t) => {
     const server = await startServer(upperCase);
     t.after(() => server.close());

@@ -7,6 +7,18 @@ import { openClient } from '../helpers/client-terminal.ts';
 import { ptyMissing } from '../helpers/pty.ts';
 
 describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () => {
+  test('shows what the server says unasked, such as a greeting', async (t) => {
+    const { port } = await serve(t, (socket) => {
+      socket.write('\x1b[2Jwelcome\n');
+      upperCase(socket);
+    });
+    const pty = openClient(t, port);
+    await pty.see('\\x1b[2Jwelcome\r\n');
+    await pty.see('> ');
+    pty.type('hi\r');
+    await pty.see('HI\r\n');
+  });
+
   test('prompts, trims, skips empty lines, remembers, answers what was pasted, and leaves', async (t) => {
     const { port } = await serve(t);
     const pty = openClient(t, port);
