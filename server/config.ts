@@ -7,6 +7,7 @@ import { FIRST_FD, hostName, place } from './connections/bind-address.ts';
 import type { BindAddress } from './connections/bind-address.ts';
 import { DEFAULT_PROXIES, proxyRange } from './connections/trusted-proxies.ts';
 import type { ProxyRange } from './connections/trusted-proxies.ts';
+import type { WorkerOptions } from './worker/worker.ts';
 
 /** Everything the server can be told. Times are whole milliseconds. */
 export interface Config {
@@ -34,6 +35,15 @@ export interface Config {
   readonly maxConnectionsPerWorker: number;
   readonly log: 'messages' | 'connections' | 'none';
   readonly logFormat: 'pretty' | 'json';
+  /** With `no` who leaves without a byte is counted and not logged. */
+  readonly logProbes: 'yes' | 'no';
+  /** What each client is sent first, as it was given: worker/greeting.ts fills it in. */
+  readonly greeting: string | undefined;
+  /** How long each reply waits; 0: not at all. */
+  readonly delayMs: number;
+  /** After so many bytes of replies comes a FIN, or a reset. */
+  readonly closeAfter: number | undefined;
+  readonly resetAfter: number | undefined;
   /** What the user should be told although it is no error: one sentence each. */
   readonly notes: readonly string[];
 }
@@ -64,6 +74,17 @@ const workerCount: Kind<number | 'auto'> = {
   hint: 'auto|N',
   allowed: `auto or ${wholeNumber(1, MOST).allowed}`,
   parse: (text) => (text === 'auto' ? text : wholeNumber(1, MOST).parse(text)),
+};
+
+const GREETING_NAMES = ['worker', 'pid', 'hostname', 'client', 'server'];
+
+const greetingText: Kind<string> = {
+  hint: 'TEXT',
+  allowed: `a text with no words in braces but ${GREETING_NAMES.map((name) => `{${name}}`).join(', ')} and {env:NAME}`,
+  parse(text) {
+    const names = [...text.matchAll(/\{(\w[^{}\s]*)\}/g)].map(([, name]) => name!);
+    return names.every((name) => GREETING_NAMES.includes(name) || /^env:\w+$/.test(name)) ? text : undefined;
+  },
 };
 
 /** Platforms say by PORT where to listen. No other name without ECHOPOOL_ is read: HOST and LOG belong to everybody. */
@@ -113,6 +134,18 @@ export const settings = withVariables({
   },
   log: { ...oneOf('messages', 'connections', 'none'), fallback: 'messages', help: 'what to log' },
   logFormat: { ...oneOf('pretty', 'json'), flag: 'log-format', fallback: 'pretty', help: 'how to log it' },
+  logProbes: {
+    ...oneOf('yes', 'no'), flag: 'log-probes', fallback: 'yes',
+    help: 'no: who leaves without a byte is counted, and not logged',
+  },
+  greeting: { ...greetingText, help: 'sent to each client first, see below (none)' },
+  delayMs: { ...seconds, flag: 'delay', fallback: '0', help: 'how long each reply waits, in order' },
+  closeAfter: {
+    ...wholeNumber(1, MOST), flag: 'close-after', hint: 'BYTES', help: 'after so many bytes of replies a FIN (none)',
+  },
+  resetAfter: {
+    ...wholeNumber(1, MOST), flag: 'reset-after', hint: 'BYTES', help: 'after so many bytes of replies a reset (none)',
+  },
   help: { short: 'h', help: 'print this text' },
   version: { short: 'v', help: 'print the version' },
 } satisfies Flags);
@@ -142,8 +175,12 @@ export function parseConfig(argv: string[], env: Environment, cpus: number, inhe
   const lowered = `${origins.workers} ${wanted} is lowered to ${usable}, the number of usable CPUs`;
   const bound = boundBy(line, inherited);
   const addresses: BindAddress[] = bound.length > 0 ? bound : [{ kind: 'tcp', host, port, proxy: false }];
+  const unset = [...(others.greeting ?? '').matchAll(/\{env:(\w+)\}/g)].filter(([, name]) => env[name!] === undefined);
   const config = {
-    ...others, addresses, workers, notes: wanted === 'auto' || wanted <= usable ? notes : [...notes, lowered],
+    ...others, addresses, workers, notes: [
+      ...notes, ...wanted === 'auto' || wanted <= usable ? [] : [lowered],
+      ...unset.map(([inBraces]) => `there is no ${inBraces} for --greeting: nothing stands in its place`),
+    ],
   };
   return { kind: 'run', config, origins };
 }
@@ -168,4 +205,13 @@ function boundBy({ values, givenBy }: Extract<Line, { kind: 'run' }>, inherited:
   const left = Array.from({ length: inherited }, (_, i) => (
     { kind: 'fd' as const, fd: FIRST_FD + i, proxy: false, givenBy: 'LISTEN_FDS' }));
   return [...listed, ...left];
+}
+
+/** What each worker is told of it. */
+export function workerOptions(config: Config): Omit<WorkerOptions, 'slot' | 'color'> {
+  const { idleTimeoutMs, log, logFormat, logProbes, greeting, delayMs, closeAfter, resetAfter } = config;
+  const isPlain = greeting === undefined && delayMs === 0 && closeAfter === undefined && resetAfter === undefined;
+  const proxies = config.addresses.some(({ proxy }) => proxy);
+  const manners = isPlain ? null : { greeting, delayMs, closeAfter, resetAfter };
+  return { idleTimeoutMs, log, logFormat, logsProbes: logProbes === 'yes', proxies, manners };
 }

@@ -15,6 +15,9 @@ sets, is passed over. An ADDRESS is HOST:PORT, [IPv6]:PORT, unix:PATH or fd:N, a
 listening socket from the parent; LISTEN_FDS of systemd counts like such flags.
 ${flagLines(settings, 38, true)}
 
+In a greeting {worker}, {pid}, {hostname}, {client}, {server} and {env:NAME} are
+filled in, and \\n, \\t and \\\\ are a newline, a tab and a backslash.
+
 Signals
   SIGINT, SIGTERM   stop: after --stop-delay no new clients, --grace for the
                     others

@@ -7,6 +7,7 @@ import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
 import type { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { resetConnection } from '../shared/reset.ts';
+import { workerOptions } from './config.ts';
 import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
 import { Admission } from './connections/admission.ts';
@@ -63,8 +64,6 @@ export interface ServerDependencies {
   readonly stopNow: AbortSignal;
 }
 
-const NOTHING = new Uint8Array();
-
 /**
  * Starts listening and the workers.
  * @returns When all workers are ready, or the server was stopped before.
@@ -105,7 +104,11 @@ class EchoServer implements Server {
     const { addresses, connectionsPerAddress, connectionsPerWorker, onCrash } = config;
     this.#connections = new HeldConnections(freeDescriptors(cpus, addresses.length), connectionsPerAddress);
     this.#dispatcher = new Dispatcher(
-      { waitingLimit: config.waiting, connectionsPerWorker, onCrash }, (command) => this.#carryOut(command),
+      {
+        waitingLimit: config.waiting, connectionsPerWorker, onCrash,
+        // Of a header that has not come whole the dead worker may have read a part.
+        canBeAdopted: (id) => this.#connections.get(id)?.proxy === false,
+      }, (command) => this.#carryOut(command),
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#admission = new Admission(this.#connections, this.#dispatcher, this.#statistics);
@@ -117,8 +120,7 @@ class EchoServer implements Server {
     });
     this.#pool = new WorkerPool({
       size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs,
-      terminalLock, log,
-      worker: { idleTimeoutMs: config.idleTimeoutMs, log: config.log, logFormat: config.logFormat, color },
+      terminalLock, log, worker: { ...workerOptions(config), color },
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       report: (worker, report) => this.#receive(worker, report),
@@ -226,22 +228,24 @@ class EchoServer implements Server {
   }
 
   #offer(connection: HeldConnection, worker: number, adopted: boolean): void {
-    const { id, socket, peer, moved } = connection;
+    const { id, socket, peer, proxy } = connection;
     if (socket.destroyed) {
       this.#connections.close(connection);
-      this.#statistics.left(moved);
+      this.#statistics.left(connection.moved);
       this.#dispatcher.closed(worker, id);
       return;
     }
     if (adopted) {
+      this.#connections.adopted(connection);
       this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(worker)}; replies may be lost`, { peer });
     }
-    this.#pool.offer(worker, { type: 'connection', id, peer, moved }, socket);
+    this.#pool.offer(worker, { type: 'connection', id, peer, proxy, moved: connection.moved }, socket);
   }
 
   #receive(worker: number, report: WorkerReport): void {
     const { type, id } = report;
-    const connection = this.#dispatcher.believes(worker, id, type) ? this.#connections.get(id) : undefined;
+    const says = type === 'client' || type === 'badHeader' ? 'closed' : type;
+    const connection = this.#dispatcher.believes(worker, id, says) ? this.#connections.get(id) : undefined;
     if (connection === undefined) return this.#dispatcher.stray();
     switch (report.type) {
       case 'accepted':
@@ -258,9 +262,17 @@ class EchoServer implements Server {
         connection.moved = report.moved;
         this.#dispatcher.givenBack(worker, id);
         break;
+      case 'client':
+        this.#admission.identified(connection, report, (admitted) => (
+          this.#pool.post(worker, { type: 'verdict', id, admitted })));
+        break;
+      case 'badHeader':
+        this.#admission.badHeader(connection, report.kind, report.reason);
+        this.#dispatcher.closed(worker, id);
+        break;
       case 'closed':
         this.#connections.close(connection);
-        this.#statistics.add(report.traffic);
+        this.#statistics.closed(report);
         this.#dispatcher.closed(worker, id);
         break;
       default:
@@ -271,12 +283,8 @@ class EchoServer implements Server {
   }
 
   #noteServed(connection: HeldConnection, worker: number): void {
-    const { wasServed, moved } = connection;
-    // What came along is that worker's now; should another adopt the connection, it must not be answered twice.
-    if (moved !== null) connection.moved = { traffic: moved.traffic, unread: NOTHING };
     // Only new clients count: those that a recycled worker gave back would else recycle the next one at once.
-    if (wasServed) return;
-    connection.wasServed = true;
+    if (!this.#connections.served(connection)) return;
     const count = (this.#clientsOf.get(worker) ?? 0) + 1;
     this.#clientsOf.set(worker, count);
     const most = this.#config.maxConnectionsPerWorker;

@@ -9,6 +9,7 @@
 import type { Dispatcher } from './dispatcher.ts';
 import { closing, disconnected } from './disconnected.ts';
 import type { HeldConnection, HeldConnections, IncomingConnection } from './held-connections.ts';
+import type { ProxyClient } from '../worker/messages.ts';
 import type { Statistics } from './statistics.ts';
 
 /** The pause after a look is so many times as long as the look: at most a tenth of the time goes to looking. */
@@ -89,11 +90,20 @@ export class AdmissionQueue<Incoming> {
   }
 }
 
+/** A client of a proxy, which a worker has already, and which waits for the word whether it is served. */
+interface Identified extends Pick<HeldConnection, 'socket' | 'host'> {
+  readonly connection: HeldConnection;
+  readonly client: ProxyClient;
+  readonly tell: (admitted: boolean) => void;
+}
+
+type Arrival = IncomingConnection | Identified;
+
 export class Admission {
   readonly #connections: HeldConnections;
   readonly #dispatcher: Dispatcher;
   readonly #statistics: Statistics;
-  readonly #queue = new AdmissionQueue<IncomingConnection>({
+  readonly #queue = new AdmissionQueue<Arrival>({
     look: (pending) => this.#look(pending),
     staysFor: (incoming) => this.#staysFor(incoming),
     decide: (incoming) => this.#decide(incoming),
@@ -109,9 +119,23 @@ export class Admission {
 
   /** A client has connected. */
   arrived(incoming: IncomingConnection): void {
-    if (this.#queue.isEmpty && this.#hasRoom(incoming)) return this.#decide(incoming);
-    const most = Math.min(MOST_PENDING, this.#connections.descriptorsLeft);
-    this.#queue.add(incoming, Math.max(FEWEST_PENDING, most));
+    if (this.#queue.isEmpty && this.#hasRoom(incoming)) this.#decide(incoming);
+    else this.#wait(incoming);
+  }
+
+  /** The PROXY protocol header of a connection has come. @param tell Tells its worker whether it is served. */
+  identified(connection: HeldConnection, client: ProxyClient, tell: (admitted: boolean) => void): void {
+    const { socket, host } = connection;
+    const identified = { socket, host: client.host ?? host, connection, client, tell };
+    if (this.#hasRoom(identified)) this.#decide(identified);
+    else this.#wait(identified);
+  }
+
+  /** No such header has come, and its worker has closed the connection. */
+  badHeader(connection: HeldConnection, kind: string, reason: string): void {
+    const what = `a bad PROXY protocol header (${kind})`;
+    this.#statistics.turnedAway({ reason: what, from: connection.peer, detail: reason });
+    this.#connections.close(connection);
   }
 
   /** Places may be free. */
@@ -124,21 +148,35 @@ export class Admission {
     this.#queue.decideAll();
   }
 
-  #hasRoom({ host }: IncomingConnection): boolean {
-    return !this.#dispatcher.isFull && this.#connections.refusalFor(host) === undefined;
+  #wait(arrival: Arrival): void {
+    const most = Math.min(MOST_PENDING, this.#connections.descriptorsLeft);
+    this.#queue.add(arrival, Math.max(FEWEST_PENDING, most));
   }
 
-  #decide(incoming: IncomingConnection): void {
-    const refusal = this.#connections.refusalFor(incoming.host);
+  #hasRoom(arrival: Arrival): boolean {
+    if ('client' in arrival) return this.#connections.refusalOf(arrival.host, arrival.client) === undefined;
+    return !this.#dispatcher.isFull && this.#connections.refusalFor(arrival) === undefined;
+  }
+
+  #decide(incoming: Arrival): void {
+    if ('client' in incoming) return this.#decideOnClient(incoming);
+    const refusal = this.#connections.refusalFor(incoming);
     if (refusal === undefined) return this.#dispatcher.accept(this.#connections.add(incoming).id);
     incoming.socket.destroy();
     this.#statistics.refused.count(refusal.reason, refusal.from);
   }
 
-  #look(pending: readonly IncomingConnection[]): readonly IncomingConnection[] {
+  #decideOnClient({ connection, client, tell }: Identified): void {
+    if (this.#connections.get(connection.id) !== connection) return; // It has ended meanwhile.
+    const refusal = this.#connections.identify(connection, client);
+    if (refusal !== undefined) this.#statistics.turnedAway(refusal);
+    tell(refusal === undefined);
+  }
+
+  #look(pending: readonly Arrival[]): readonly Arrival[] {
     this.#closing = undefined;
     const waiting = this.#dispatcher.line().map((id) => this.#connections.get(id)!);
-    const gone = new Set<IncomingConnection>(disconnected([...waiting, ...pending]));
+    const gone = new Set<Pick<Arrival, 'socket'>>(disconnected([...waiting, ...pending]));
     for (const connection of waiting) {
       if (!gone.has(connection)) continue;
       this.#connections.close(connection);
@@ -146,20 +184,21 @@ export class Admission {
       this.#dispatcher.gone(connection.id);
     }
     return pending.filter((incoming) => {
-      if (!gone.has(incoming)) return true;
+      // Its worker has a client of a proxy, and tells when that has left.
+      if (!gone.has(incoming) || 'client' in incoming) return true;
       incoming.socket.destroy();
       this.#statistics.left(null);
       return false;
     });
   }
 
-  #staysFor(incoming: IncomingConnection): boolean {
+  #staysFor(incoming: Arrival): boolean {
     if (this.#hasRoom(incoming)) return false;
     if (this.#closing === undefined) {
       const line = new Set(this.#dispatcher.line());
       this.#closing = closing([...this.#connections.values()].filter(({ id }) => !line.has(id)));
     }
-    const from = this.#connections.refusalFor(incoming.host)?.from;
+    const from = 'client' in incoming ? incoming.host : this.#connections.refusalFor(incoming)?.from;
     const place = this.#closing.findIndex(({ host }) => from === undefined || host === from);
     if (place < 0) return false;
     this.#closing.splice(place, 1);

@@ -41,8 +41,8 @@ export interface DispatcherCounters {
 /** The events that are counted have the names of their counters. */
 export type CountedEvent = keyof Omit<DispatcherCounters, 'accepted' | 'served' | 'strays'>;
 export type ConnectionEvent = CountedEvent | 'offer' | 'accept';
-/** What a worker says of a connection. */
-export type Report = WorkerReport['type'];
+/** What a worker says of a connection, where it changes who has it. */
+export type Report = Exclude<WorkerReport['type'], 'client' | 'badHeader'>;
 
 /** What leads on when a worker says so. */
 export const eventOf = { accepted: 'accept', unusable: 'unusable', givenBack: 'givenBack', closed: 'closed' } as const;

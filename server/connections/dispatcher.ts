@@ -15,6 +15,8 @@ export interface DispatcherOptions {
   readonly offersInFlight?: number;
   /** Connections of a worker that died: cut off (`reset`, the default), or put back into the line (`adopt`). */
   readonly onCrash?: 'reset' | 'adopt';
+  /** Whether another worker could go on with it: all can, by default. Others are cut off. */
+  readonly canBeAdopted?: (connection: number) => boolean;
 }
 
 export interface DispatcherSnapshot {
@@ -98,11 +100,12 @@ export class Dispatcher {
     const dead = this.#tables.workers.get(worker);
     if (dead === undefined) return this.stray();
     this.#tables.workers.delete(worker);
+    const { onCrash, canBeAdopted = () => true } = this.#options;
     // By age, so that each that goes back into the line belongs right behind the one before.
     for (const connection of [...dead.connections].sort((a, b) => a.age - b.age)) {
       if (connection.state === 'offered') {
         this.#tables.move(connection, 'reoffered');
-      } else if (this.#options.onCrash === 'adopt' && !this.#stopping) {
+      } else if (onCrash === 'adopt' && !this.#stopping && canBeAdopted(connection.id)) {
         connection.adopted = true;
         this.#tables.move(connection, 'adopted');
       } else {

@@ -2,12 +2,14 @@
 // from one address. Used by server.ts, admission.ts and shutdown.ts.
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import type { Moved } from '../worker/messages.ts';
+import { NO_TRAFFIC } from '../worker/messages.ts';
+import type { Moved, ProxyClient } from '../worker/messages.ts';
 
 /** Kept free for what Node opens meanwhile (a file, a pipe to a new worker, a look-up) and for pending connections. */
 const RESERVE = 16;
 /** What a fresh process has open, where that cannot be counted. */
 const USUAL = 32;
+const NOTHING = Buffer.alloc(0);
 
 /** A connection as the listener accepted it. */
 export interface IncomingConnection {
@@ -16,13 +18,18 @@ export interface IncomingConnection {
   /** The client's address, and the same with its port. All clients of a Unix socket have its own: `unix:PATH`. */
   readonly host: string;
   readonly peer: string;
-  /** It begins with a PROXY protocol header, unless a worker has read that. */
+  /** It begins with a PROXY protocol header, which is yet to come: these are the proxy's. */
   readonly proxy: boolean;
 }
 
 /** A connection that was admitted. */
 export interface HeldConnection extends IncomingConnection {
   readonly id: number;
+  host: string;
+  peer: string;
+  proxy: boolean;
+  /** It is one of those that its address has. */
+  isCounted: boolean;
   /** Some worker has served it. */
   wasServed: boolean;
   /** What comes along to the next worker. */
@@ -34,6 +41,8 @@ export interface Refusal {
   readonly reason: string;
   /** The client's address, if the reason lies there. */
   readonly from?: string;
+  /** What else there is to say of it. */
+  readonly detail?: string;
 }
 
 export class HeldConnections {
@@ -71,25 +80,62 @@ export class HeldConnections {
     return this.#connections.values();
   }
 
-  /** Why one more from that address cannot be held; undefined: it can. */
-  refusalFor(host: string): Refusal | undefined {
-    if (this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress) {
-      return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
-    }
+  /** Why it cannot be held; undefined: it can. Whom a proxy speaks for is not known yet. */
+  refusalFor({ host, proxy }: Pick<IncomingConnection, 'host' | 'proxy'>): Refusal | undefined {
+    if (!proxy && this.#isFull(host)) return this.#tooMany(host);
     if (this.descriptorsLeft > 0) return undefined;
     return { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
   }
 
   add({ socket, host, peer, proxy }: IncomingConnection): HeldConnection {
-    const connection = { id: ++this.#lastId, socket, host, peer, proxy, wasServed: false, moved: null };
-    this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
+    const connection = {
+      id: ++this.#lastId, socket, host, peer, proxy, isCounted: !proxy, wasServed: false, moved: null,
+    };
+    if (!proxy) this.#count(host);
     this.#connections.set(connection.id, connection);
     return connection;
   }
 
+  /** Why a client of a proxy, from that address, cannot be served; undefined: it can. A proxy's own check always is. */
+  refusalOf(host: string, { isLocal }: ProxyClient): Refusal | undefined {
+    return !isLocal && this.#isFull(host) ? this.#tooMany(host) : undefined;
+  }
+
+  /**
+   * Its PROXY protocol header has come: from now on it is its client's connection, unless that is refused.
+   * @returns Why it is.
+   */
+  identify(connection: HeldConnection, client: ProxyClient): Refusal | undefined {
+    connection.peer = client.peer;
+    connection.host = client.host ?? connection.host;
+    const refusal = this.refusalOf(connection.host, client);
+    if (refusal !== undefined) return refusal;
+    connection.proxy = false;
+    connection.isCounted = !client.isLocal;
+    if (connection.isCounted) this.#count(connection.host);
+    return undefined;
+  }
+
+  /**
+   * A worker has it, and what came along: should another adopt the connection, it must not be answered twice.
+   * @returns Whether it is the first one.
+   */
+  served(connection: HeldConnection): boolean {
+    const { wasServed, moved } = connection;
+    connection.wasServed = true;
+    if (moved !== null) connection.moved = { ...moved, unread: NOTHING };
+    return !wasServed;
+  }
+
+  /** Its worker has died, and another goes on with it: the dead one may have greeted it, and read what was unread. */
+  adopted(connection: HeldConnection): void {
+    const { traffic, greeted } = connection.moved ?? { traffic: NO_TRAFFIC, greeted: 0 };
+    connection.moved = { traffic, unread: NOTHING, header: NOTHING, greeted: greeted ?? 0, probe: null };
+  }
+
   /** Forgets it. Its socket is the caller's to end. */
-  remove({ id, host }: HeldConnection): void {
-    if (!this.#connections.delete(id)) return;
+  remove({ id, host, isCounted }: HeldConnection): void {
+    if (!this.#connections.delete(id) || !isCounted) return;
     const left = this.#perAddress.get(host)! - 1;
     if (left === 0) this.#perAddress.delete(host);
     else this.#perAddress.set(host, left);
@@ -99,6 +145,18 @@ export class HeldConnections {
   close(connection: HeldConnection): void {
     this.remove(connection);
     connection.socket.destroy();
+  }
+
+  #tooMany(host: string): Refusal {
+    return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
+  }
+
+  #isFull(host: string): boolean {
+    return this.#mostPerAddress > 0 && (this.#perAddress.get(host) ?? 0) >= this.#mostPerAddress;
+  }
+
+  #count(host: string): void {
+    this.#perAddress.set(host, (this.#perAddress.get(host) ?? 0) + 1);
   }
 }
 

@@ -4,8 +4,9 @@ import { counted } from '../../shared/log/log-format.ts';
 import { describeTraffic } from '../../shared/log/log.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { NO_TRAFFIC } from '../worker/messages.ts';
-import type { Moved, Traffic } from '../worker/messages.ts';
+import type { CloseReason, Moved, Traffic } from '../worker/messages.ts';
 import type { DispatcherCounters } from './dispatcher-states.ts';
+import type { Refusal } from './held-connections.ts';
 
 const PERIOD_MS = 1000;
 
@@ -13,7 +14,7 @@ export class Tally {
   readonly #what: string;
   readonly #tell: (text: string, fields: object) => void;
   #total = 0;
-  #untold = new Map<string, { count: number; from: string | undefined }>();
+  #untold = new Map<string, { count: number; from: string | undefined; detail: string | undefined }>();
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -33,10 +34,11 @@ export class Tally {
   /**
    * One more. The first after a silence is told at once.
    * @param reason One of few: nothing in it differs from client to client. @param from The client's address.
+   * @param detail What else there is to say of this one.
    */
-  count(reason: string, from?: string): void {
+  count(reason: string, from?: string, detail?: string): void {
     this.#total++;
-    this.#untold.set(reason, { count: (this.#untold.get(reason)?.count ?? 0) + 1, from });
+    this.#untold.set(reason, { count: (this.#untold.get(reason)?.count ?? 0) + 1, from, detail });
     if (this.#timer !== undefined) return;
     this.flush();
     this.#timer = setTimeout(() => {
@@ -47,9 +49,11 @@ export class Tally {
 
   /** Tells what has not been told yet. */
   flush(): void {
-    for (const [reason, { count, from }] of this.#untold) {
+    for (const [reason, { count, from, detail }] of this.#untold) {
       const last = from === undefined ? '' : `, the last from ${from}`;
-      this.#tell(`${counted(count, 'connection')} ${this.#what}: ${reason}${last}`, { count, reason, from });
+      const more = detail === undefined ? '' : `: ${detail}`;
+      const text = `${counted(count, 'connection')} ${this.#what}: ${reason}${last}${more}`;
+      this.#tell(text, { count, reason, from, detail });
     }
     this.#untold = new Map();
   }
@@ -61,6 +65,9 @@ export class Statistics {
   readonly #gone: Tally;
   readonly #log: Log;
   #traffic: Traffic = NO_TRAFFIC;
+  /** How many were refused by what their header said: workers had them, and did not serve them. */
+  #turnedAway = 0;
+  #probes = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -75,6 +82,18 @@ export class Statistics {
     this.#gone.count('left while waiting');
   }
 
+  /** Refused when a worker had it already. */
+  turnedAway({ reason, from, detail }: Refusal): void {
+    this.#turnedAway++;
+    this.refused.count(reason, from, detail);
+  }
+
+  /** A worker has closed it. */
+  closed({ reason, traffic }: { readonly reason: CloseReason; readonly traffic: Traffic }): void {
+    if (reason === 'probe') this.#probes++;
+    this.add(traffic);
+  }
+
   /** What a connection has seen until its end. */
   add({ messages, bytesIn, bytesOut }: Traffic): void {
     const sum = this.#traffic;
@@ -84,11 +103,14 @@ export class Statistics {
   }
 
   /** The last lines: what has not been told yet, and the sums. */
-  summarize({ served, cutOff }: Readonly<DispatcherCounters>): void {
+  summarize({ served: accepted, cutOff }: Readonly<DispatcherCounters>): void {
     for (const tally of [this.refused, this.bounced, this.#gone]) tally.flush();
     const refused = this.refused.total;
     const traffic = describeTraffic(this.#traffic);
-    const text = `served ${counted(served, 'connection')}, ${traffic}; ${refused} refused, ${cutOff} cut off`;
-    this.#log.info('summary', text, { served, ...this.#traffic, refused, cutOff });
+    const served = accepted - this.#turnedAway - this.#probes;
+    const probes = this.#probes === 0 ? undefined : this.#probes;
+    const more = probes === undefined ? '' : `, ${counted(probes, 'probe')}`;
+    const text = `served ${counted(served, 'connection')}, ${traffic}; ${refused} refused, ${cutOff} cut off${more}`;
+    this.#log.info('summary', text, { served, ...this.#traffic, refused, cutOff, probes });
   }
 }

@@ -1,24 +1,18 @@
 // One connection in a worker: reads, upper-cases, writes back, and knows when it may be left to another worker.
 // Made by worker.ts, which decides when to drain and when to give back.
 import type { Socket } from 'node:net';
+import type { Writable } from 'node:stream';
 import { codeOf } from '../../shared/errors.ts';
 import { resetConnection } from '../../shared/reset.ts';
-import { afterRunning, afterSilence } from '../../shared/running-time.ts';
-import type { Stop } from '../../shared/running-time.ts';
+import { afterRunning, afterSilence, type Stop } from '../../shared/running-time.ts';
 import { Uppercaser } from '../uppercase/uppercaser.ts';
-import { NO_TRAFFIC } from './messages.ts';
-import type { CloseReason, Moved, Traffic } from './messages.ts';
-
-/** The worker, as its sessions see it. Either `closed` or `givenBack` comes, once, and is the last of a session. */
-export interface SessionHost {
-  /** One read returned these bytes. They are changed right after: keep nothing of them. */
-  message(session: EchoSession, bytes: Buffer): void;
-  closed(session: EchoSession, reason: CloseReason, traffic: Traffic): void;
-  givenBack(session: EchoSession, moved: Moved): void;
-}
+import type { DelayedOutput } from './delayed-output.ts';
+import type { Manners } from './manners.ts';
+import { NO_TRAFFIC, type CloseReason, type Moved, type Traffic } from './messages.ts';
+import type { Session, SessionHost } from './session.ts';
 
 /**
- * arrived ─▶ serving ─▶ ended      the client's FIN came: what is left is sent, then our FIN
+ * arrived ─▶ serving ─▶ ended      the client's FIN came, or all is sent that is to be: what is left, then our FIN
  *                    ─▶ draining   the server stops: what has arrived is answered, then our FIN
  *                    ─▶ returning  the worker retires: left as soon as all replies are out
  *         and from each ─▶ over, with `closed` or `givenBack`
@@ -39,11 +33,13 @@ const LINGERING_TIMEOUT_MS = 1000;
 const LINGERING_TIME_MS = 2000;
 const NOTHING = Buffer.alloc(0);
 
-export class EchoSession {
-  /** The connection's number, and its client's address for the log. */
+export class EchoSession implements Session {
   readonly id: number;
   readonly peer: string;
   readonly #socket: Socket;
+  /** What holds replies back (--delay), and what they are written to: that, or the socket. */
+  readonly #delayed: DelayedOutput | undefined;
+  readonly #out: Writable;
   readonly #host: SessionHost;
   readonly #uppercaser = new Uppercaser();
   #state: State = 'arrived';
@@ -52,6 +48,10 @@ export class EchoSession {
   #messages: number;
   #bytesIn: number;
   #bytesOut: number;
+  /** How many of these are the greeting; null: it is yet to be sent. */
+  #greeted: number | null;
+  /** How many there may be. */
+  #mostOut: number;
   /** How many bytes the last read returned; 0: none since we looked. */
   #lastRead = 0;
   #looks = 0;
@@ -73,27 +73,36 @@ export class EchoSession {
     this.#socket = socket;
     this.#unread = moved?.unread ?? NOTHING;
     ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = moved?.traffic ?? NO_TRAFFIC);
+    const { manners } = host;
+    this.#greeted = moved?.greeted ?? null;
+    this.#mostOut = manners === undefined ? Infinity : manners.mostReplies + (this.#greeted ?? 0);
+    this.#delayed = manners?.delay(socket);
+    this.#out = this.#delayed ?? socket;
     // First of all: if the client has reset the connection by now, the first read fails.
     socket.on('error', (error) => this.#failed(error));
     // It does not come along from the master. Without it a client that half-closes gets no reply.
     socket.allowHalfOpen = true;
     socket.on('data', (bytes: Buffer) => this.#received(bytes));
     socket.on('end', () => this.#clientEnded());
-    socket.on('drain', () => this.#drained());
+    this.#out.on('drain', () => this.#drained());
     socket.on('close', () => this.#closed());
     if (idleTimeoutMs > 0) {
-      const progress = (): number => this.#bytesIn + this.#bytesOut - socket.writableLength;
+      const progress = (): number => (
+        this.#bytesIn + this.#bytesOut - this.#unsent + (this.#delayed?.looks ?? 0));
       this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
     }
   }
 
-  /** Answers what an earlier worker had read and not answered, and begins to read. */
+  /** Greets, answers what an earlier worker had read and not answered, and begins to read. */
   start(): void {
     if (this.#state !== 'arrived') return;
     this.#state = 'serving';
+    if (this.#host.manners !== undefined && this.#greeted === null) this.#greet(this.#host.manners);
     if (this.#unread.length > 0) this.#answer(Buffer.from(this.#unread));
     this.#unread = NOTHING;
-    this.#readOn();
+    // When the header of a proxy has come, and no more.
+    if (this.#socket.readableEnded) this.#clientEnded();
+    else this.#readOn();
   }
 
   /** Answers what has arrived, then sends a FIN. @param graceMs How long the server waits before it ends everything. */
@@ -104,7 +113,7 @@ export class EchoSession {
     this.#readOn();
     this.#lookForTheEnd();
     // A client that reads slower than it sends, or sends faster than we read, never ends by itself.
-    this.#clocks.push(afterRunning(graceMs / 2, () => this.#sendFin()));
+    this.#clocks.push(afterRunning(graceMs / 2, () => this.#stop()));
   }
 
   /** Leaves the connection to another worker, as soon as nothing waits to be sent. */
@@ -115,7 +124,7 @@ export class EchoSession {
       this.#state = 'returning';
       this.#socket.pause();
       // An empty write is done when all before it are. 'drain' would not do: it comes only after a full buffer.
-      if (this.#socket.writableLength > 0) this.#socket.write(NOTHING, () => this.#returnIfQuiet());
+      if (this.#unsent > 0) this.#out.write(NOTHING, () => this.#returnIfQuiet());
       else this.#returnIfQuiet();
     }
   }
@@ -141,10 +150,35 @@ export class EchoSession {
   #answer(bytes: Buffer): void {
     const reply = this.#uppercaser.push(bytes);
     if (reply.length === 0) return;
+    if (this.#bytesOut + reply.length >= this.#mostOut) return this.#answerLast(reply);
     this.#bytesOut += reply.length;
     // A client that does not read stops its own connection only: nothing more is read until it has. After a long reply
     // write() returns false even when the system has taken all of it.
-    if (!this.#socket.write(reply) && this.#socket.writableLength > 0) this.#socket.pause();
+    if (!this.#out.write(reply) && this.#out.writableLength > 0) this.#socket.pause();
+  }
+
+  #greet(manners: Manners): void {
+    const greeting = manners.greeting(this.#socket, this.peer);
+    this.#greeted = greeting.length;
+    this.#bytesOut += greeting.length;
+    this.#mostOut += greeting.length;
+    if (greeting.length > 0) this.#socket.write(greeting);
+  }
+
+  /** As many bytes as may still be sent, and then the end that was asked for. */
+  #answerLast(reply: Buffer): void {
+    const last = reply.subarray(0, this.#mostOut - this.#bytesOut);
+    if (!this.#host.manners!.resets) return this.#sendFin('--close-after', last);
+    this.#state = 'ended';
+    this.#reason = '--reset-after';
+    this.#socket.removeAllListeners('data').pause();
+    this.#bytesOut += last.length;
+    this.#out.write(last, () => resetConnection(this.#socket));
+  }
+
+  /** How many bytes the system has not taken yet. */
+  get #unsent(): number {
+    return this.#socket.writableLength + (this.#delayed?.writableLength ?? 0);
   }
 
   #drained(): void {
@@ -155,7 +189,7 @@ export class EchoSession {
 
   /** Unless the client has yet to read what it was sent: 'drain' comes then. */
   #readOn(): void {
-    if (!this.#socket.writableNeedDrain) this.#socket.resume();
+    if (!this.#out.writableNeedDrain) this.#socket.resume();
   }
 
   /** While draining: sends the FIN when all is answered that had arrived before. */
@@ -168,7 +202,7 @@ export class EchoSession {
       this.#lastRead = 0;
       const quiet = read === 0 ? quietTurns + 1 : 0;
       const short = read > 0 && read < FULL_READ ? shortReads + 1 : shortReads;
-      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#sendFin();
+      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#stop();
       else setImmediate(look, quiet, short);
     };
     // By then the stream has delivered what it had read before: what it reads from now on was in the kernel.
@@ -184,14 +218,19 @@ export class EchoSession {
     this.#endWith(this.#uppercaser.end());
   }
 
-  #sendFin(): void {
-    if (this.#state !== 'draining') return;
+  #stop(): void {
+    if (this.#state === 'draining') this.#sendFin('server stopping', this.#uppercaser.end());
+  }
+
+  /** @param last Goes before it. */
+  #sendFin(reason: CloseReason, last: Buffer): void {
     const socket = this.#socket;
     this.#state = 'ended';
-    this.#reason = 'server stopping';
+    this.#reason = reason;
     // Closing while the client sends would reset the connection, and the reset might overtake our last replies. So what
     // still comes is read and dropped, until the client has closed too, or long enough.
-    socket.removeAllListeners('data').removeAllListeners('drain');
+    socket.removeAllListeners('data');
+    this.#out.removeAllListeners('drain');
     this.#stopClocks();
     socket.once('finish', () => {
       socket.resume();
@@ -199,19 +238,20 @@ export class EchoSession {
       this.#clocks.push(afterSilence(LINGERING_TIMEOUT_MS, () => socket.bytesRead, close));
       this.#clocks.push(afterRunning(LINGERING_TIME_MS, close));
     });
-    this.#endWith(this.#uppercaser.end());
+    this.#endWith(last);
   }
 
   /** Sends the last bytes, as they are, and our FIN. */
   #endWith(rest: Buffer): void {
-    this.#bytesOut += rest.length;
-    if (rest.length > 0) this.#socket.end(rest);
-    else this.#socket.end();
+    const last = rest.subarray(0, Math.min(rest.length, this.#mostOut - this.#bytesOut));
+    this.#bytesOut += last.length;
+    if (last.length > 0) this.#out.end(last);
+    else this.#out.end();
   }
 
   #returnIfQuiet(): void {
     const socket = this.#socket;
-    if (this.#state !== 'returning' || socket.writableLength > 0 || socket.destroyed) return;
+    if (this.#state !== 'returning' || this.#unsent > 0 || socket.destroyed) return;
     socket.removeAllListeners('data');
     // What the stream had read before it was paused is taken in this very turn: nothing can arrive in between.
     const read = socket.readableLength > 0 ? socket.read() as Buffer | null : null;
@@ -227,9 +267,12 @@ export class EchoSession {
   #leave(unread: Uint8Array): void {
     this.#state = 'over';
     this.#stopClocks();
+    this.#delayed?.destroy();
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
-    this.#host.givenBack(this, { unread, traffic: this.#traffic });
+    this.#host.givenBack(this, {
+      unread, traffic: this.#traffic, header: NOTHING, greeted: this.#greeted, probe: null,
+    });
   }
 
   #failed(error: Error): void {
@@ -239,7 +282,7 @@ export class EchoSession {
   #close(reason: CloseReason): void {
     this.#reason = reason;
     // A client that has not got all its replies must not take a FIN for their end.
-    if (this.#socket.writableLength > 0) resetConnection(this.#socket);
+    if (this.#unsent > 0) resetConnection(this.#socket);
     else this.#socket.destroy();
   }
 
@@ -251,6 +294,7 @@ export class EchoSession {
     if (this.#state === 'over') return;
     this.#state = 'over';
     this.#stopClocks();
+    this.#delayed?.destroy();
     this.#host.closed(this, this.#reason, this.#traffic);
   }
 }

@@ -12,6 +12,25 @@ export interface Moved {
   readonly traffic: Traffic;
   /** Received there and not answered yet. */
   readonly unread: Uint8Array;
+  /** What has come of a PROXY protocol header that is not whole. */
+  readonly header: Uint8Array;
+  /** How many bytes of the traffic are the greeting; null: the client has not been greeted. */
+  readonly greeted: number | null;
+  /** Why nothing of it is in the log (`--log-probes no`); null: something is. */
+  readonly probe: Probe | null;
+}
+
+/** Not a byte came of it yet; or it is a proxy's own check (LOCAL), whatever comes of it. */
+export type Probe = 'silent' | 'local';
+
+/** Who the client behind a proxy is, as the header says it. */
+export interface ProxyClient {
+  /** With its port, as the log shows it. */
+  readonly peer: string;
+  /** null: the header does not say it. */
+  readonly host: string | null;
+  /** A proxy's own check. */
+  readonly isLocal: boolean;
 }
 
 /** How a connection ended, as its worker saw it. */
@@ -19,12 +38,25 @@ export type CloseReason =
   | 'client ended' // Its FIN came, and all replies were sent.
   | 'server stopping' // We sent the FIN, all replies before it.
   | 'idle' // --idle-timeout
+  | '--close-after' // As asked for: we sent the FIN,
+  | '--reset-after' // or the reset.
+  | 'probe' // It left without a byte, or is a proxy's own check: with --log-probes no.
+  | 'refused' // The master has refused it, and counted that.
   | 'not quiet in time' // The worker had to leave, and replies were still waiting for the client to read them.
   | `error ${string}`; // The system's code: ECONNRESET, EPIPE …
 
 export type ToWorker =
   /** Serve this client; the socket comes with the message. */
-  | { readonly type: 'connection'; readonly id: number; readonly peer: string; readonly moved: Moved | null }
+  | {
+    readonly type: 'connection';
+    readonly id: number;
+    readonly peer: string;
+    /** A PROXY protocol header, or the rest of one, is yet to come. */
+    readonly proxy: boolean;
+    readonly moved: Moved | null;
+  }
+  /** After `client`: whether it is served, or closed. */
+  | { readonly type: 'verdict'; readonly id: number; readonly admitted: boolean }
   /** Give every connection back at a quiet point, within this time, and end. */
   | { readonly type: 'retire'; readonly graceMs: number }
   /** Within this time answer what was received and end every connection, also those that still come. */
@@ -54,6 +86,10 @@ export interface Lines extends Block {
 export type WorkerReport =
   /** The socket of this connection arrived and is served. */
   | { readonly type: 'accepted'; readonly id: number }
+  /** Its PROXY protocol header is whole. Nothing is answered before the verdict: the master knows whose it is. */
+  | ProxyClient & { readonly type: 'client'; readonly id: number }
+  /** Closed: nobody knows what its bytes are. `kind` is one of few, `reason` a clause. */
+  | { readonly type: 'badHeader'; readonly id: number; readonly kind: string; readonly reason: string }
   /** The connection's socket did not arrive. */
   | { readonly type: 'unusable'; readonly id: number }
   /** Not served here any more; its descriptor here is closed. Whatever else the client sent waits in the kernel. */
@@ -73,10 +109,12 @@ export function readToWorker(message: unknown): ToWorker | undefined {
     case 'drain':
       return isCount(message['graceMs']) ? message as ToWorker : undefined;
     case 'connection': {
-      const { id, peer, moved } = message;
-      const whole = isCount(id) && typeof peer === 'string' && (moved === null || isMoved(moved));
-      return whole ? message as ToWorker : undefined;
+      const { id, peer, proxy, moved } = message;
+      const whole = isCount(id) && typeof peer === 'string' && typeof proxy === 'boolean';
+      return whole && (moved === null || isMoved(moved)) ? message as ToWorker : undefined;
     }
+    case 'verdict':
+      return isCount(message['id']) && typeof message['admitted'] === 'boolean' ? message as ToWorker : undefined;
     default:
       return undefined;
   }
@@ -97,6 +135,16 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
       return isCount(message['id']) ? message as FromWorker : undefined;
     case 'givenBack':
       return isCount(message['id']) && isMoved(message['moved']) ? message as FromWorker : undefined;
+    case 'client': {
+      const { id, peer, host, isLocal } = message;
+      const whole = isCount(id) && typeof peer === 'string' && typeof isLocal === 'boolean';
+      return whole && (host === null || typeof host === 'string') ? message as FromWorker : undefined;
+    }
+    case 'badHeader': {
+      const { id, kind, reason } = message;
+      const whole = isCount(id) && typeof kind === 'string' && typeof reason === 'string';
+      return whole ? message as FromWorker : undefined;
+    }
     case 'closed': {
       const { id, reason, traffic } = message;
       return isCount(id) && typeof reason === 'string' && isTraffic(traffic) ? message as FromWorker : undefined;
@@ -115,7 +163,10 @@ function isCount(value: unknown): value is number {
 }
 
 function isMoved(value: unknown): value is Moved {
-  return isRecord(value) && isTraffic(value['traffic']) && value['unread'] instanceof Uint8Array;
+  if (!isRecord(value)) return false;
+  const { traffic, unread, header, greeted, probe } = value;
+  return isTraffic(traffic) && unread instanceof Uint8Array && header instanceof Uint8Array
+    && (greeted === null || isCount(greeted)) && (probe === null || probe === 'silent' || probe === 'local');
 }
 
 function isTraffic(value: unknown): value is Traffic {

@@ -13,9 +13,11 @@ import { Terminal } from '../../shared/terminal/terminal.ts';
 import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
 import { EchoSession } from './echo-session.ts';
-import type { SessionHost } from './echo-session.ts';
-import { readToWorker } from './messages.ts';
-import type { CloseReason, FromWorker, Moved, ToWorker, Traffic } from './messages.ts';
+import type { Manners, MannersOptions } from './manners.ts';
+import { NO_TRAFFIC, readToWorker } from './messages.ts';
+import type { CloseReason, FromWorker, Moved, Probe, ProxyClient, ToWorker, Traffic } from './messages.ts';
+import type { ProxyHost, ProxySession } from './proxy-session.ts';
+import type { Session, SessionHost } from './session.ts';
 
 /** What a worker needs to know from the start. */
 export interface WorkerOptions {
@@ -25,10 +27,23 @@ export interface WorkerOptions {
   readonly log: LogLevel;
   readonly logFormat: LogFormat;
   readonly color: boolean;
+  /** false: who leaves without a byte is not logged, and reported as a probe. */
+  readonly logsProbes: boolean;
+  /** Connections may begin with a PROXY protocol header. */
+  readonly proxies: boolean;
+  /** null: it answers plainly. */
+  readonly manners: MannersOptions | null;
+}
+
+/** What only some workers have: each is loaded when it is asked for. */
+interface Extras {
+  readonly ProxySession: typeof ProxySession | undefined;
+  readonly manners: Manners | undefined;
 }
 
 /** How long the last log lines may take to be sent to the master, in milliseconds. */
 const LAST_WORDS_MS = 500;
+const NOTHING = Buffer.alloc(0);
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
@@ -52,18 +67,27 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
       return master.flushed();
     },
   });
-  await new Worker(options, log, terminal).ended;
+  const extras: Extras = {
+    ProxySession: options.proxies ? (await import('./proxy-session.ts')).ProxySession : undefined,
+    manners: options.manners === null
+      ? undefined : await (await import('./manners.ts')).mannersOf(options.manners, options.slot),
+  };
+  await new Worker(options, extras, log, terminal).ended;
   await terminal.close(LAST_WORDS_MS);
 }
 
-class Worker implements SessionHost {
+class Worker implements SessionHost, ProxyHost {
   readonly ended: Promise<void>;
+  readonly manners: Manners | undefined;
+  readonly #ProxySession: typeof ProxySession | undefined;
   readonly #options: WorkerOptions;
   readonly #log: Log;
   readonly #terminal: Terminal;
-  readonly #sessions = new Map<number, EchoSession>();
+  readonly #sessions = new Map<number, EchoSession | ProxySession>();
+  /** Those of which nothing is logged yet, or will be; undefined when each is logged at once. */
+  readonly #probes: Map<number, Probe> | undefined;
   /** Those that came in this turn of the event loop and are not read from yet. */
-  #arrived: EchoSession[] = [];
+  #arrived: Session[] = [];
   readonly #master = currentProcess().parent!;
   #leaving: 'retire' | 'drain' | undefined;
   #stopGrace: Stop = () => {};
@@ -72,8 +96,11 @@ class Worker implements SessionHost {
   #awaitsMore = false;
   #end: () => void = () => {};
 
-  constructor(options: WorkerOptions, log: Log, terminal: Terminal) {
+  constructor(options: WorkerOptions, { ProxySession, manners }: Extras, log: Log, terminal: Terminal) {
     this.#options = options;
+    this.#ProxySession = ProxySession;
+    this.manners = manners;
+    this.#probes = options.logsProbes ? undefined : new Map();
     this.#log = log;
     this.#terminal = terminal;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
@@ -91,6 +118,11 @@ class Worker implements SessionHost {
       case 'connection':
         this.#serve(message, socket);
         break;
+      case 'verdict': {
+        const session = this.#sessions.get(message.id);
+        if (session !== undefined && 'verdict' in session) session.verdict(message.admitted);
+        break;
+      }
       case 'ping':
         this.#tell({ type: 'pong', unprinted: this.#terminal.unprinted });
         break;
@@ -116,17 +148,20 @@ class Worker implements SessionHost {
     }
   }
 
-  #serve({ id, peer, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
+  #serve({ id, peer, proxy, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
     if (socket === undefined) {
       // It was destroyed before it was sent.
       this.#tell({ type: 'unusable', id });
       return;
     }
-    const session = new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
+    const { idleTimeoutMs } = this.#options;
+    const session = proxy
+      ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, idleTimeoutMs)
+      : new EchoSession(this, id, peer, socket, moved, idleTimeoutMs);
     this.#sessions.set(id, session);
     this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
     if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
-    if (moved === null) this.#log.connected(peer);
+    if (!proxy) this.#introduce(session, moved);
     if (this.#leaving === 'retire') session.giveBack();
     if (this.#leaving === 'drain') session.drain(this.#graceMs);
   }
@@ -142,23 +177,74 @@ class Worker implements SessionHost {
     for (const session of arrived) session.start();
   }
 
-  message({ peer }: EchoSession, bytes: Buffer): void {
+  /** Logs that it is connected, unless it may be a probe: then with its first byte. */
+  #introduce({ id, peer }: Session, moved: Moved | null, isLocal = false): void {
+    const probe = moved === null ? (isLocal ? 'local' : 'silent') : moved.probe;
+    if (this.#probes === undefined) {
+      if (moved === null) this.#log.connected(peer);
+    } else if (probe !== null) {
+      this.#probes.set(id, probe);
+    }
+  }
+
+  message({ id, peer }: Session, bytes: Buffer): void {
+    if (this.#probes?.has(id) === true) {
+      if (this.#probes.get(id) === 'local') return;
+      this.#probes.delete(id);
+      this.#log.connected(peer);
+    }
     this.#log.message(peer, bytes);
   }
 
-  closed({ id, peer }: EchoSession, reason: CloseReason, traffic: Traffic): void {
-    this.#master.postLater({ type: 'closed', id, reason, traffic } satisfies FromWorker);
-    this.#log.closed(peer, reason, traffic);
+  closed({ id, peer }: Session, reason: CloseReason, traffic: Traffic): void {
+    const probe = this.#probes?.get(id);
+    const hasLeft = reason === 'client ended' || reason.startsWith('error ');
+    const isProbe = probe === 'local' || (probe === 'silent' && hasLeft);
+    this.#master.postLater({ type: 'closed', id, reason: isProbe ? 'probe' : reason, traffic } satisfies FromWorker);
+    if (!isProbe) {
+      if (probe !== undefined) this.#log.connected(peer);
+      this.#log.closed(peer, reason, traffic);
+    }
     this.#forget(id);
   }
 
-  givenBack({ id }: EchoSession, moved: Moved): void {
-    this.#tell({ type: 'givenBack', id, moved });
+  givenBack({ id }: Session, moved: Moved): void {
+    const probe = this.#probes?.get(id) ?? null;
+    this.#tell({ type: 'givenBack', id, moved: probe === null ? moved : { ...moved, probe } });
     this.#forget(id);
+  }
+
+  identified({ id }: Session, client: ProxyClient): void {
+    this.#tell({ type: 'client', id, ...client });
+  }
+
+  admitted({ id, peer, isLocal }: ProxySession, socket: Socket): Session {
+    const session = new EchoSession(this, id, peer, socket, null, this.#options.idleTimeoutMs);
+    this.#sessions.set(id, session);
+    this.#introduce(session, null, isLocal);
+    return session;
+  }
+
+  badHeader({ id }: Session, kind: string, reason: string): void {
+    this.#master.postLater({ type: 'badHeader', id, kind, reason } satisfies FromWorker);
+    this.#forget(id);
+  }
+
+  unserved(session: ProxySession, reason: CloseReason): void {
+    const { id, isLocal } = session;
+    if (reason === 'refused') {
+      // The master has logged that.
+      this.#master.postLater({ type: 'closed', id, reason, traffic: NO_TRAFFIC } satisfies FromWorker);
+      this.#forget(id);
+    } else {
+      this.#introduce(session, null, isLocal);
+      this.closed(session, reason, NO_TRAFFIC);
+    }
   }
 
   #forget(id: number): void {
     this.#sessions.delete(id);
+    this.#probes?.delete(id);
     this.#endIfDone();
   }
 

@@ -100,6 +100,11 @@ export class WorkerPool {
     this.#workers.get(worker)?.offer(message, socket);
   }
 
+  /** Sends it a message without a socket. */
+  post(worker: number, message: ToWorker): void {
+    this.#workers.get(worker)?.post(message);
+  }
+
   /** Replaces every worker that there is now, one after the other. */
   reload(): void {
     this.#plan.reload();
@@ -219,6 +224,8 @@ export class WorkerPool {
         worker.unprinted = message.unprinted;
         break;
       case 'accepted':
+      case 'client':
+      case 'badHeader':
       case 'unusable':
       case 'givenBack':
       case 'closed':

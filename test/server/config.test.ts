@@ -53,6 +53,11 @@ const defaults: Config = {
   maxConnectionsPerWorker: 0,
   log: 'messages',
   logFormat: 'pretty',
+  logProbes: 'yes',
+  greeting: undefined,
+  delayMs: 0,
+  closeAfter: undefined,
+  resetAfter: undefined,
   notes: [],
 };
 
@@ -85,6 +90,11 @@ const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [
   ['max-connections-per-worker', 'maxConnectionsPerWorker', ['5', 5], ['6', 6]],
   ['log', 'log', ['connections', 'connections'], ['none', 'none']],
   ['log-format', 'logFormat', ['json', 'json'], ['pretty', 'pretty']],
+  ['log-probes', 'logProbes', ['no', 'no'], ['yes', 'yes']],
+  ['greeting', 'greeting', ['{worker} {pid}', '{worker} {pid}'], ['{"a":1} { }', '{"a":1} { }']],
+  ['delay', 'delayMs', ['0.5', 500], ['2', 2000]],
+  ['close-after', 'closeAfter', ['1', 1], ['1000', 1000]],
+  ['reset-after', 'resetAfter', ['1', 1], ['1000', 1000]],
 ];
 
 /** Of these all that are given count. */
@@ -278,6 +288,15 @@ describe('where to listen', () => {
   });
 });
 
+test('a greeting has no other names in braces than those that are known; an unset variable is told of', () => {
+  for (const name of ['{wroker}', '{env}', '{env:}', '{env:A-B}', '{Pid}', '{pid:1}', 'hello {server}{x}']) {
+    assert.match(refusal(['--greeting', name]), /^--greeting must be a text .* and \{env:NAME\}, not "/);
+  }
+  const { greeting, notes } = configOf(['--greeting', '{env:A}{env:B} {} { a } {"x":1}'], { A: '' });
+  assert.equal(greeting, '{env:A}{env:B} {} { a } {"x":1}');
+  assert.deepEqual(notes, ['there is no {env:B} for --greeting: nothing stands in its place']);
+});
+
 describe('what a service manager has left', () => {
   test('is for this process only, and no child of it sees the variables', () => {
     const left = (env: Record<string, string>): [number, NodeJS.ProcessEnv] => {
@@ -432,7 +451,7 @@ describe('help and version', () => {
       assert.ok(at >= 0, flag);
       assert.ok(lines[at]?.endsWith(` ${variableOf(flag)}`), lines[at]);
       const shown = /\(([^()]*)\)$/.exec(lines[at + 1] ?? '')?.[1];
-      if (shown === 'no limit') assert.equal(defaults[key], undefined);
+      if (shown === 'no limit' || shown === 'none') assert.equal(defaults[key], undefined);
       else if (shown === undefined) assert.ok(['bind', 'bind-proxy'].includes(flag), flag);
       else assert.deepEqual(configOf([`--${flag}`, shown])[key], defaults[key]);
     }

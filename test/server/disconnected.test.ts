@@ -183,8 +183,10 @@ test('what an earlier worker has read is an answer that is owed', async (t: Test
   await once(client.socket, 'finish');
   const { socket } = await next();
   const traffic = { messages: 1, bytesIn: 1, bytesOut: 0 };
-  assert.deepEqual(disconnected([{ socket, moved: { traffic, unread: Uint8Array.of(1) } }]), []);
-  assert.equal(disconnected([{ socket, moved: { traffic, unread: new Uint8Array() } }]).length, 1);
+  const nothing = new Uint8Array();
+  const moved = { traffic, unread: nothing, header: nothing, greeted: null, probe: null };
+  assert.deepEqual(disconnected([{ socket, moved: { ...moved, unread: Uint8Array.of(1) } }]), []);
+  assert.equal(disconnected([{ socket, moved }]).length, 1);
   socket.destroy();
   assert.equal(await client.fate, 'FIN');
 });

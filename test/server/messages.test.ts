@@ -6,15 +6,17 @@ import { readFromWorker, readToWorker } from '../../server/worker/messages.ts';
 import type { FromWorker, ToWorker } from '../../server/worker/messages.ts';
 
 const traffic = { messages: 3, bytesIn: 100, bytesOut: 101 };
-const moved = { traffic, unread: Buffer.from('ab') };
+const moved = { traffic, unread: Buffer.from('ab'), header: Buffer.from('PRO'), greeted: 3, probe: 'local' } as const;
+const untouched = { traffic, unread: new Uint8Array(), header: new Uint8Array(), greeted: null, probe: null };
 
 /** One of each type, or more where they differ; the compiler finds a missing one. */
 const toWorker: { readonly [Type in ToWorker['type']]: (ToWorker & { type: Type })[] } = {
   connection: [
-    { type: 'connection', id: 1, peer: '127.0.0.1:5', moved: null },
-    { type: 'connection', id: 2, peer: '[::1]:5', moved },
-    { type: 'connection', id: 3, peer: '', moved: { traffic, unread: new Uint8Array() } },
+    { type: 'connection', id: 1, peer: '127.0.0.1:5', proxy: false, moved: null },
+    { type: 'connection', id: 2, peer: '[::1]:5', proxy: true, moved },
+    { type: 'connection', id: 3, peer: '', proxy: false, moved: untouched },
   ],
+  verdict: [{ type: 'verdict', id: 3, admitted: true }, { type: 'verdict', id: 3, admitted: false }],
   retire: [{ type: 'retire', graceMs: 0 }, { type: 'retire', graceMs: 5000 }],
   drain: [{ type: 'drain', graceMs: 0 }, { type: 'drain', graceMs: 5000 }],
   leave: [{ type: 'leave' }],
@@ -24,6 +26,11 @@ const toWorker: { readonly [Type in ToWorker['type']]: (ToWorker & { type: Type 
 const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type: Type })[] } = {
   ready: [{ type: 'ready' }],
   accepted: [{ type: 'accepted', id: 0 }],
+  client: [
+    { type: 'client', id: 3, peer: '192.0.2.1:5', host: '192.0.2.1', isLocal: false },
+    { type: 'client', id: 3, peer: '127.0.0.1:5', host: null, isLocal: true },
+  ],
+  badHeader: [{ type: 'badHeader', id: 3, kind: 'malformed', reason: 'its command is 7' }],
   unusable: [{ type: 'unusable', id: 9 }],
   givenBack: [{ type: 'givenBack', id: 1, moved }],
   closed: [
@@ -90,10 +97,22 @@ function isRightThere(message: { type?: unknown }, path: readonly string[], othe
     case 'peer':
     case 'text':
     case 'reason':
+    case 'kind':
       return typeof other === 'string';
+    case 'host':
+      return other === null || typeof other === 'string';
+    case 'proxy':
+    case 'admitted':
+    case 'isLocal':
+      return typeof other === 'boolean';
+    case 'greeted':
+      return other === null || other === 0;
+    case 'probe':
+      return other === null;
     case 'moved':
       return message.type === 'connection' && other === null;
     case 'unread':
+    case 'header':
       return other instanceof Uint8Array;
     case 'type':
     case 'traffic':

@@ -22,7 +22,10 @@ test('workers that die young, one after the other, are waited for longer each ti
   const nothing = (): void => {};
   const pool = new WorkerPool({
     size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(),
-    worker: { idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false },
+    worker: {
+      idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false,
+      logsProbes: true, proxies: false, manners: null,
+    },
     log: {
       info(event, text) {
         if (event === 'worker') pids.push(Number(/pid (\d+)/.exec(text)?.[1]));
