@@ -3,7 +3,11 @@
 import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
+import { EchoSession } from '../../server/worker/echo-session.ts';
+import { mannersOf } from '../../server/worker/manners.ts';
+import type { SessionHost } from '../../server/worker/session.ts';
 import { untilWhole } from '../helpers/faults-server.ts';
+import { accepting } from '../helpers/listening.ts';
 import { binaryHeader } from '../helpers/proxy-oracle.ts';
 import { startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
@@ -128,7 +132,34 @@ test('--delay: each reply comes so much later, in order, also when the server re
   assert.equal((await last.readToEnd()).toString(), 'FIVE');
 });
 
-test('--delay: what waits is bounded, and nothing of it is lost', async () => {
+test('--delay: who sends more than may wait is not read from until that is sent', async (t) => {
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port);
+  const { socket, peer } = await next();
+  const manners = await mannersOf(
+    { greeting: undefined, delayMs: 60_000, closeAfter: undefined, resetAfter: undefined }, 1,
+  );
+  let read = 0;
+  const closed = new Promise<string>((resolve) => {
+    const host: SessionHost = {
+      manners, message: (_, bytes) => { read += bytes.length; }, closed: (_, reason) => resolve(reason),
+      givenBack: assert.fail,
+    };
+    const session = new EchoSession(host, 1, peer, socket, null, 0);
+    session.start();
+    client.send(Buffer.alloc(8 * 1024 * 1024, 'x'));
+    const look = (): void => {
+      if (!socket.isPaused()) return void setImmediate(look);
+      session.giveUp();
+    };
+    look();
+  });
+  assert.equal(await closed, 'not quiet in time');
+  assert.ok(read >= 64 * 1024 && read <= 128 * 1024, `${read} bytes were read`);
+  assert.equal(await client.fate, 'ECONNRESET');
+});
+
+test('--delay: nothing of a lot is lost', async () => {
   await using server = await startTestServer(['--workers', '1', '--delay', '0.05', '--log', 'none']);
   const client = await connectClient(server.port);
   const text = 'abcdefgh'.repeat(64 * 1024);
