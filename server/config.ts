@@ -212,6 +212,6 @@ export function workerOptions(config: Config): Omit<WorkerOptions, 'slot' | 'col
   const { idleTimeoutMs, log, logFormat, logProbes, greeting, delayMs, closeAfter, resetAfter } = config;
   const isPlain = greeting === undefined && delayMs === 0 && closeAfter === undefined && resetAfter === undefined;
   const proxies = config.addresses.some(({ proxy }) => proxy);
-  const manners = isPlain ? null : { greeting, delayMs, closeAfter, resetAfter };
-  return { idleTimeoutMs, log, logFormat, logsProbes: logProbes === 'yes', proxies, manners };
+  const behavior = isPlain ? null : { greeting, delayMs, closeAfter, resetAfter };
+  return { idleTimeoutMs, log, logFormat, logsProbes: logProbes === 'yes', proxies, behavior };
 }

@@ -1,4 +1,4 @@
-// Holds each reply back for a while on its way to the socket: --delay. Loaded by manners.ts.
+// Holds each reply back for a while on its way to the socket: --delay. Loaded by behavior.ts.
 import type { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { Fifo } from '../../shared/multiprocessing/base/fifo.ts';

@@ -7,7 +7,7 @@ import { resetConnection } from '../../shared/reset.ts';
 import { afterRunning, afterSilence, type Stop } from '../../shared/running-time.ts';
 import { Uppercaser } from '../uppercase/uppercaser.ts';
 import type { DelayedOutput } from './delayed-output.ts';
-import type { Manners } from './manners.ts';
+import type { Behavior } from './behavior.ts';
 import { NO_TRAFFIC, type CloseReason, type Moved, type Traffic } from './messages.ts';
 import type { Session, SessionHost } from './session.ts';
 
@@ -73,10 +73,10 @@ export class EchoSession implements Session {
     this.#socket = socket;
     this.#unread = moved?.unread ?? NOTHING;
     ({ messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut } = moved?.traffic ?? NO_TRAFFIC);
-    const { manners } = host;
+    const { behavior } = host;
     this.#greeted = moved?.greeted ?? null;
-    this.#mostOut = manners === undefined ? Infinity : manners.mostReplies + (this.#greeted ?? 0);
-    this.#delayed = manners?.delay(socket);
+    this.#mostOut = behavior === undefined ? Infinity : behavior.mostReplies + (this.#greeted ?? 0);
+    this.#delayed = behavior?.delay(socket);
     this.#out = this.#delayed ?? socket;
     // First of all: if the client has reset the connection by now, the first read fails.
     socket.on('error', (error) => this.#failed(error));
@@ -97,7 +97,7 @@ export class EchoSession implements Session {
   start(): void {
     if (this.#state !== 'arrived') return;
     this.#state = 'serving';
-    if (this.#host.manners !== undefined && this.#greeted === null) this.#greet(this.#host.manners);
+    if (this.#host.behavior !== undefined && this.#greeted === null) this.#greet(this.#host.behavior);
     if (this.#unread.length > 0) this.#answer(Buffer.from(this.#unread));
     this.#unread = NOTHING;
     // When the header of a proxy has come, and no more.
@@ -157,8 +157,8 @@ export class EchoSession implements Session {
     if (!this.#out.write(reply) && this.#out.writableLength > 0) this.#socket.pause();
   }
 
-  #greet(manners: Manners): void {
-    const greeting = manners.greeting(this.#socket, this.peer);
+  #greet(behavior: Behavior): void {
+    const greeting = behavior.greeting(this.#socket, this.peer);
     this.#greeted = greeting.length;
     this.#bytesOut += greeting.length;
     this.#mostOut += greeting.length;
@@ -168,7 +168,7 @@ export class EchoSession implements Session {
   /** As many bytes as may still be sent, and then the end that was asked for. */
   #answerLast(reply: Buffer): void {
     const last = reply.subarray(0, this.#mostOut - this.#bytesOut);
-    if (!this.#host.manners!.resets) return this.#sendFin('--close-after', last);
+    if (!this.#host.behavior!.resets) return this.#sendFin('--close-after', last);
     this.#state = 'ended';
     this.#reason = '--reset-after';
     this.#socket.removeAllListeners('data').pause();

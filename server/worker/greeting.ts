@@ -1,4 +1,4 @@
-// What a client is sent first: --greeting, with what stands in braces filled in. Loaded by manners.ts.
+// What a client is sent first: --greeting, with what stands in braces filled in. Loaded by behavior.ts.
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { plainAddress, withPort } from '../../shared/address.ts';

@@ -1,5 +1,5 @@
 // What a worker and its connections have of each other. Types alone: whoever imports them loads nothing.
-import type { Manners } from './manners.ts';
+import type { Behavior } from './behavior.ts';
 import type { CloseReason, Moved, Traffic } from './messages.ts';
 
 /** A connection in a worker: what the worker tells it. */
@@ -20,5 +20,5 @@ export interface SessionHost {
   closed(session: Session, reason: CloseReason, traffic: Traffic): void;
   givenBack(session: Session, moved: Moved): void;
   /** Where it is not to answer plainly. */
-  readonly manners: Manners | undefined;
+  readonly behavior: Behavior | undefined;
 }

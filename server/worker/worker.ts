@@ -13,7 +13,7 @@ import { Terminal } from '../../shared/terminal/terminal.ts';
 import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
 import { EchoSession } from './echo-session.ts';
-import type { Manners, MannersOptions } from './manners.ts';
+import type { Behavior, BehaviorOptions } from './behavior.ts';
 import { NO_TRAFFIC, readToWorker } from './messages.ts';
 import type { CloseReason, FromWorker, Moved, Probe, ProxyClient, ToWorker, Traffic } from './messages.ts';
 import type { ProxyHost, ProxySession } from './proxy-session.ts';
@@ -32,13 +32,13 @@ export interface WorkerOptions {
   /** Connections may begin with a PROXY protocol header. */
   readonly proxies: boolean;
   /** null: it answers plainly. */
-  readonly manners: MannersOptions | null;
+  readonly behavior: BehaviorOptions | null;
 }
 
 /** What only some workers have: each is loaded when it is asked for. */
 interface Extras {
   readonly ProxySession: typeof ProxySession | undefined;
-  readonly manners: Manners | undefined;
+  readonly behavior: Behavior | undefined;
 }
 
 /** How long the last log lines may take to be sent to the master, in milliseconds. */
@@ -69,8 +69,8 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
   });
   const extras: Extras = {
     ProxySession: options.proxies ? (await import('./proxy-session.ts')).ProxySession : undefined,
-    manners: options.manners === null
-      ? undefined : await (await import('./manners.ts')).mannersOf(options.manners, options.slot),
+    behavior: options.behavior === null
+      ? undefined : await (await import('./behavior.ts')).behaviorOf(options.behavior, options.slot),
   };
   await new Worker(options, extras, log, terminal).ended;
   await terminal.close(LAST_WORDS_MS);
@@ -78,7 +78,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
 
 class Worker implements SessionHost, ProxyHost {
   readonly ended: Promise<void>;
-  readonly manners: Manners | undefined;
+  readonly behavior: Behavior | undefined;
   readonly #ProxySession: typeof ProxySession | undefined;
   readonly #options: WorkerOptions;
   readonly #log: Log;
@@ -96,10 +96,10 @@ class Worker implements SessionHost, ProxyHost {
   #awaitsMore = false;
   #end: () => void = () => {};
 
-  constructor(options: WorkerOptions, { ProxySession, manners }: Extras, log: Log, terminal: Terminal) {
+  constructor(options: WorkerOptions, { ProxySession, behavior }: Extras, log: Log, terminal: Terminal) {
     this.#options = options;
     this.#ProxySession = ProxySession;
-    this.manners = manners;
+    this.behavior = behavior;
     this.#probes = options.logsProbes ? undefined : new Map();
     this.#log = log;
     this.#terminal = terminal;

@@ -33,7 +33,7 @@ function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; close
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
     const told = (_: unknown, reason: CloseReason): void => resolve(reason);
-    const host = { message: () => {}, closed: told, givenBack: assert.fail, manners: undefined };
+    const host = { message: () => {}, closed: told, givenBack: assert.fail, behavior: undefined };
     session = new EchoSession(host, 1, 'peer', socket, null, idleTimeoutMs);
   });
   return { session, closed };

@@ -25,7 +25,7 @@ const NOTHING = Buffer.alloc(0);
 
 /** What a worker is to its sessions. Each promise settles when that is told. */
 class Host implements ProxyHost, SessionHost {
-  readonly manners = undefined;
+  readonly behavior = undefined;
   readonly messages: string[] = [];
   readonly told: Record<'client' | 'unserved' | 'bad' | 'closed' | 'moved', Promise<unknown>>;
   readonly #tell: Record<string, (what: unknown) => void> = {};

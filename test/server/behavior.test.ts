@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { hostname } from 'node:os';
 import { test } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
-import { mannersOf } from '../../server/worker/manners.ts';
+import { behaviorOf } from '../../server/worker/behavior.ts';
 import type { SessionHost } from '../../server/worker/session.ts';
 import { untilWhole } from '../helpers/faults-server.ts';
 import { accepting } from '../helpers/listening.ts';
@@ -136,13 +136,13 @@ test('--delay: who sends more than may wait is not read from until that is sent'
   const { port, next } = await accepting(t);
   const client = await connectClient(port);
   const { socket, peer } = await next();
-  const manners = await mannersOf(
+  const behavior = await behaviorOf(
     { greeting: undefined, delayMs: 60_000, closeAfter: undefined, resetAfter: undefined }, 1,
   );
   let read = 0;
   const closed = new Promise<string>((resolve) => {
     const host: SessionHost = {
-      manners, message: (_, bytes) => { read += bytes.length; }, closed: (_, reason) => resolve(reason),
+      behavior, message: (_, bytes) => { read += bytes.length; }, closed: (_, reason) => resolve(reason),
       givenBack: assert.fail,
     };
     const session = new EchoSession(host, 1, peer, socket, null, 0);

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import type { DelayedOutput } from './delayed-output.ts';
 
 /** What can be asked for. */
-export interface MannersOptions {
+export interface BehaviorOptions {
   /** What each client is sent first; as it was given, with its names in braces. */
   readonly greeting: string | undefined;
   /** How long each reply waits; 0: not at all. */
@@ -14,7 +14,7 @@ export interface MannersOptions {
   readonly resetAfter: number | undefined;
 }
 
-export interface Manners {
+export interface Behavior {
   /** What this client is sent first; it may be nothing. */
   greeting(socket: Socket, peer: string): Buffer;
   /** What writes to the socket in its own time; undefined: nothing is between. */
@@ -28,7 +28,7 @@ export interface Manners {
 const NOTHING = Buffer.alloc(0);
 
 /** @param slot What the log calls the worker. */
-export async function mannersOf(options: MannersOptions, slot: number): Promise<Manners> {
+export async function behaviorOf(options: BehaviorOptions, slot: number): Promise<Behavior> {
   const { greeting, delayMs, closeAfter = Infinity, resetAfter = Infinity } = options;
   const greetings = greeting === undefined ? undefined : await import('./greeting.ts');
   const delays = delayMs === 0 ? undefined : await import('./delayed-output.ts');
