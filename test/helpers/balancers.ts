@@ -1,0 +1,152 @@
+// HAProxy and nginx before servers of a test: with the file of docs/deploy, in which only the addresses are others. Used
+// by test/deploy/.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { listeningPort } from './faults-proc.ts';
+import { ROOT } from './paths.ts';
+import { TestServer } from './server.ts';
+
+/** Where the files of docs/deploy have their two replicas. */
+const REPLICAS = ['127.0.0.1:8081', '127.0.0.1:8082'] as const;
+/** A free port is looked for and let go again before it is used, so another may have taken it meanwhile. */
+const TRIES = 3;
+
+/** Why a test cannot run here, for its `skip` option. */
+export function missing(...programs: string[]): string | false {
+  const program = programs.find((name) => spawnSync('which', [name]).status !== 0);
+  return program === undefined ? false : `${program} is not installed here`;
+}
+
+/** The same of nginx, whose stream module is a package of its own in Debian. */
+export function noNginx(): string | false {
+  if (missing('nginx') !== false) return missing('nginx');
+  const { status, stderr } = withFile(deployFile('nginx.conf'), (file) => spawnSync('nginx', nginxArgs('-t', file)));
+  return status !== 0 && /unknown directive "stream"/.test(String(stderr)) ? 'nginx has no stream module here' : false;
+}
+
+export function noIpv6(): string | false {
+  const has = Object.values(networkInterfaces()).flat().some((address) => address?.address === '::1');
+  return has ? false : 'there is no ::1 here';
+}
+
+/** The text of a file of docs/deploy. */
+export function deployFile(name: string): string {
+  return readFileSync(join(ROOT, 'docs/deploy', name), 'utf8');
+}
+
+/** What nginx needs to read that file and to leave nothing anywhere else. */
+export function nginxArgs(how: '-t' | 'serve', file: string): string[] {
+  const own = `daemon off; master_process off; pid ${file}.pid;`;
+  return ['-e', 'stderr', '-c', file, '-g', own, ...(how === '-t' ? ['-t'] : [])];
+}
+
+/** Does something with a file of this text, which is gone afterwards. */
+export function withFile<T>(text: string, work: (file: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'echopool-balancer-'));
+  try {
+    writeFileSync(join(folder, 'config'), text);
+    return work(join(folder, 'config'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+export interface BalancerOptions {
+  /** `127.0.0.1:40123` of each replica. With one, all clients come to it. */
+  readonly replicas: readonly string[];
+  /** Where clients come to. */
+  readonly host?: '127.0.0.1' | '::1';
+  /** What else is to be in place of what in the file. */
+  readonly instead?: Readonly<Record<string, string>>;
+}
+
+/** A balancer that runs. */
+export class Balancer implements AsyncDisposable {
+  readonly host: string;
+  readonly port: number;
+  /** What it has printed, and its end. */
+  readonly process: TestServer;
+  readonly #folder: string;
+
+  constructor(process: TestServer, folder: string, host: string, port: number) {
+    this.process = process;
+    this.#folder = folder;
+    this.host = host;
+    this.port = port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.process[Symbol.asyncDispose]();
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** HAProxy as docs/deploy/haproxy.cfg has it; settles when it listens. */
+export function startHaproxy(options: BalancerOptions): Promise<Balancer> {
+  const { replicas, host = '127.0.0.1', instead = {} } = options;
+  return start(host, (port) => replaced(deployFile('haproxy.cfg'), {
+    '  bind :8080\n  bind :::8080 v6only\n': `  bind ${host}:${port}\n`, ...withReplicas('server b', replicas), ...instead,
+  }), (file) => ['haproxy', '-db', '-f', file]);
+}
+
+/** nginx as docs/deploy/nginx.conf has it; settles when it listens. */
+export function startNginx(options: BalancerOptions): Promise<Balancer> {
+  const { replicas, host = '127.0.0.1', instead = {} } = options;
+  const where = (port: number): string => (host === '::1' ? `[::1]:${port}` : `${host}:${port}`);
+  return start(host, (port) => replaced(deployFile('nginx.conf'), {
+    'listen 8080 so_keepalive=on;\n    listen [::]:8080 ': `listen ${where(port)} `,
+    ...withReplicas('server', replicas), ...instead,
+  }), (file) => ['nginx', ...nginxArgs('serve', file)]);
+}
+
+/** @param second What begins the line of the second replica, which goes when there is only one. */
+function withReplicas(second: string, [a, b]: readonly string[]): Record<string, string> {
+  assert.ok(a !== undefined);
+  if (b !== undefined) return { [REPLICAS[0]]: a, [REPLICAS[1]]: b };
+  return { [REPLICAS[0]]: a, [`${second} ${REPLICAS[1]}`]: `# ${second}` };
+}
+
+function replaced(text: string, instead: Readonly<Record<string, string>>): string {
+  for (const [old, fresh] of Object.entries(instead)) {
+    assert.ok(text.includes(old), `no ${JSON.stringify(old)} in\n${text}`);
+    // From behind: the first place of an address may be in a comment.
+    const at = text.lastIndexOf(old);
+    text = text.slice(0, at) + fresh + text.slice(at + old.length);
+  }
+  return text;
+}
+
+async function start(
+  host: string, config: (port: number) => string, command: (file: string) => string[],
+): Promise<Balancer> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort(host);
+    const folder = mkdtempSync(join(tmpdir(), 'echopool-balancer-'));
+    const file = join(folder, 'config');
+    writeFileSync(file, config(port));
+    const [program, ...args] = command(file);
+    const balancer = new Balancer(new TestServer([], { command: [program!], main: args }), folder, host, port);
+    try {
+      await balancer.process.when(() => listeningPort(balancer.process.process.pid!), `${program} listens`);
+      return balancer;
+    } catch (error) {
+      await balancer[Symbol.asyncDispose]();
+      if (tries === TRIES) throw error;
+    }
+  }
+}
+
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
