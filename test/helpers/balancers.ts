@@ -10,7 +10,9 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { listeningPort } from './faults-proc.ts';
 import { ROOT } from './paths.ts';
-import { TestServer } from './server.ts';
+import { portIn, TestServer } from './server.ts';
+import { connectClient } from './test-client.ts';
+import type { TestClient } from './test-client.ts';
 
 /** Where the files of docs/deploy have their two replicas. */
 const REPLICAS = ['127.0.0.1:8081', '127.0.0.1:8082'] as const;
@@ -57,9 +59,15 @@ export function withFile<T>(text: string, work: (file: string) => T): T {
   }
 }
 
+export interface Greeted extends AsyncDisposable {
+  readonly client: TestClient;
+  /** The name of the replica that answers: one letter. */
+  readonly by: string;
+}
+
 export interface BalancerOptions {
-  /** `127.0.0.1:40123` of each replica. With one, all clients come to it. */
-  readonly replicas: readonly string[];
+  /** With one, all clients come to it. */
+  readonly replicas: readonly TestServer[];
   /** Where clients come to. */
   readonly host?: '127.0.0.1' | '::1';
   /** What else is to be in place of what in the file. */
@@ -87,6 +95,45 @@ export class Balancer implements AsyncDisposable {
   }
 }
 
+/**
+ * A server behind a balancer; settles when it listens.
+ * @param name By which it greets, when the flags have the greeting of {@link GREETING}.
+ * @param port 0: a free one.
+ */
+export async function startReplica(name: string, flags: string[], port = 0): Promise<TestServer> {
+  const own = ['--bind-proxy', `127.0.0.1:${port}`, '--log', 'connections', '--log-probes', 'no', '--workers', '2'];
+  const server = new TestServer([...own, ...flags], { env: { REPLICA: name } });
+  try {
+    server.port = portIn((await server.printed(/listening on \S+:\d+/))[0]);
+  } catch (error) {
+    await server[Symbol.asyncDispose]();
+    throw error;
+  }
+  return server;
+}
+
+/** Who greets so many clients, which come one after the other and get their reply. */
+export async function greeters(balancer: Balancer, clients: number): Promise<string> {
+  let names = '';
+  for (let i = 0; i < clients; i++) {
+    await using greeted = await connectGreeted(balancer);
+    assert.equal(await greeted.client.ask('straße'), 'STRASSE');
+    names += greeted.by;
+  }
+  return names;
+}
+
+/** A replica says which one it is, and whom it takes the client for. */
+export const GREETING = ['--greeting', '{env:REPLICA} greets {client}\\n'];
+
+/** A client that has read the greeting. */
+export async function connectGreeted({ host, port }: Balancer): Promise<Greeted> {
+  const client = await connectClient(port, { host });
+  const greeting = await client.readText(`x greets ${client.peer}\n`);
+  assert.equal(greeting.slice(1), ` greets ${client.peer}\n`);
+  return { client, by: greeting[0]!, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+}
+
 /** HAProxy as docs/deploy/haproxy.cfg has it; settles when it listens. */
 export function startHaproxy(options: BalancerOptions): Promise<Balancer> {
   const { replicas, host = '127.0.0.1', instead = {} } = options;
@@ -106,10 +153,9 @@ export function startNginx(options: BalancerOptions): Promise<Balancer> {
 }
 
 /** @param second What begins the line of the second replica, which goes when there is only one. */
-function withReplicas(second: string, [a, b]: readonly string[]): Record<string, string> {
-  assert.ok(a !== undefined);
-  if (b !== undefined) return { [REPLICAS[0]]: a, [REPLICAS[1]]: b };
-  return { [REPLICAS[0]]: a, [`${second} ${REPLICAS[1]}`]: `# ${second}` };
+function withReplicas(second: string, replicas: readonly TestServer[]): Record<string, string> {
+  const [a, b] = replicas.map(({ port }) => `127.0.0.1:${port}`);
+  return { [REPLICAS[0]]: a!, ...(b === undefined ? { [`${second} ${REPLICAS[1]}`]: '#' } : { [REPLICAS[1]]: b }) };
 }
 
 function replaced(text: string, instead: Readonly<Record<string, string>>): string {
