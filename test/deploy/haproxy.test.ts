@@ -1,6 +1,9 @@
 // HAProxy before two replicas, as docs/deploy/haproxy.cfg has it: who the client is, who answers, and what a client
 // notices when a replica is reloaded, stops or dies.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
   connectGreeted, GREETING, greeters, missing, noIpv6, startHaproxy, startReplica,
@@ -16,8 +19,13 @@ const LONG_TEXT = 'a long line, straße, '.repeat(50_000);
 
 describe('behind HAProxy a replica logs the client\'s own address', { skip }, () => {
   let replica: TestServer;
-  before(async () => { replica = await startReplica('a', []); });
-  after(() => replica?.[Symbol.asyncDispose]());
+  const folder = mkdtempSync(join(tmpdir(), 'echopool-haproxy-'));
+  const path = join(folder, 'replica.sock');
+  before(async () => { replica = await startReplica('a', ['--bind-proxy', `unix:${path}`]); });
+  after(async () => {
+    await replica?.[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
 
   for (const host of ['127.0.0.1', '::1'] as const) {
     for (const version of ['send-proxy', 'send-proxy-v2'] as const) {
@@ -29,6 +37,15 @@ describe('behind HAProxy a replica logs the client\'s own address', { skip }, ()
       });
     }
   }
+
+  test('that it is told of over a Unix socket', async () => {
+    await using haproxy = await startHaproxy({
+      replicas: [replica], instead: { [`127.0.0.1:${replica.port}`]: `unix@${path}` },
+    });
+    await using client = await connectClient(haproxy.port);
+    assert.equal(await client.ask('straße'), 'STRASSE');
+    await replica.slotOf(client.peer);
+  });
 });
 
 describe('two replicas behind HAProxy', { skip }, () => {
@@ -88,6 +105,13 @@ describe('two replicas behind HAProxy', { skip }, () => {
     await haproxy.process.when(() => (downs() > before ? true : undefined), 'word that a is down');
     assert.equal(await greeters(haproxy, 4), 'bbbb');
     assert.equal((await a.exit()).code, 0);
+  });
+
+  test('it has no word in its log of HAProxy\'s checks', () => {
+    // Of each client two: that it came, and that it went.
+    const lines = a.lines().filter((line) => /127\.0\.0\.1:\d+ {2}/.test(line));
+    assert.equal(lines.filter((line) => line.endsWith('  connected')).length, 4);
+    assert.equal(lines.length, 8, a.stdout);
   });
 });
 

@@ -29,6 +29,7 @@ describe('two replicas behind nginx', { skip: noNginx() }, () => {
   test('log the address of a client that comes by IPv6', { skip: noIpv6() }, async () => {
     await using nginx = await startNginx({ replicas: [a], host: '::1' });
     await using greeted = await connectGreeted(nginx);
+    assert.equal(await greeted.client.ask('straße'), 'STRASSE');
     await a.slotOf(greeted.client.peer);
   });
 

@@ -1,5 +1,5 @@
-// HAProxy and nginx before servers of a test: with the file of docs/deploy, in which only the addresses are others. Used
-// by test/deploy/.
+// HAProxy and nginx before servers of a test, with the files of docs/deploy, in which only the addresses are others.
+// Used by test/deploy/.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
