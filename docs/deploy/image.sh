@@ -98,7 +98,7 @@ logged 'the reload is done'
 [ "$(printf again | nc -N 127.0.0.1 "$port")" = AGAIN ] || fail 'SIGHUP reloads it'
 ok 'SIGHUP reloads it'
 
-# A client that never ends its side: the server waits for it until --grace is over.
+# With a client that stays.
 node -e "net.connect({ port: $port, host: '127.0.0.1', allowHalfOpen: true }).write('stay')" &
 processes="$processes $!"
 logged '"stay'
@@ -109,4 +109,4 @@ wait "$unshare" || code=$?
 took=$((($(date +%s%N) - began) / 1000000))
 [ "$code" = 0 ] || fail "SIGTERM ends it with exit code $code"
 [ "$took" -le $((GRACE * 1000 + 1000)) ] || fail "SIGTERM ends it after $took ms, with --grace $GRACE"
-ok "SIGTERM ends it after $took ms, with --grace $GRACE and a client that stays"
+ok "SIGTERM ends it after $took ms, with --grace $GRACE and a client connected"

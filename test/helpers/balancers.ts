@@ -18,6 +18,7 @@ import type { TestClient } from './test-client.ts';
 const REPLICAS = ['127.0.0.1:8081', '127.0.0.1:8082'] as const;
 /** A free port is looked for and let go again before it is used, so another may have taken it meanwhile. */
 const TRIES = 3;
+const LONG_TEXT = 'a long line, straße, '.repeat(50_000);
 
 /** Why a test cannot run here, for its `skip` option. */
 export function missing(...programs: string[]): string | false {
@@ -121,6 +122,14 @@ export async function greeters(balancer: Balancer, clients: number): Promise<str
     names += greeted.by;
   }
   return names;
+}
+
+/** A client sends a lot and half-closes. @throws Error unless it gets all of the reply. */
+export async function halfClose(balancer: Balancer): Promise<void> {
+  await using greeted = await connectGreeted(balancer);
+  greeted.client.end(LONG_TEXT);
+  const reply = (await greeted.client.readToEnd()).toString();
+  assert.ok(reply === LONG_TEXT.toUpperCase(), `${reply.length} of ${LONG_TEXT.length} characters, or others`);
 }
 
 /** A replica says which one it is, and whom it takes the client for. */
