@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseConfig } from '../../server/config.ts';
 import type { Config } from '../../server/config.ts';
-import { deployFile, missing, nginxArgs, noNginx, withFile } from '../helpers/balancers.ts';
+import { deployFile, nginxArgs, noNginx, withFile } from '../helpers/balancers.ts';
+import { missing } from '../helpers/missing.ts';
 import { ROOT } from '../helpers/paths.ts';
 
 interface Manifest {

@@ -6,11 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
-  connectGreeted, GREETING, greeters, halfClose, missing, noIpv6, startHaproxy, startReplica,
+  connectGreeted, GREETING, greeters, halfClose, noIpv6, startHaproxy, startReplica,
 } from '../helpers/balancers.ts';
 import type { Balancer, Greeted } from '../helpers/balancers.ts';
 import { Load } from '../helpers/faults-load.ts';
 import { listeningPort } from '../helpers/faults-proc.ts';
+import { missing } from '../helpers/missing.ts';
 import type { TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
@@ -52,6 +53,9 @@ describe('two replicas behind HAProxy', { skip }, () => {
   let a: TestServer;
   let b: TestServer;
   let haproxy: Balancer;
+  /** How many clients have come to it since it came back. */
+  let servedByA = 0;
+  const countA = (names: string): number => names.split('a').length - 1;
   before(async () => {
     a = await startReplica('a', flags);
     b = await startReplica('b', flags);
@@ -88,7 +92,8 @@ describe('two replicas behind HAProxy', { skip }, () => {
     await a[Symbol.asyncDispose]();
     a = await startReplica('a', flags, port);
     await haproxy.process.printed(/replicas\/a is UP/);
-    assert.match(await greeters(haproxy, 4), /^(?:abab|baba)$/);
+    servedByA = countA(await greeters(haproxy, 10));
+    assert.ok(servedByA >= 4 && servedByA <= 6, `${servedByA} of 10`);
   });
 
   test('it stops: it lets clients in during --stop-delay, and no client is refused after it', async () => {
@@ -96,7 +101,9 @@ describe('two replicas behind HAProxy', { skip }, () => {
     const before = downs();
     a.signal('SIGTERM');
     await a.printed(/stopping/);
-    assert.match(await greeters(haproxy, 4), /^(?:abab|baba)$/);
+    const meanwhile = countA(await greeters(haproxy, 4));
+    assert.ok(meanwhile > 0);
+    servedByA += meanwhile;
     await a.when(() => (listeningPort(a.process.pid!) === undefined ? true : undefined), 'end of --stop-delay');
     assert.equal(await greeters(haproxy, 4), 'bbbb', 'whether HAProxy knows or not');
     await haproxy.process.when(() => (downs() > before ? true : undefined), 'word that a is down');
@@ -107,8 +114,8 @@ describe('two replicas behind HAProxy', { skip }, () => {
   test('it has no word in its log of HAProxy\'s checks', () => {
     // Of each client two: that it came, and that it went.
     const lines = a.lines().filter((line) => /127\.0\.0\.1:\d+ {2}/.test(line));
-    assert.equal(lines.filter((line) => line.endsWith('  connected')).length, 4);
-    assert.equal(lines.length, 8, a.stdout);
+    assert.equal(lines.filter((line) => line.endsWith('  connected')).length, servedByA);
+    assert.equal(lines.length, 2 * servedByA, a.stdout);
   });
 });
 

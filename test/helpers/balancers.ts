@@ -8,25 +8,24 @@ import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { withPort } from '../../shared/address.ts';
 import { listeningPort } from './faults-proc.ts';
+import { missing } from './missing.ts';
 import { ROOT } from './paths.ts';
-import { portIn, TestServer } from './server.ts';
+import { startTestServer, TestServer } from './server.ts';
 import { connectClient } from './test-client.ts';
 import type { TestClient } from './test-client.ts';
 
 /** Where the files of docs/deploy have their two replicas. */
 const REPLICAS = ['127.0.0.1:8081', '127.0.0.1:8082'] as const;
+/** A machine that stands still must not look like a replica that does not answer. */
+const PATIENT_HAPROXY = { 'timeout connect 2s': 'timeout connect 60s', 'timeout check 2s': 'timeout check 60s' };
+const PATIENT_NGINX = { 'proxy_connect_timeout 2s': 'proxy_connect_timeout 60s' };
 /** A free port is looked for and let go again before it is used, so another may have taken it meanwhile. */
 const TRIES = 3;
 const LONG_TEXT = 'a long line, straße, '.repeat(50_000);
 
-/** Why a test cannot run here, for its `skip` option. */
-export function missing(...programs: string[]): string | false {
-  const program = programs.find((name) => spawnSync('which', [name]).status !== 0);
-  return program === undefined ? false : `${program} is not installed here`;
-}
-
-/** The same of nginx, whose stream module is a package of its own in Debian. */
+/** Why a test of nginx cannot run here, for its `skip` option: in Debian the stream module is a package of its own. */
 export function noNginx(): string | false {
   if (missing('nginx') !== false) return missing('nginx');
   const { status, stderr } = withFile(deployFile('nginx.conf'), (file) => spawnSync('nginx', nginxArgs('-t', file)));
@@ -101,16 +100,9 @@ export class Balancer implements AsyncDisposable {
  * @param name By which it greets, when the flags have the greeting of {@link GREETING}.
  * @param port 0: a free one.
  */
-export async function startReplica(name: string, flags: string[], port = 0): Promise<TestServer> {
+export function startReplica(name: string, flags: string[], port = 0): Promise<TestServer> {
   const own = ['--bind-proxy', `127.0.0.1:${port}`, '--log', 'connections', '--log-probes', 'no', '--workers', '2'];
-  const server = new TestServer([...own, ...flags], { env: { REPLICA: name } });
-  try {
-    server.port = portIn((await server.printed(/listening on \S+:\d+/))[0]);
-  } catch (error) {
-    await server[Symbol.asyncDispose]();
-    throw error;
-  }
-  return server;
+  return startTestServer([...own, ...flags], { env: { REPLICA: name } });
 }
 
 /** Who greets so many clients, which come one after the other and get their reply. */
@@ -144,20 +136,18 @@ export async function connectGreeted({ host, port }: Balancer): Promise<Greeted>
 }
 
 /** HAProxy as docs/deploy/haproxy.cfg has it; settles when it listens. */
-export function startHaproxy(options: BalancerOptions): Promise<Balancer> {
-  const { replicas, host = '127.0.0.1', instead = {} } = options;
+export function startHaproxy({ replicas, host = '127.0.0.1', instead = {} }: BalancerOptions): Promise<Balancer> {
   return start(host, (port) => replaced(deployFile('haproxy.cfg'), {
-    '  bind :8080\n  bind :::8080 v6only\n': `  bind ${host}:${port}\n`, ...withReplicas('server b', replicas), ...instead,
+    'bind :8080\n  bind :::8080 v6only\n': `bind ${host}:${port}\n`,
+    ...withReplicas('server b', replicas), ...PATIENT_HAPROXY, ...instead,
   }), (file) => ['haproxy', '-db', '-f', file]);
 }
 
 /** nginx as docs/deploy/nginx.conf has it; settles when it listens. */
-export function startNginx(options: BalancerOptions): Promise<Balancer> {
-  const { replicas, host = '127.0.0.1', instead = {} } = options;
-  const where = (port: number): string => (host === '::1' ? `[::1]:${port}` : `${host}:${port}`);
+export function startNginx({ replicas, host = '127.0.0.1', instead = {} }: BalancerOptions): Promise<Balancer> {
   return start(host, (port) => replaced(deployFile('nginx.conf'), {
-    'listen 8080 so_keepalive=on;\n    listen [::]:8080 ': `listen ${where(port)} `,
-    ...withReplicas('server', replicas), ...instead,
+    'listen 8080 so_keepalive=on;\n    listen [::]:8080 ': `listen ${withPort(host, port)} `,
+    ...withReplicas('server', replicas), ...PATIENT_NGINX, ...instead,
   }), (file) => ['nginx', ...nginxArgs('serve', file)]);
 }
 
