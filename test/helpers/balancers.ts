@@ -146,7 +146,7 @@ export function startHaproxy({ replicas, host = '127.0.0.1', instead = {} }: Bal
 /** nginx as docs/deploy/nginx.conf has it; settles when it listens. */
 export function startNginx({ replicas, host = '127.0.0.1', instead = {} }: BalancerOptions): Promise<Balancer> {
   return start(host, (port) => replaced(deployFile('nginx.conf'), {
-    'listen 8080 so_keepalive=on;\n    listen [::]:8080 ': `listen ${withPort(host, port)} `,
+    'listen 8080 so_keepalive=60s:1s:10;\n    listen [::]:8080 ': `listen ${withPort(host, port)} `,
     ...withReplicas('server', replicas), ...PATIENT_NGINX, ...instead,
   }), (file) => ['nginx', ...nginxArgs('serve', file)]);
 }
