@@ -95,7 +95,8 @@ export async function standAllStill(whom: number, pids: readonly number[]): Prom
 /** The TCP sockets that the process has open. */
 function socketsOf(pid: number): { local: number; remote: number; state: string }[] {
   const open = new Set(descriptorLinks(pid).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-  return readOrNothing(`/proc/${pid}/net/tcp`).split('\n').slice(1).flatMap((line) => {
+  const tables = ['tcp', 'tcp6'].map((table) => readOrNothing(`/proc/${pid}/net/${table}`));
+  return tables.flatMap((table) => table.split('\n').slice(1)).flatMap((line) => {
     const [, local, remote, state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
     return open.has(inode) ? [{ local: portIn(local), remote: portIn(remote), state }] : [];
   });

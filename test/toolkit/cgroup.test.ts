@@ -1,12 +1,12 @@
 // The limits of CPU time of control groups: read from folders that look like a container's, and from a real one.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { messageOf } from '../../shared/errors.ts';
 import { cpuQuota } from '../../shared/multiprocessing/process/cgroup.ts';
+import { makeControlGroup } from '../helpers/control-group.ts';
 import { moduleUrl, nodeArgs } from '../helpers/paths.ts';
 
 const roots: string[] = [];
@@ -99,45 +99,15 @@ describe('version 1', () => {
   });
 });
 
-/** A new group with that limit in thousandths of a CPU, or why there can be none. */
-function makeGroup(limit: number): { folder: string } | { missing: string } {
-  const name = `echopool-test-${process.pid}`;
-  const v1 = '/sys/fs/cgroup/cpu';
-  const folder = existsSync(v1) ? join(v1, name) : join('/sys/fs/cgroup', name);
-  try {
-    mkdirSync(folder);
-  } catch (error) {
-    return { missing: `no control group can be made here: ${messageOf(error)}` };
-  }
-  try {
-    if (existsSync(v1)) {
-      writeFileSync(join(folder, 'cpu.cfs_period_us'), '100000');
-      writeFileSync(join(folder, 'cpu.cfs_quota_us'), `${limit * 100}`);
-    } else {
-      writeFileSync(join(folder, 'cpu.max'), `${limit * 100} 100000`);
-    }
-    readFileSync(join(folder, 'cgroup.procs'));
-    return { folder };
-  } catch (error) {
-    rmdirSync(folder);
-    return { missing: `no limit of CPU time can be set here: ${messageOf(error)}` };
-  }
-}
-
-test('cpuCount() respects the limit of a real control group, rounded up', (t) => {
+test('cpuCount() respects the limit of a real control group, rounded up', async (t) => {
   if (availableParallelism() < 2) return t.skip('needs two CPUs, and there is one');
   for (const [limit, cpus] of [[500, 1], [1000, 1], [1100, 2]] as const) {
-    const made = makeGroup(limit);
-    if ('missing' in made) return t.skip(made.missing);
+    await using group = makeControlGroup(limit);
+    if ('missing' in group) return t.skip(group.missing);
     const index = JSON.stringify(moduleUrl('shared/multiprocessing/index.ts').href);
     const program = `import(${index}).then((m) => console.log(m.cpuCount()))`;
-    const node = [process.execPath, ...nodeArgs('').slice(0, -1), '-e', program];
-    try {
-      const enter = 'echo $$ > "$0/cgroup.procs" && exec "$@"';
-      const { stdout, stderr } = spawnSync('sh', ['-c', enter, made.folder, ...node], { encoding: 'utf8' });
-      assert.equal(stdout, `${cpus}\n`, stderr);
-    } finally {
-      rmdirSync(made.folder);
-    }
+    const [enter, ...args] = [...group.command, process.execPath, ...nodeArgs('').slice(0, -1), '-e', program];
+    const { stdout, stderr } = spawnSync(enter!, args, { encoding: 'utf8' });
+    assert.equal(stdout, `${cpus}\n`, stderr);
   }
 });

@@ -6,13 +6,9 @@ import { once } from 'node:events';
 import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { missing } from '../helpers/missing.ts';
 import { DEADLINE_MS, startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
-
-/** Why a test cannot run here, for its `skip` option. */
-function missing(tool: string): string | false {
-  return spawnSync('which', [tool]).status === 0 ? false : `${tool} is not installed here`;
-}
 
 /** `nc` is several programs, of which only the one of OpenBSD has -N. */
 function noOpenBsdNc(): string | false {
