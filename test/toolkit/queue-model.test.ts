@@ -45,14 +45,22 @@ function checkFreedom(model: QueueModel, still: string | undefined): void {
   }
 }
 
-/** One of the living takes all that is left. */
+/** Closes the queue, and goes on to take: the others have not heard it yet. */
+function close(model: QueueModel): void {
+  const closer = model.random.oneOf(model.living());
+  model.do(closer, ({ client }) => client.close());
+  for (let i = 0; i < 3; i++) model.do(closer, () => model.startGet(closer, true));
+}
+
+/** One of the living takes all that is left, of a queue that is closed before, after that, or never. */
 function drain(model: QueueModel): void {
   model.closing = model.random.fraction() < 0.5;
-  if (model.closing) model.do(model.random.oneOf(model.living()), ({ client }) => client.close());
+  const isClosed = model.closing && model.random.fraction() < 0.5;
+  if (isClosed) close(model);
   model.comeToRest();
   const taker = model.random.oneOf(model.living());
   for (const member of model.living()) {
-    if (member === taker || model.closing) continue;
+    if (member === taker || isClosed) continue;
     model.do(member, () => { for (const getter of [...member.getters]) model.abort(member, getter); });
   }
   for (let before = -1; before !== taker.got.length;) {
@@ -62,6 +70,10 @@ function drain(model: QueueModel): void {
     model.comeToRest();
   }
   assert.equal(model.size(), 0, 'all can be got');
+  if (model.closing && !isClosed) {
+    close(model);
+    model.comeToRest();
+  }
   if (model.closing) for (const { getters } of model.living()) assert.equal(getters.size, 0, 'closed to all');
 }
 
