@@ -15,6 +15,8 @@ export interface Config {
   readonly addresses: readonly BindAddress[];
   /** Who may send a PROXY protocol header, where clients begin with one. */
   readonly proxyFrom: readonly ProxyRange[];
+  /** How long it may take to come. 0: as long as it likes. */
+  readonly proxyTimeoutMs: number;
   /** Worker processes: at least one, at most one a CPU. */
   readonly workers: number;
   /** `undefined`: no limit. */
@@ -100,6 +102,7 @@ export const settings = withVariables({
   proxyFrom: {
     ...proxyRange, flag: 'proxy-from', list: true, fallback: DEFAULT_PROXIES, help: 'who may send it',
   },
+  proxyTimeoutMs: { ...seconds, flag: 'proxy-timeout', fallback: '3', help: 'time in which it must come; 0: any' },
   stopDelayMs: {
     ...seconds, flag: 'stop-delay', fallback: '0', help: 'time in which clients are still let in after SIGTERM',
   },
@@ -211,7 +214,7 @@ function boundBy({ values, givenBy }: Extract<Line, { kind: 'run' }>, inherited:
 export function workerOptions(config: Config): Omit<WorkerOptions, 'slot' | 'color'> {
   const { idleTimeoutMs, log, logFormat, logProbes, greeting, delayMs, closeAfter, resetAfter } = config;
   const isPlain = greeting === undefined && delayMs === 0 && closeAfter === undefined && resetAfter === undefined;
-  const proxies = config.addresses.some(({ proxy }) => proxy);
+  const proxyTimeoutMs = config.addresses.some(({ proxy }) => proxy) ? config.proxyTimeoutMs : null;
   const behavior = isPlain ? null : { greeting, delayMs, closeAfter, resetAfter };
-  return { idleTimeoutMs, log, logFormat, logsProbes: logProbes === 'yes', proxies, behavior };
+  return { idleTimeoutMs, log, logFormat, logsProbes: logProbes === 'yes', proxyTimeoutMs, behavior };
 }

@@ -23,6 +23,14 @@ export interface ProxyHost {
   givenBack(session: ProxySession, moved: Moved): void;
 }
 
+/** In milliseconds; 0: never. */
+export interface ProxyLimits {
+  /** Without a byte, as for every connection. */
+  readonly idleTimeoutMs: number;
+  /** Until the header is whole. A proxy has it ready when it connects. */
+  readonly proxyTimeoutMs: number | null;
+}
+
 /**
  * arrived ─▶ reading ─▶ asked    the header is whole; nothing is read and nothing is said until the master answers
  *         and from each ─▶ over
@@ -32,8 +40,6 @@ export interface ProxyHost {
  */
 type State = 'arrived' | 'reading' | 'asked' | 'over';
 
-/** How long a proxy may take for its header, in milliseconds: it has it ready when it connects. */
-const HEADER_TIME_MS = 3000;
 /** After so many turns of the event loop without anything to read, nothing had arrived. */
 const QUIET_TURNS = 3;
 const NOTHING = Buffer.alloc(0);
@@ -47,6 +53,7 @@ export class ProxySession implements Session {
   readonly #host: ProxyHost;
   readonly #socket: Socket;
   readonly #header: ProxyHeader;
+  readonly #timeoutMs: number;
   #state: State = 'arrived';
   #reason: CloseReason = 'client ended';
   /** What the worker wants it to do, for when it is an echo. */
@@ -57,29 +64,32 @@ export class ProxySession implements Session {
   /**
    * @param socket As it came from the master: paused.
    * @param held What an earlier worker has read of the header.
-   * @param idleTimeoutMs As for every connection; 0: never.
    */
-  constructor(host: ProxyHost, id: number, peer: string, socket: Socket, held: Uint8Array, idleTimeoutMs: number) {
+  constructor(host: ProxyHost, id: number, peer: string, socket: Socket, held: Uint8Array, limits: ProxyLimits) {
     this.#host = host;
     this.id = id;
     this.peer = peer;
     this.#socket = socket;
     this.#header = new ProxyHeader(held);
+    this.#timeoutMs = limits.proxyTimeoutMs ?? 0;
     // These are as in an EchoSession.
     socket.on('error', (error) => this.#failed(error));
     socket.allowHalfOpen = true;
     socket.on('data', this.#onData);
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
-    if (idleTimeoutMs > 0) {
-      this.#clocks.push(afterSilence(idleTimeoutMs, () => socket.bytesRead, () => this.#close('idle')));
+    if (limits.idleTimeoutMs > 0) {
+      this.#clocks.push(afterSilence(limits.idleTimeoutMs, () => socket.bytesRead, () => this.#close('idle')));
     }
   }
 
   start(): void {
     if (this.#state !== 'arrived') return;
     this.#state = 'reading';
-    this.#clocks.push(afterRunning(HEADER_TIME_MS, () => this.#bad('late', `not whole after ${HEADER_TIME_MS} ms`)));
+    const timeoutMs = this.#timeoutMs;
+    if (timeoutMs > 0) {
+      this.#clocks.push(afterRunning(timeoutMs, () => this.#bad('late', `not whole after ${timeoutMs} ms`)));
+    }
     this.#socket.resume();
   }
 

@@ -29,8 +29,8 @@ export interface WorkerOptions {
   readonly color: boolean;
   /** false: who leaves without a byte is not logged, and reported as a probe. */
   readonly logsProbes: boolean;
-  /** Connections may begin with a PROXY protocol header. */
-  readonly proxies: boolean;
+  /** For the PROXY protocol header, where connections may begin with one; null: none does. */
+  readonly proxyTimeoutMs: number | null;
   /** null: it answers plainly. */
   readonly behavior: BehaviorOptions | null;
 }
@@ -68,7 +68,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
     },
   });
   const extras: Extras = {
-    ProxySession: options.proxies ? (await import('./proxy-session.ts')).ProxySession : undefined,
+    ProxySession: options.proxyTimeoutMs === null ? undefined : (await import('./proxy-session.ts')).ProxySession,
     behavior: options.behavior === null
       ? undefined : await (await import('./behavior.ts')).behaviorOf(options.behavior, options.slot),
   };
@@ -154,10 +154,9 @@ class Worker implements SessionHost, ProxyHost {
       this.#tell({ type: 'unusable', id });
       return;
     }
-    const { idleTimeoutMs } = this.#options;
     const session = proxy
-      ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, idleTimeoutMs)
-      : new EchoSession(this, id, peer, socket, moved, idleTimeoutMs);
+      ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, this.#options)
+      : new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
     this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
     if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());

@@ -41,7 +41,7 @@ const defaults: Config = {
   proxyFrom: [
     { address: '127.0.0.0', bits: 8, family: 'ipv4' }, { address: '::1', bits: 128, family: 'ipv6' }, 'unix',
   ],
-  stopDelayMs: 0,
+  proxyTimeoutMs: 3000, stopDelayMs: 0,
   workers: 4,
   connectionsPerWorker: undefined,
   waiting: 1024,
@@ -78,6 +78,7 @@ const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [
     'fd:2147483647', [{ kind: 'fd', fd: 2_147_483_647, ...proxied }],
   ]],
   ['proxy-from', 'proxyFrom', ['unix', ['unix']], ['10.0.0.0/8', [{ address: '10.0.0.0', bits: 8, family: 'ipv4' }]]],
+  ['proxy-timeout', 'proxyTimeoutMs', ['1.5', 1500], ['0', 0]],
   ['stop-delay', 'stopDelayMs', ['1.5', 1500], ['0', 0]],
   ['workers', 'workers', ['1', 1], ['3', 3]],
   ['connections-per-worker', 'connectionsPerWorker', ['1', 1], ['1000000000', 1_000_000_000]],
@@ -342,7 +343,7 @@ describe('what is refused', () => {
   const counts = [
     'port', 'workers', 'connections-per-worker', 'waiting', 'connections-per-address', 'max-connections-per-worker',
   ];
-  const times = ['idle-timeout', 'grace', 'worker-timeout', 'stop-delay'];
+  const times = ['idle-timeout', 'grace', 'worker-timeout', 'stop-delay', 'proxy-timeout'];
   const noNumbers = [
     ' ', 'abc', '8080abc', '1e3', ' 80', '80 ', '80\n', '0x50', '0b1', '0o7', '1_000', '1,5', '+80', '-1', '-0', '1.',
     '.', 'NaN', 'Infinity', '-Infinity', 'null', 'true', '\u0663', '99999999999999999999', '9'.repeat(50),

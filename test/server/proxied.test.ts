@@ -15,8 +15,11 @@ import type { TestClient } from '../helpers/test-client.ts';
 const headerOf = (host: string, port: number): string => `PROXY TCP4 ${host} 192.0.2.99 ${port} 80\r\n`;
 const LOCAL = binaryHeader(0x20, 0x00);
 
+/** Its clients may take their time, as the machine may. */
+const PATIENT = ['--proxy-timeout', '600'];
+
 async function startProxied(...flags: string[]): Promise<TestServer> {
-  return await startTestServer(['--bind-proxy', '127.0.0.1:0', ...flags]);
+  return await startTestServer(['--bind-proxy', '127.0.0.1:0', ...PATIENT, ...flags]);
 }
 
 async function reload(server: TestServer): Promise<void> {
@@ -110,7 +113,7 @@ test('--connections-per-address counts clients, not their proxy, and looks who h
 });
 
 test('bad and late headers are refused, counted and told of together', async () => {
-  await using server = await startProxied('--workers', '1');
+  await using server = await startTestServer(['--bind-proxy', '127.0.0.1:0', '--workers', '1']);
   const late = await half(server, 'PROXY ');
   const silent = await connectClient(server.port);
   for (const bad of ['GET / HTTP/1.1\r\n\r\n', 'PROXY TCP4 x\r\n', 'PROXY TCP5 1\r\n']) {
@@ -131,7 +134,7 @@ test('bad and late headers are refused, counted and told of together', async () 
 
 test('with --on-crash adopt a client goes on, and one whose header may be lost is reset', async () => {
   await using server = await startTestServer(
-    ['--bind-proxy', '127.0.0.1:0', '--workers', '2', '--on-crash', 'adopt', '--greeting', 'hi '],
+    ['--bind-proxy', '127.0.0.1:0', ...PATIENT, '--workers', '2', '--on-crash', 'adopt', '--greeting', 'hi '],
     { command: [...onTwoCpus(), process.execPath] },
   );
   const clients = await Promise.all([1, 2].map(() => half(server, headerOf('192.0.2.7', 1).slice(0, 10))));

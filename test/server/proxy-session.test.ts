@@ -10,7 +10,7 @@ import { EchoSession } from '../../server/worker/echo-session.ts';
 import { NO_TRAFFIC } from '../../server/worker/messages.ts';
 import type { Moved, ProxyClient, Traffic } from '../../server/worker/messages.ts';
 import { ProxySession } from '../../server/worker/proxy-session.ts';
-import type { ProxyHost } from '../../server/worker/proxy-session.ts';
+import type { ProxyHost, ProxyLimits } from '../../server/worker/proxy-session.ts';
 import type { Session, SessionHost } from '../../server/worker/session.ts';
 import { V4 } from '../helpers/proxy-headers.ts';
 import { binaryHeader, tlv } from '../helpers/proxy-oracle.ts';
@@ -75,19 +75,20 @@ interface Served {
 }
 
 /** Makes connections that a session has which is not started. */
-async function serving(t: TestContext): Promise<(held?: Uint8Array, idleTimeoutMs?: number) => Promise<Served>> {
+async function serving(t: TestContext): Promise<(held?: Uint8Array, limits?: Partial<ProxyLimits>) => Promise<Served>> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  return async (held = NOTHING, idleTimeoutMs = 0) => {
+  return async (held = NOTHING, limits = {}) => {
     const accepted = once(server, 'connection') as Promise<[Socket]>;
     const client = await connectClient((server.address() as AddressInfo).port);
     const [socket] = await accepted;
     t.after(() => socket.destroy());
     t.after(() => client.socket.destroy());
     const host = new Host();
-    return { client, host, session: new ProxySession(host, 1, 'proxy', socket, held, idleTimeoutMs) };
+    const all = { idleTimeoutMs: 0, proxyTimeoutMs: 0, ...limits };
+    return { client, host, session: new ProxySession(host, 1, 'proxy', socket, held, all) };
   };
 }
 
@@ -181,10 +182,10 @@ test('a bad, an incomplete and a late header end the connection with their reaso
     client[end]();
     assert.deepEqual(await host.told.bad, { kind: 'incomplete', reason: 'it ends after 9 bytes' });
   }
-  const late = await connect();
+  const late = await connect(NOTHING, { proxyTimeoutMs: 1000 });
   late.session.start();
   await sendPart(late.client, LINE.subarray(0, 9));
-  assert.deepEqual(await late.host.told.bad, { kind: 'late', reason: 'not whole after 3000 ms' });
+  assert.deepEqual(await late.host.told.bad, { kind: 'late', reason: 'not whole after 1000 ms' });
   assert.equal(await late.client.fate, 'FIN');
 });
 
@@ -194,7 +195,7 @@ test('who leaves without a byte was not served, and one that is silent is idle',
   empty.session.start();
   empty.client.end();
   assert.equal(await empty.host.told.unserved, 'client ended');
-  const silent = await connect(NOTHING, 60);
+  const silent = await connect(NOTHING, { idleTimeoutMs: 60 });
   silent.session.start();
   assert.equal(await silent.host.told.unserved, 'idle');
   const kept = await connect();

@@ -24,7 +24,7 @@ test('workers that die young, one after the other, are waited for longer each ti
     size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(),
     worker: {
       idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false,
-      logsProbes: true, proxies: false, behavior: null,
+      logsProbes: true, proxyTimeoutMs: null, behavior: null,
     },
     log: {
       info(event, text) {
