@@ -148,6 +148,8 @@ describe('the process that writes to a socket', { skip: stuckMissing() }, () => 
     server.tell('read');
     await using client = await connectClient(server.port);
     await talk([client], MESSAGES);
+    // Clients are served whether it runs already or not.
+    await until(() => relayOf(server.pid) !== undefined, 'it to be there');
     const first = relayOf(server.pid)!;
     process.kill(first, 'SIGKILL');
     await until(() => relayOf(server.pid) !== first, 'it to be gone');
