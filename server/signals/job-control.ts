@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { activeChildren } from '../../shared/multiprocessing/process/process.ts';
-import { jobOf } from './job.ts';
+import { jobOf, type Job } from './job.ts';
 
 export type JobSignal = 'SIGTTIN' | 'SIGTTOU';
 
@@ -25,12 +25,19 @@ export function isFromTerminal(signal: JobSignal): boolean {
 
 /**
  * Stops this process and its children, until somebody continues the job, and with it all of them.
- * A group that nobody could continue is not stopped by the system, and goes on.
+ * A group that nobody could continue is not stopped by the system either, and goes on.
+ *
+ * By SIGSTOP, while the handler stays: without it the next of the terminal's signals would stop this process before its
+ * own, and that one would do it again, after the job was continued.
  */
 export function stopWithJob(signal: JobSignal, handler: () => void): void {
-  for (const pid of children()) process.kill(pid, 'SIGSTOP');
+  const job = jobOf(process.pid);
+  if (job !== undefined && job.foreground !== job.group && canBeContinued(job)) {
+    for (const pid of children()) process.kill(pid, 'SIGSTOP');
+    process.kill(process.pid, 'SIGSTOP');
+  }
+  // What has come and was not heard is of the time before.
   process.removeListener(signal, handler);
-  process.kill(process.pid, signal);
   process.on(signal, handler);
   continueChildren();
 }
@@ -48,6 +55,14 @@ function children(): number[] {
 function isMember(pid: number, group: number): boolean {
   const job = jobOf(pid);
   return job?.group === group && job.state !== 'Z';
+}
+
+/** Whether a shell watches over the group, as the parent of one in it: else it is an orphaned process group (POSIX). */
+function canBeContinued({ group, session }: Job): boolean {
+  return processes().some((pid) => {
+    const parent = isMember(pid, group) ? jobOf(jobOf(pid)?.parent ?? 0) : undefined;
+    return parent?.session === session && parent.group !== group;
+  });
 }
 
 /** Whether it is stopped, or about to be stopped by that signal. */
