@@ -1,10 +1,11 @@
 // What the server is told to do: flags and environment variables in, one checked Config out. Called by server/main.ts.
 // What can be told is one table, `settings`, from which help.ts writes the help, too.
+import { withPort } from '../shared/address.ts';
 import { UsageError } from '../shared/errors.ts';
 import { readCommandLine, type CommandLine, type Environment } from '../shared/flags/read.ts';
 import { decimal, oneOf, wholeNumber, withVariables, type Flags, type Kind } from '../shared/flags/table.ts';
-import { FIRST_FD, hostName, place } from './connections/bind-address.ts';
-import type { BindAddress } from './connections/bind-address.ts';
+import { adminPlace, FIRST_FD, hostName, place } from './connections/bind-address.ts';
+import type { BindAddress, Place } from './connections/bind-address.ts';
 import { DEFAULT_PROXIES, proxyRange } from './connections/trusted-proxies.ts';
 import type { ProxyRange } from './connections/trusted-proxies.ts';
 import type { WorkerOptions } from './worker/worker.ts';
@@ -46,6 +47,10 @@ export interface Config {
   /** After so many bytes of replies comes a FIN, or a reset. */
   readonly closeAfter: number | undefined;
   readonly resetAfter: number | undefined;
+  /** Where it answers those who watch and operate it; undefined: nowhere. */
+  readonly admin: Exclude<Place, { kind: 'fd' }> | undefined;
+  /** Whether they may change it. */
+  readonly adminActions: boolean;
   /** What the user should be told although it is no error: one sentence each. */
   readonly notes: readonly string[];
 }
@@ -149,6 +154,8 @@ export const settings = withVariables({
   resetAfter: {
     ...wholeNumber(1, MOST), flag: 'reset-after', hint: 'BYTES', help: 'after so many bytes of replies a reset (none)',
   },
+  admin: { ...adminPlace, help: 'where to serve health, metrics, status and a page to watch (off)' },
+  adminActions: { flag: 'admin-actions', help: 'its page and POST may also reload, resize, kill and freeze' },
   help: { short: 'h', help: 'print this text' },
   version: { short: 'v', help: 'print the version' },
 } satisfies Flags);
@@ -178,14 +185,24 @@ export function parseConfig(argv: string[], env: Environment, cpus: number, inhe
   const lowered = `${origins.workers} ${wanted} is lowered to ${usable}, the number of usable CPUs`;
   const bound = boundBy(line, inherited);
   const addresses: BindAddress[] = bound.length > 0 ? bound : [{ kind: 'tcp', host, port, proxy: false }];
+  if (others.adminActions && others.admin === undefined) {
+    throw new UsageError(`${givenBy.get('adminActions')} has no effect without --admin ADDRESS, which says where`);
+  }
   const unset = [...(others.greeting ?? '').matchAll(/\{env:(\w+)\}/g)].filter(([, name]) => env[name!] === undefined);
   const config = {
     ...others, addresses, workers, notes: [
-      ...notes, ...wanted === 'auto' || wanted <= usable ? [] : [lowered],
+      ...notes, ...adminNotes(others), ...wanted === 'auto' || wanted <= usable ? [] : [lowered],
       ...unset.map(([inBraces]) => `there is no ${inBraces} for --greeting: nothing stands in its place`),
     ],
   };
   return { kind: 'run', config, origins };
+}
+
+/** Who asks for it may have it, and is told. */
+function adminNotes({ admin, adminActions }: Pick<Config, 'admin' | 'adminActions'>): string[] {
+  if (admin?.kind !== 'tcp' || /^(?:127\.|::1$|localhost$)/.test(admin.host)) return [];
+  const may = adminActions ? 'look, reload, resize and kill' : 'look';
+  return [`--admin ${withPort(admin.host, admin.port)}: whoever can reach this address may ${may}`];
 }
 
 /** @throws UsageError */

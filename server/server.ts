@@ -5,64 +5,25 @@
 // worker that dies before it took it, and move from one worker to another.
 import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
-import type { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { resetConnection } from '../shared/reset.ts';
 import { workerOptions } from './config.ts';
 import { afterRunning } from '../shared/running-time.ts';
 import type { Config } from './config.ts';
+import type { Phase } from '../shared/status/status.ts';
 import { Admission } from './connections/admission.ts';
 import type { Command } from './connections/dispatcher-states.ts';
 import { Dispatcher } from './connections/dispatcher.ts';
 import { freeDescriptors, HeldConnections } from './connections/held-connections.ts';
-import type { HeldConnection } from './connections/held-connections.ts';
+import type { HeldConnection, Refusal } from './connections/held-connections.ts';
 import { Listeners } from './connections/listener.ts';
 import type { Bound } from './connections/listener.ts';
 import { Statistics } from './connections/statistics.ts';
 import { TrustedProxies } from './connections/trusted-proxies.ts';
+import type { Server, ServerDependencies, ServerParts } from './server-parts.ts';
 import { Shutdown } from './shutdown.ts';
 import type { WorkerReport } from './worker/messages.ts';
+import { Recycling } from './workers/recycling.ts';
 import { WorkerPool } from './workers/worker-pool.ts';
-
-/** What a running server answers to. */
-export interface Server {
-  /** Where it listens: in each place that it was told, unless it was stopped before. */
-  readonly bound: readonly Bound[];
-  /** How far it is between its start and its end: what whoever asks whether it is ready wants to know. */
-  readonly phase: Phase;
-  /** Whether it still asks the system for the address of a host, which cannot be cancelled. */
-  readonly isResolving: boolean;
-  /** Settles when the server has ended: with undefined after a clean stop, else with the reason. */
-  readonly ended: Promise<string | undefined>;
-  /** Replaces every worker, one at a time; connections move to the others. */
-  reload(): void;
-  /** One worker more (+1) or less (-1). */
-  resize(by: 1 | -1): void;
-}
-
-/**
- * starting ─▶ ready ─▶ leaving ─▶ stopping      leaving: it is to stop, and clients are still let in (--stop-delay)
- *    from each of them ─▶ stopping
- */
-export type Phase = 'starting' | 'ready' | 'leaving' | 'stopping';
-
-/** What the server works with and does not make itself. */
-export interface ServerDependencies {
-  readonly log: Log;
-  /** Prints lines of the log that a worker leaves to the master; `lines` count as lost if it cannot. */
-  readonly print: (text: string, lines: number) => void;
-  /** Whether the log's reader is a terminal that shows colours. */
-  readonly color: boolean;
-  /** The lock around the shared terminal. */
-  readonly terminalLock: Lock;
-  /** The most workers there may be: the number of usable CPUs. */
-  readonly cpus: number;
-  /** When it aborts, the server stops after --stop-delay; at once while it is still starting. */
-  readonly stop: AbortSignal;
-  /** Called when the grace begins. */
-  readonly stopping: () => void;
-  /** When it aborts, the server ends at once, whatever is under way. */
-  readonly stopNow: AbortSignal;
-}
 
 /**
  * Starts listening and the workers.
@@ -77,6 +38,10 @@ export async function startServer(config: Config, dependencies: ServerDependenci
   return server;
 }
 
+const STOPPING: Refusal = { kind: 'stopping', reason: 'the server is stopping' };
+const UNTRUSTED: Refusal = { kind: 'untrusted', reason: 'no PROXY header is taken from there (--proxy-from)' };
+const FULL: Refusal = { kind: 'full', reason: 'all workers and the waiting line are full' };
+
 class EchoServer implements Server {
   readonly ended: Promise<string | undefined>;
   readonly #config: Config;
@@ -87,8 +52,7 @@ class EchoServer implements Server {
   readonly #statistics: Statistics;
   readonly #admission: Admission;
   readonly #shutdown: Shutdown;
-  /** How many clients each worker was the first to serve, by its id. */
-  readonly #clientsOf = new Map<number, number>();
+  readonly #recycling: Recycling;
   readonly #tellStopping: () => void;
   readonly #listeners: Listeners;
   phase: Phase = 'starting';
@@ -101,6 +65,7 @@ class EchoServer implements Server {
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#statistics = new Statistics(log);
+    this.#recycling = new Recycling(config.maxConnectionsPerWorker);
     const { addresses, connectionsPerAddress, connectionsPerWorker, onCrash } = config;
     this.#connections = new HeldConnections(freeDescriptors(cpus, addresses.length), connectionsPerAddress);
     this.#dispatcher = new Dispatcher(
@@ -112,15 +77,17 @@ class EchoServer implements Server {
     );
     this.#dispatcher.setPoolSize(config.workers);
     this.#admission = new Admission(this.#connections, this.#dispatcher, this.#statistics);
-    const { refused } = this.#statistics;
     this.#listeners = new Listeners(addresses, new TrustedProxies(config.proxyFrom), {
       connection: (incoming) => this.#admission.arrived(incoming),
-      untrusted: (host) => refused.count('no PROXY header is taken from there (--proxy-from)', host),
-      failed: (error) => refused.count(`accept failed: ${error.message}`),
+      untrusted: (from) => {
+        this.#statistics.arrived();
+        this.#statistics.refuse({ ...UNTRUSTED, from });
+      },
+      failed: (error) => this.#statistics.refuse({ kind: 'accept', reason: `accept failed: ${error.message}` }),
     });
     this.#pool = new WorkerPool({
       size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs,
-      terminalLock, log, worker: { ...workerOptions(config), color },
+      terminalLock, log, totals: this.#statistics.totals, isWatched: config.admin !== undefined, worker: { ...workerOptions(config), color },
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       report: (worker, report) => this.#receive(worker, report),
@@ -130,7 +97,7 @@ class EchoServer implements Server {
       resumed: (worker) => this.#dispatcher.workerResumed(worker),
       retiring: (worker) => this.#dispatcher.workerRetiring(worker),
       died: (worker) => {
-        this.#clientsOf.delete(worker);
+        this.#recycling.forget(worker);
         this.#dispatcher.workerDied(worker);
         this.#shutdown.leaveIfNobodyWaits();
       },
@@ -145,6 +112,13 @@ class EchoServer implements Server {
         this.#listeners.close();
       },
     });
+  }
+
+  get parts(): ServerParts {
+    return {
+      config: this.#config, totals: this.#statistics.totals, pool: this.#pool, dispatcher: this.#dispatcher,
+      connections: this.#connections,
+    };
   }
 
   get bound(): readonly Bound[] {
@@ -198,6 +172,7 @@ class EchoServer implements Server {
   reload(): void {
     if (this.#isStopping) return;
     this.#log.info('reload', 'reload: every worker is replaced, one at a time');
+    this.#statistics.totals.reloads++;
     this.#pool.reload();
   }
 
@@ -215,14 +190,13 @@ class EchoServer implements Server {
         break;
       case 'cutOff':
         this.#connections.remove(connection);
+        connection.isCutOff = true;
         resetConnection(socket);
         this.#log.warn('cutOff', `${peer} is cut off: its worker died`, { peer });
         break;
       case 'refuse':
         this.#connections.close(connection);
-        this.#statistics.refused.count(
-          command.reason === 'stopping' ? 'the server is stopping' : 'all workers and the waiting line are full',
-        );
+        this.#statistics.refuse(command.reason === 'stopping' ? STOPPING : FULL);
         break;
     }
   }
@@ -260,6 +234,8 @@ class EchoServer implements Server {
         break;
       case 'givenBack':
         connection.moved = report.moved;
+        connection.how = 'given back';
+        this.#statistics.totals.moved[this.#pool.leavesFor(worker)]++;
         this.#dispatcher.givenBack(worker, id);
         break;
       case 'client':
@@ -283,12 +259,10 @@ class EchoServer implements Server {
   }
 
   #noteServed(connection: HeldConnection, worker: number): void {
-    // Only new clients count: those that a recycled worker gave back would else recycle the next one at once.
     if (!this.#connections.served(connection)) return;
-    const count = (this.#clientsOf.get(worker) ?? 0) + 1;
-    this.#clientsOf.set(worker, count);
-    const most = this.#config.maxConnectionsPerWorker;
-    if (most > 0 && count === most) this.#pool.recycle(worker, `${counted(most, 'connection')} served`);
+    this.#statistics.totals.handedOver(performance.now() - connection.addedAt);
+    if (!this.#recycling.isDue(worker)) return;
+    this.#pool.recycle(worker, `${counted(this.#config.maxConnectionsPerWorker, 'connection')} served`);
   }
 
   #fail(reason: string): void {

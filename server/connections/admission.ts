@@ -119,6 +119,7 @@ export class Admission {
 
   /** A client has connected. */
   arrived(incoming: IncomingConnection): void {
+    this.#statistics.arrived();
     if (this.#queue.isEmpty && this.#hasRoom(incoming)) this.#decide(incoming);
     else this.#wait(incoming);
   }
@@ -134,7 +135,7 @@ export class Admission {
   /** No such header has come, and its worker has closed the connection. */
   badHeader(connection: HeldConnection, kind: string, reason: string): void {
     const what = `a bad PROXY protocol header (${kind})`;
-    this.#statistics.turnedAway({ reason: what, from: connection.peer, detail: reason });
+    this.#statistics.turnedAway({ kind: 'header', reason: what, from: connection.peer, detail: reason });
     this.#connections.close(connection);
   }
 
@@ -163,7 +164,7 @@ export class Admission {
     const refusal = this.#connections.refusalFor(incoming);
     if (refusal === undefined) return this.#dispatcher.accept(this.#connections.add(incoming).id);
     incoming.socket.destroy();
-    this.#statistics.refused.count(refusal.reason, refusal.from);
+    this.#statistics.refuse(refusal);
   }
 
   #decideOnClient({ connection, client, tell }: Identified): void {

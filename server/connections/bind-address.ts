@@ -34,6 +34,18 @@ export const hostName: Kind<string> = {
   },
 };
 
+/** Where the server answers those who watch it: nowhere but on this machine, unless a host is given. */
+export const adminPlace: Kind<Exclude<Place, { kind: 'fd' }>> = {
+  hint: 'ADDRESS',
+  allowed: 'PORT, HOST:PORT, [IPv6]:PORT or unix:PATH',
+  parse(text) {
+    const local = port.parse(text);
+    if (local !== undefined) return { kind: 'tcp', host: '127.0.0.1', port: local };
+    const parsed = place.parse(text);
+    return parsed?.kind === 'fd' ? undefined : parsed;
+  },
+};
+
 /** An element of the list, which is cut at its commas before: so no path has one. */
 export const place: Kind<Place> = {
   hint: 'ADDRESS',

@@ -3,6 +3,7 @@
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { NO_TRAFFIC } from '../worker/messages.ts';
+import type { ConnectionStatus, RefusalKind } from '../../shared/status/status.ts';
 import type { Moved, ProxyClient } from '../worker/messages.ts';
 
 /** Kept free for what Node opens meanwhile (a file, a pipe to a new worker, a look-up) and for pending connections. */
@@ -30,14 +31,21 @@ export interface HeldConnection extends IncomingConnection {
   proxy: boolean;
   /** It is one of those that its address has. */
   isCounted: boolean;
+  /** When it was let in, on the clock of performance.now(). */
+  readonly addedAt: number;
   /** Some worker has served it. */
   wasServed: boolean;
+  /** How it came to where it is. */
+  how: ConnectionStatus['how'];
+  /** How it ended: its worker died. */
+  isCutOff: boolean;
   /** What comes along to the next worker. */
   moved: Moved | null;
 }
 
 /** Why one more connection cannot be held. */
 export interface Refusal {
+  readonly kind: RefusalKind;
   readonly reason: string;
   /** The client's address, if the reason lies there. */
   readonly from?: string;
@@ -84,12 +92,13 @@ export class HeldConnections {
   refusalFor({ host, proxy }: Pick<IncomingConnection, 'host' | 'proxy'>): Refusal | undefined {
     if (!proxy && this.#isFull(host)) return this.#tooMany(host);
     if (this.descriptorsLeft > 0) return undefined;
-    return { reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
+    return { kind: 'descriptors', reason: `no descriptors left for more than ${this.#most} (ulimit -n)` };
   }
 
   add({ socket, host, peer, proxy }: IncomingConnection): HeldConnection {
     const connection = {
-      id: ++this.#lastId, socket, host, peer, proxy, isCounted: !proxy, wasServed: false, moved: null,
+      id: ++this.#lastId, socket, host, peer, proxy, isCounted: !proxy, addedAt: performance.now(), wasServed: false,
+      how: 'new' as const, isCutOff: false, moved: null,
     };
     if (!proxy) this.#count(host);
     this.#connections.set(connection.id, connection);
@@ -131,6 +140,7 @@ export class HeldConnections {
   adopted(connection: HeldConnection): void {
     const { traffic, greeted } = connection.moved ?? { traffic: NO_TRAFFIC, greeted: 0 };
     connection.moved = { traffic, unread: NOTHING, header: NOTHING, greeted: greeted ?? 0, probe: null };
+    connection.how = 'adopted';
   }
 
   /** Forgets it. Its socket is the caller's to end. */
@@ -148,7 +158,8 @@ export class HeldConnections {
   }
 
   #tooMany(host: string): Refusal {
-    return { reason: `more than ${this.#mostPerAddress} from one address (--connections-per-address)`, from: host };
+    const reason = `more than ${this.#mostPerAddress} from one address (--connections-per-address)`;
+    return { kind: 'address', reason, from: host };
   }
 
   #isFull(host: string): boolean {

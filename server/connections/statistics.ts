@@ -3,7 +3,8 @@
 import { counted } from '../../shared/log/log-format.ts';
 import { describeTraffic } from '../../shared/log/log.ts';
 import type { Log } from '../../shared/log/log.ts';
-import { NO_TRAFFIC } from '../worker/messages.ts';
+import { Totals } from '../totals.ts';
+import { NO_TRAFFIC, plus } from '../worker/messages.ts';
 import type { CloseReason, Moved, Traffic } from '../worker/messages.ts';
 import type { DispatcherCounters } from './dispatcher-states.ts';
 import type { Refusal } from './held-connections.ts';
@@ -60,8 +61,9 @@ export class Tally {
 }
 
 export class Statistics {
-  readonly refused: Tally;
+  readonly totals = new Totals();
   readonly bounced: Tally;
+  readonly #refused: Tally;
   readonly #gone: Tally;
   readonly #log: Log;
   #traffic: Traffic = NO_TRAFFIC;
@@ -71,21 +73,33 @@ export class Statistics {
 
   constructor(log: Log) {
     this.#log = log;
-    this.refused = new Tally('refused', (text, fields) => log.warn('refused', text, fields));
+    this.#refused = new Tally('refused', (text, fields) => log.warn('refused', text, fields));
     this.bounced = new Tally('offered to another worker', (text, fields) => log.warn('bounced', text, fields));
     this.#gone = new Tally('gone', (text, fields) => log.info('gone', text, fields));
+  }
+
+  /** A client has connected. */
+  arrived(): void {
+    this.totals.connections++;
+  }
+
+  /** It is refused. */
+  refuse({ kind, reason, from, detail }: Refusal): void {
+    this.totals.refused[kind]++;
+    this.#refused.count(reason, from, detail);
   }
 
   /** A client has left before a worker had it. @param moved Not null: before another worker had it. */
   left(moved: Moved | null): void {
     if (moved !== null) this.add(moved.traffic);
+    this.totals.gone++;
     this.#gone.count('left while waiting');
   }
 
   /** Refused when a worker had it already. */
-  turnedAway({ reason, from, detail }: Refusal): void {
+  turnedAway(refusal: Refusal): void {
     this.#turnedAway++;
-    this.refused.count(reason, from, detail);
+    this.refuse(refusal);
   }
 
   /** A worker has closed it. */
@@ -95,17 +109,14 @@ export class Statistics {
   }
 
   /** What a connection has seen until its end. */
-  add({ messages, bytesIn, bytesOut }: Traffic): void {
-    const sum = this.#traffic;
-    this.#traffic = {
-      messages: sum.messages + messages, bytesIn: sum.bytesIn + bytesIn, bytesOut: sum.bytesOut + bytesOut,
-    };
+  add(traffic: Traffic): void {
+    this.#traffic = plus(this.#traffic, traffic);
   }
 
   /** The last lines: what has not been told yet, and the sums. */
   summarize({ served: accepted, cutOff }: Readonly<DispatcherCounters>): void {
-    for (const tally of [this.refused, this.bounced, this.#gone]) tally.flush();
-    const refused = this.refused.total;
+    for (const tally of [this.#refused, this.bounced, this.#gone]) tally.flush();
+    const refused = this.#refused.total;
     const traffic = describeTraffic(this.#traffic);
     const served = accepted - this.#turnedAway - this.#probes;
     const probes = this.#probes === 0 ? undefined : this.#probes;

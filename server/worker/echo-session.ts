@@ -134,7 +134,7 @@ export class EchoSession implements Session {
     if (this.#state !== 'over') this.#close('not quiet in time');
   }
 
-  get #traffic(): Traffic {
+  get traffic(): Traffic {
     return { messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
   }
 
@@ -271,7 +271,7 @@ export class EchoSession implements Session {
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
     this.#host.givenBack(this, {
-      unread, traffic: this.#traffic, header: NOTHING, greeted: this.#greeted, probe: null,
+      unread, traffic: this.traffic, header: NOTHING, greeted: this.#greeted, probe: null,
     });
   }
 
@@ -295,6 +295,6 @@ export class EchoSession implements Session {
     this.#state = 'over';
     this.#stopClocks();
     this.#delayed?.destroy();
-    this.#host.closed(this, this.#reason, this.#traffic);
+    this.#host.closed(this, this.#reason, this.traffic);
   }
 }

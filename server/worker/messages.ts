@@ -7,6 +7,14 @@ export type { Traffic };
 
 export const NO_TRAFFIC: Traffic = { messages: 0, bytesIn: 0, bytesOut: 0 };
 
+export function plus(a: Traffic, b: Traffic): Traffic {
+  return { messages: a.messages + b.messages, bytesIn: a.bytesIn + b.bytesIn, bytesOut: a.bytesOut + b.bytesOut };
+}
+
+export function minus(a: Traffic, b: Traffic): Traffic {
+  return { messages: a.messages - b.messages, bytesIn: a.bytesIn - b.bytesIn, bytesOut: a.bytesOut - b.bytesOut };
+}
+
 /** What comes along with a connection that another worker has had before. */
 export interface Moved {
   readonly traffic: Traffic;
@@ -73,8 +81,11 @@ export type FromWorker = WorkerReport | { readonly type: 'ready' } | Pong | Line
 /** Its event loop turns. */
 export interface Pong {
   readonly type: 'pong';
-  /** How many lines of the log would be lost if it died now. */
+  /** How many lines of the log would be lost if it died now, and how many it had no room for since it began. */
   readonly unprinted: number;
+  readonly dropped: number;
+  /** What it has seen since it began, without what connections brought along from other workers. */
+  readonly traffic: Traffic;
 }
 
 /** Lines of the log that the worker does not print itself. In order. */
@@ -126,8 +137,10 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
   switch (message['type']) {
     case 'ready':
       return message as FromWorker;
-    case 'pong':
-      return isCount(message['unprinted']) ? message as FromWorker : undefined;
+    case 'pong': {
+      const { unprinted, dropped, traffic } = message;
+      return isCount(unprinted) && isCount(dropped) && isTraffic(traffic) ? message as FromWorker : undefined;
+    }
     case 'lines':
       return isCount(message['lines']) && typeof message['text'] === 'string' ? message as FromWorker : undefined;
     case 'accepted':

@@ -50,6 +50,8 @@ export class ProxySession implements Session {
   peer: string;
   /** A proxy's own check: there is no client behind it. */
   isLocal = false;
+  /** A header is no message. */
+  readonly traffic = NO_TRAFFIC;
   readonly #host: ProxyHost;
   readonly #socket: Socket;
   readonly #header: ProxyHeader;

@@ -7,6 +7,8 @@ export interface Session {
   readonly id: number;
   /** Its client's address for the log. */
   readonly peer: string;
+  /** What it has seen so far, in other workers too. */
+  readonly traffic: Traffic;
   start(): void;
   drain(graceMs: number): void;
   giveBack(): void;

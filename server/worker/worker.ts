@@ -14,8 +14,8 @@ import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { Behavior, BehaviorOptions } from './behavior.ts';
-import { NO_TRAFFIC, readToWorker } from './messages.ts';
-import type { CloseReason, FromWorker, Moved, Probe, ProxyClient, ToWorker, Traffic } from './messages.ts';
+import { minus, NO_TRAFFIC, plus, readToWorker } from './messages.ts';
+import type { CloseReason, FromWorker, Moved, Pong, Probe, ProxyClient, ToWorker, Traffic } from './messages.ts';
 import type { ProxyHost, ProxySession } from './proxy-session.ts';
 import type { Session, SessionHost } from './session.ts';
 
@@ -89,6 +89,8 @@ class Worker implements SessionHost, ProxyHost {
   /** Those that came in this turn of the event loop and are not read from yet. */
   #arrived: Session[] = [];
   readonly #master = currentProcess().parent!;
+  /** What connections have seen that are gone from here, without what connections had seen before they came. */
+  #elsewhere = NO_TRAFFIC;
   #leaving: 'retire' | 'drain' | undefined;
   #stopGrace: Stop = () => {};
   #graceMs = 0;
@@ -124,7 +126,7 @@ class Worker implements SessionHost, ProxyHost {
         break;
       }
       case 'ping':
-        this.#tell({ type: 'pong', unprinted: this.#terminal.unprinted });
+        this.#tell(this.#pong());
         break;
       case 'retire':
         this.#retire(message.graceMs);
@@ -148,6 +150,13 @@ class Worker implements SessionHost, ProxyHost {
     }
   }
 
+  #pong(): Pong {
+    const { unprinted, dropped } = this.#terminal;
+    let traffic = this.#elsewhere;
+    for (const session of this.#sessions.values()) traffic = plus(traffic, session.traffic);
+    return { type: 'pong', unprinted, dropped, traffic };
+  }
+
   #serve({ id, peer, proxy, moved }: ToWorker & { type: 'connection' }, socket: Socket | undefined): void {
     if (socket === undefined) {
       // It was destroyed before it was sent.
@@ -158,6 +167,7 @@ class Worker implements SessionHost, ProxyHost {
       ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, this.#options)
       : new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
+    this.#elsewhere = minus(this.#elsewhere, session.traffic);
     this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
     if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
     if (!proxy) this.#introduce(session, moved);
@@ -196,6 +206,7 @@ class Worker implements SessionHost, ProxyHost {
   }
 
   closed({ id, peer }: Session, reason: CloseReason, traffic: Traffic): void {
+    this.#elsewhere = plus(this.#elsewhere, traffic);
     const probe = this.#probes?.get(id);
     const hasLeft = reason === 'client ended' || reason.startsWith('error ');
     const isProbe = probe === 'local' || (probe === 'silent' && hasLeft);
@@ -208,6 +219,7 @@ class Worker implements SessionHost, ProxyHost {
   }
 
   givenBack({ id }: Session, moved: Moved): void {
+    this.#elsewhere = plus(this.#elsewhere, moved.traffic);
     const probe = this.#probes?.get(id) ?? null;
     this.#tell({ type: 'givenBack', id, moved: probe === null ? moved : { ...moved, probe } });
     this.#forget(id);
@@ -271,6 +283,7 @@ class Worker implements SessionHost, ProxyHost {
   #endIfDone(): void {
     if (this.#leaving === undefined || this.#awaitsMore || this.#sessions.size > 0) return;
     this.#stopGrace();
+    this.#tell(this.#pong());
     this.#end();
   }
 }

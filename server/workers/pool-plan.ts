@@ -5,19 +5,26 @@
 // wanted. So what is asked for in the middle of a reload is kept, one worker retires at a time, and none is started
 // while there are as many as there may be.
 
+import type { MoveReason } from '../../shared/status/status.ts';
+
 /** starting ─▶ ready ─▶ retiring; from each the process may end, and is forgotten. */
 export type WorkerPhase = 'starting' | 'ready' | 'retiring';
 
 /** The next step. */
 export type Action =
   | { readonly kind: 'start' }
-  /** `why` is for the log. */
-  | { readonly kind: 'retire'; readonly worker: number; readonly why: string };
+  | { readonly kind: 'retire'; readonly worker: number; readonly reason: MoveReason; readonly why: string };
+
+/** Why a worker is to leave: in a word, and for the log. */
+interface Unwanted {
+  readonly reason: MoveReason;
+  readonly why: string;
+}
 
 interface PlannedWorker {
   phase: WorkerPhase;
   /** Why it is to be replaced, as soon as its turn comes. */
-  unwanted: string | undefined;
+  unwanted: Unwanted | undefined;
   /** It was there when a reload was asked for. */
   old: boolean;
 }
@@ -86,7 +93,7 @@ export class PoolPlan {
   reload(): void {
     this.#reloading = true;
     for (const planned of this.#workers.values()) {
-      planned.unwanted ??= 'reload';
+      planned.unwanted ??= { reason: 'reload', why: 'reload' };
       planned.old = true;
     }
   }
@@ -94,7 +101,7 @@ export class PoolPlan {
   /** One worker is to be replaced. */
   recycle(worker: number, why: string): void {
     const planned = this.#workers.get(worker);
-    if (planned !== undefined) planned.unwanted ??= why;
+    if (planned !== undefined) planned.unwanted ??= { reason: 'recycle', why };
   }
 
   /** One more (+1) or less (-1). @returns false, and nothing has changed, when there would be none or too many. */
@@ -119,7 +126,7 @@ export class PoolPlan {
     if (this.ready < this.count) return undefined;
     const workers = [...this.#workers];
     const [worker, planned] = workers.find(([, { unwanted }]) => unwanted !== undefined) ?? workers.at(-1)!;
-    if (this.count > this.#size) return { kind: 'retire', worker, why: 'one worker less' };
-    return planned.unwanted === undefined ? undefined : { kind: 'retire', worker, why: planned.unwanted };
+    if (this.count > this.#size) return { kind: 'retire', worker, reason: 'resize', why: 'one worker less' };
+    return planned.unwanted === undefined ? undefined : { kind: 'retire', worker, ...planned.unwanted };
   }
 }

@@ -4,62 +4,33 @@
 // that the plan names. Nothing else starts or retires a worker.
 import type { Socket } from 'node:net';
 import { counted } from '../../shared/log/log-format.ts';
-import type { Log } from '../../shared/log/log.ts';
-import { describeDeath } from '../../shared/multiprocessing/base/errors.ts';
 import type { Death } from '../../shared/multiprocessing/base/errors.ts';
-import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
 import { onBeats } from '../../shared/running-time.ts';
 import type { Stop } from '../../shared/running-time.ts';
-import type { FromWorker, ToWorker, WorkerReport } from '../worker/messages.ts';
-import type { WorkerOptions } from '../worker/worker.ts';
+import type { MoveReason } from '../../shared/status/status.ts';
+import type { FromWorker, ToWorker } from '../worker/messages.ts';
+import { DeathNotices } from './death-notices.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { PoolPlan } from './pool-plan.ts';
+import type { Action, WorkerPhase } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
+import type { WorkerPoolEvents, WorkerPoolOptions } from './worker-pool-options.ts';
 import { WorkerProcess } from './worker-process.ts';
-
-export interface WorkerPoolOptions {
-  /** The number of workers to begin with, and the most there may ever be. */
-  readonly size: number;
-  readonly most: number;
-  readonly graceMs: number;
-  /** 0: no heartbeat. */
-  readonly workerTimeoutMs: number;
-  readonly worker: Omit<WorkerOptions, 'slot'>;
-  readonly terminalLock: Lock;
-  readonly log: Pick<Log, 'info' | 'warn'>;
-}
-
-/** What the pool tells the server. Workers are named by ids, each used once. */
-export interface WorkerPoolEvents {
-  ready(worker: number): void;
-  report(worker: number, report: WorkerReport): void;
-  /** It could not take a connection a while ago: it may be tried again. */
-  relieved(worker: number): void;
-  /** Lines of the log that a worker leaves to the master, and how many count as lost if they are not printed. */
-  print(text: string, lines: number): void;
-  stalled(worker: number): void;
-  resumed(worker: number): void;
-  retiring(worker: number): void;
-  /** Its process is gone, and everything that it said before has been told. */
-  died(worker: number): void;
-  resized(size: number): void;
-  /** As many workers as wanted are ready, for the first time. */
-  complete(): void;
-  /** No worker can be started, and none ever was. */
-  failed(reason: string): void;
-}
 
 /** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if that is longer. */
 const RETIRE_LIMIT_MS = 2000;
 /** A worker that could not take a connection is tried again after so long, in milliseconds. */
 const RELIEF_MS = 1000;
+/** How often workers tell of their work, if there is no heartbeat, in milliseconds. */
+const WATCH_MS = 1000;
 
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
-  readonly #log: Pick<Log, 'info' | 'warn'>;
+  readonly #log: WorkerPoolOptions['log'];
   readonly #events: WorkerPoolEvents;
   readonly #plan: PoolPlan;
   readonly #workers = new Map<number, WorkerProcess>();
+  readonly #deaths: DeathNotices;
   readonly #delay = new RestartDelay();
   readonly #heartbeat: Heartbeat | undefined;
   #stopHeartbeat: Stop = () => {};
@@ -72,6 +43,7 @@ export class WorkerPool {
     this.#options = options;
     this.#log = options.log;
     this.#events = events;
+    this.#deaths = new DeathNotices(options.log, options.totals);
     this.#plan = new PoolPlan(options.size, options.most);
     const { workerTimeoutMs } = options;
     if (workerTimeoutMs === 0) return;
@@ -87,7 +59,23 @@ export class WorkerPool {
   start(): void {
     const heartbeat = this.#heartbeat;
     if (heartbeat !== undefined) this.#stopHeartbeat = onBeats(heartbeat.intervalMs, () => heartbeat.beat());
+    else if (this.#options.isWatched) this.#stopHeartbeat = onBeats(WATCH_MS, () => this.#ask());
     this.#reconcile();
+  }
+
+  /** How many workers there should be. */
+  get size(): number {
+    return this.#plan.size;
+  }
+
+  /** Those that there are, and where each is in its life. */
+  list(): { readonly worker: WorkerProcess; readonly phase: WorkerPhase }[] {
+    return [...this.#workers.values()].map((worker) => ({ worker, phase: this.#plan.phaseOf(worker.id)! }));
+  }
+
+  /** What it gives its connections back for. */
+  leavesFor(worker: number): MoveReason {
+    return this.#workers.get(worker)?.leavesFor ?? 'other';
   }
 
   /** What people call the worker. */
@@ -183,7 +171,7 @@ export class WorkerPool {
       // What was to be started is not wanted any more.
       clearTimeout(this.#startTimer);
       this.#startTimer = undefined;
-      if (action !== undefined) this.#retire(this.#workers.get(action.worker)!, action.why);
+      if (action !== undefined) this.#retire(this.#workers.get(action.worker)!, action);
     }
   }
 
@@ -206,6 +194,10 @@ export class WorkerPool {
     this.#reconcile();
   }
 
+  #ask(): void {
+    for (const { worker, phase } of this.list()) if (phase !== 'starting') worker.post({ type: 'ping' });
+  }
+
   #receive(worker: WorkerProcess, message: FromWorker | undefined): void {
     this.#heartbeat?.heard(worker.id);
     switch (message?.type) {
@@ -222,6 +214,9 @@ export class WorkerPool {
         break;
       case 'pong':
         worker.unprinted = message.unprinted;
+        this.#options.totals.workerSaid(
+          worker.id, { traffic: message.traffic, linesDropped: message.dropped }, worker.heardAt,
+        );
         break;
       case 'accepted':
       case 'client':
@@ -238,6 +233,7 @@ export class WorkerPool {
   #ready(worker: WorkerProcess): void {
     if (this.#stopping || !this.#plan.becameReady(worker.id)) return;
     worker.readyAt = performance.now();
+    this.#options.totals.workerStarted(worker.id, worker.slot, worker.readyAt);
     this.#delay.started();
     this.#heartbeat?.add(worker.id);
     const { slot, name, pid } = worker;
@@ -246,7 +242,8 @@ export class WorkerPool {
     this.#reconcile();
   }
 
-  #retire(worker: WorkerProcess, why: string): void {
+  #retire(worker: WorkerProcess, { reason, why }: Extract<Action, { kind: 'retire' }>): void {
+    worker.leavesFor = reason;
     this.#plan.retiring(worker.id);
     const { slot, name, pid } = worker;
     this.#log.info('retire', `${name} gives its connections back and ends (${why})`, { worker: slot, pid, why });
@@ -261,17 +258,11 @@ export class WorkerPool {
     this.#workers.delete(worker.id);
     this.#heartbeat?.remove(worker.id);
     if (!this.#stopping && (phase !== 'retiring' || death.exitCode !== 0)) {
-      const { slot, pid, unprinted, error } = worker;
-      const how = describeDeath(death);
-      const reason = error === undefined ? how : `${how}: ${error.message}`;
-      const lines = `${counted(unprinted, 'line')} of its log ${unprinted === 1 ? 'is' : 'are'}`;
-      this.#log.warn('worker', unprinted === 0 ? reason : `${reason}; about ${lines} lost`, {
-        worker: slot, pid, exitCode: death.exitCode, error: error?.message,
-        linesLost: unprinted === 0 ? undefined : unprinted,
-      });
+      const reason = this.#deaths.died(worker, phase, death);
       if (phase === 'starting') this.#couldNotStart(reason);
       else if (phase === 'ready') this.#delay.died(performance.now() - worker.readyAt);
     }
+    this.#options.totals.workerEnded(worker.id);
     this.#events.died(worker.id);
     this.#reconcile();
   }
@@ -285,9 +276,6 @@ export class WorkerPool {
       this.#events.failed(reason);
       return;
     }
-    const waitMs = this.#delay.next();
-    const serving = ready === 0 ? 'none is serving, clients wait for it' : `${counted(ready, 'worker')} still serving`;
-    const text = `a worker could not start; ${serving}, and it is tried again in ${waitMs} ms`;
-    this.#log.warn('start', text, { workers: ready, waitMs });
+    this.#deaths.couldNotStart(ready, this.#delay.next());
   }
 }

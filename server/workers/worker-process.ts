@@ -5,6 +5,7 @@ import type { Log } from '../../shared/log/log.ts';
 import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
 import { Process } from '../../shared/multiprocessing/process/process.ts';
 import { afterRunning, afterSilence } from '../../shared/running-time.ts';
+import type { MoveReason } from '../../shared/status/status.ts';
 import { work } from '../worker/entry.ts';
 import { readFromWorker } from '../worker/messages.ts';
 import type { FromWorker, ToWorker, WorkerReport } from '../worker/messages.ts';
@@ -21,8 +22,14 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   readonly slot: number;
   /** How many lines of the log it had not printed when it answered last. */
   unprinted = 0;
-  /** When it became ready, on the clock of performance.now(). */
+  /** When it was started, when it became ready, and when it said something last, on the clock of performance.now(). */
+  readonly startedAt = performance.now();
   readyAt = 0;
+  heardAt = this.startedAt;
+  /** What it leaves for, once it does. */
+  leavesFor: MoveReason = 'other';
+  /** It had to be ended. */
+  isGivenUp = false;
   readonly #log: Pick<Log, 'warn'>;
   /** How many messages have come from it. */
   #received = 0;
@@ -45,6 +52,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
     const stopLimit = afterRunning(START_LIMIT_MS, () => this.giveUp(`was not ready within ${START_LIMIT_MS} ms`));
     this.channel.listen((unread) => {
       this.#received++;
+      this.heardAt = performance.now();
       const message = readFromWorker(unread);
       if (message?.type === 'ready') stopLimit();
       receive(message);
@@ -73,6 +81,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
 
   /** Ends it at once. @param why Follows its name in the log. */
   giveUp(why: string): void {
+    this.isGivenUp = true;
     this.#log.warn('hung', `${this.name} ${why} and is ended`, { worker: this.slot, pid: this.pid });
     this.kill();
   }

@@ -2,7 +2,7 @@
 // Used by each program's config.ts.
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
-import { ANSWERS, nameOf, usagesOf, type Answer, type Flag, type Flags, type Value, type ValuesOf } from './table.ts';
+import { ANSWERS, nameOf, oneOf, usagesOf, type Answer, type Flag, type Flags, type Value, type ValuesOf } from './table.ts';
 import { didYouMean, quote } from './words.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -40,6 +40,9 @@ interface Given {
 }
 
 type Option = Extract<ReturnType<typeof tokensOf>[number], { kind: 'option' }>;
+
+/** What a switch may be in the environment. */
+const YES_OR_NO = oneOf('yes', 'no');
 
 /** What Kubernetes gives to every container as ECHOPOOL_PORT, for a Service of the name `echopool`. */
 const SERVICE_ADDRESS = /^(?:tcp|udp|sctp):\/\//;
@@ -84,7 +87,9 @@ export function readCommandLine<F extends Flags>(
   for (const [key, flag] of questionsOf(flags)) {
     const variable = given.has(key) ? undefined : inEnvironment(flag.variables ?? [], env, notes);
     if (variable !== undefined) given.set(key, [variable]);
-    values[key] = flag.parse === undefined ? given.has(key) : valueOf(flag, given.get(key) ?? []);
+    const all = given.get(key) ?? [];
+    values[key] = flag.parse !== undefined ? valueOf(flag, all)
+      : variable === undefined ? all.length > 0 : valueOf(YES_OR_NO, all) === 'yes';
   }
   const givenBy = new Map([...given].map(([key, all]) => [key, all.at(-1)!.name]));
   return { kind: 'run', values: values as ValuesOf<F>, givenBy, words, notes };

@@ -19,14 +19,17 @@ interface Named {
   readonly also?: string;
   /** Without it the flag is not in the help. */
   readonly help?: string;
+  /**
+   * Environment variables that may have it, the first one first; for a switch they are `yes` or `no`.
+   * {@link withVariables} adds ours.
+   */
+  readonly variables?: readonly string[];
 }
 
 /** A flag with a value behind it. */
 export interface Value<T> extends Named, Kind<T> {
   /** Read like a given value; without it the value is `undefined` unless given. */
   readonly fallback?: string;
-  /** Environment variables that may have it, the first one first. {@link withVariables} adds ours. */
-  readonly variables?: readonly string[];
   /** It may stand without its flag, and errors name it so: the first word is for the first such flag of the table. */
   readonly word?: string;
   /** It may be given several times, and several with commas between, so none has one: the value is an array of all. */
@@ -64,11 +67,11 @@ export function usagesOf(flags: Flags): string {
   return Object.entries(flags).map(([key, flag]) => usageOf(key, flag)).join(', ');
 }
 
-/** The same table, in which each value may also stand in the environment: as ECHOPOOL_ and its flag's name. */
+/** The same table, in which each flag may also stand in the environment: as ECHOPOOL_ and its name. */
 export function withVariables<F extends Flags>(flags: F): F {
   return Object.fromEntries(Object.entries(flags).map(([key, flag]) => {
     const own = `ECHOPOOL_${nameOf(key, flag).toUpperCase().replaceAll('-', '_')}`;
-    return [key, flag.parse === undefined ? flag : { ...flag, variables: [own, ...flag.variables ?? []] }];
+    return [key, ANSWERS.some((answer) => answer === key) ? flag : { ...flag, variables: [own, ...flag.variables ?? []] }];
   })) as F;
 }
 

@@ -2,7 +2,10 @@
 // table, `top` and the page read it. Its form is documented in docs/operate.md and is stable: members are only added.
 // Times are milliseconds since 1970; what lasts is in milliseconds; rates are per second.
 
-/** How far a server is between its start and its end. */
+/**
+ * starting ─▶ ready ─▶ leaving ─▶ stopping      leaving: it is to stop, and clients are still let in (--stop-delay)
+ *    from each of them ─▶ stopping
+ */
 export type Phase = 'starting' | 'ready' | 'leaving' | 'stopping';
 
 /** `full`: it could not take the last connection that it was offered. `stalled`: it does not answer for a moment. */

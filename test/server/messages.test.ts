@@ -37,7 +37,10 @@ const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type:
     { type: 'closed', id: 1, reason: 'client ended', traffic },
     { type: 'closed', id: 1, reason: 'error ECONNRESET', traffic },
   ],
-  pong: [{ type: 'pong', unprinted: 0 }, { type: 'pong', unprinted: 12 }],
+  pong: [
+    { type: 'pong', unprinted: 0, dropped: 0, traffic: { messages: 0, bytesIn: 0, bytesOut: 0 } },
+    { type: 'pong', unprinted: 12, dropped: 3, traffic: { messages: 1, bytesIn: 2, bytesOut: 3 } },
+  ],
   lines: [{ type: 'lines', text: 'one\ntwo\n', lines: 2 }, { type: 'lines', text: '', lines: 0 }],
 };
 const directions: readonly [string, (message: unknown) => unknown, object[]][] = [

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Lock } from '../../shared/multiprocessing/index.ts';
+import { Totals } from '../../server/totals.ts';
 import { WorkerPool } from '../../server/workers/worker-pool.ts';
 import { until, untilGone } from '../helpers/processes.ts';
 
@@ -21,7 +22,7 @@ test('workers that die young, one after the other, are waited for longer each ti
   let died = 0;
   const nothing = (): void => {};
   const pool = new WorkerPool({
-    size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(),
+    size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(), totals: new Totals(), isWatched: false,
     worker: {
       idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false,
       logsProbes: true, proxyTimeoutMs: null, behavior: null,
