@@ -49,6 +49,8 @@ export interface ServerDependencies {
   readonly cpus: number;
   /** When it aborts, the server stops after --stop-delay; at once while it is still starting. */
   readonly stop: AbortSignal;
+  /** Called when it listens, before workers are started. When this fails, the start does. */
+  readonly opened?: ((server: Server) => Promise<void>) | undefined;
   /** Called when the grace begins. */
   readonly stopping: () => void;
   /** When it aborts, the server ends at once, whatever is under way. */

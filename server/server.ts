@@ -54,14 +54,16 @@ class EchoServer implements Server {
   readonly #shutdown: Shutdown;
   readonly #recycling: Recycling;
   readonly #tellStopping: () => void;
+  readonly #opened: ServerDependencies['opened'];
   readonly #listeners: Listeners;
   phase: Phase = 'starting';
   #end: (reason: string | undefined) => void = () => {};
   #complete: () => void = () => {};
 
-  constructor(config: Config, { log, print, color, terminalLock, cpus, stopping }: ServerDependencies) {
+  constructor(config: Config, { log, print, color, terminalLock, cpus, opened, stopping }: ServerDependencies) {
     this.#config = config;
     this.#tellStopping = stopping;
+    this.#opened = opened;
     this.#log = log;
     this.ended = new Promise((resolve) => { this.#end = resolve; });
     this.#statistics = new Statistics(log);
@@ -133,6 +135,8 @@ class EchoServer implements Server {
     // First of all the addresses: when one is taken there is no reason to fork anything. A server that is stopped while
     // it looks for a name does not wait for the answer.
     await Promise.race([this.#listeners.open(), this.ended]);
+    if (this.#isStopping) return;
+    await this.#opened?.(this);
     if (this.#isStopping) return;
     const complete = new Promise<void>((resolve) => { this.#complete = resolve; });
     this.#pool.start();

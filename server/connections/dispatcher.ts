@@ -2,7 +2,7 @@
 // what happened and carries out its commands; it knows no socket, no process and no clock.
 import { Fifo } from '../../shared/multiprocessing/base/fifo.ts';
 import { connectionMoves, eventOf, roomEventOf } from './dispatcher-states.ts';
-import type { Command, DispatcherCounters, Report, WorkerEvent } from './dispatcher-states.ts';
+import type { Command, DispatcherCounters, Report, WorkerEvent, WorkerReadiness } from './dispatcher-states.ts';
 import { DispatcherTables, WorkerRecord } from './dispatcher-tables.ts';
 import type { ConnectionRecord, WorkerSnapshot } from './dispatcher-tables.ts';
 
@@ -207,7 +207,12 @@ export class Dispatcher {
     return this.#tables.line();
   }
 
-  /** Everything at this moment, copied: for tests. O(connections) */
+  /** How many connections each worker has, and whether it is offered more, by its id. O(workers) */
+  loads(): ReadonlyMap<number, { readonly load: number; readonly readiness: WorkerReadiness }> {
+    return this.#tables.workers;
+  }
+
+  /** Everything at this moment, copied. O(connections) */
   snapshot(): DispatcherSnapshot {
     return {
       stopping: this.#stopping,

@@ -14,6 +14,8 @@ export interface Wishes {
   /** SIGHUP, which may also say that the terminal is gone. */
   hangUp(): void;
   resize(by: 1 | -1): void;
+  /** Say in the log how it is. */
+  status(): void;
 }
 
 type StopSignal = 'SIGINT' | 'SIGTERM';
@@ -31,6 +33,7 @@ export function obeySignals(wishes: Wishes): void {
   const stops = new StopWishes(wishes, echoes, (done) => { afterRunning(SAME_WISH_MS, done); });
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stops.came(signal));
   process.on('SIGHUP', () => wishes.hangUp());
+  process.on('SIGUSR2', () => wishes.status());
   const obeyJobSignal = (signal: JobSignal, by: 1 | -1): void => {
     let isStopping = false;
     const came = (): void => {
@@ -56,7 +59,7 @@ export function obeySignals(wishes: Wishes): void {
 
 /** From now on the signals do what they do to any process. For a process that is about to end. */
 export function obeySignalsNoMore(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU']) process.removeAllListeners(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU']) process.removeAllListeners(signal);
 }
 
 /** Counts wishes to stop, of which one may come as several signals. */

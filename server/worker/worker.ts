@@ -49,7 +49,7 @@ const NOTHING = Buffer.alloc(0);
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
   // A terminal's Ctrl-C reaches every process of the group, and so does the SIGTERM of systemd and of timeout(1): but
   // the master decides when a worker stops.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   // Where there is a terminal, these come from it and stop the whole job (job-control.ts).
   if (jobOf(process.pid)?.hasTerminal !== true) {
     for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});

@@ -59,7 +59,7 @@ export class WorkerPool {
   start(): void {
     const heartbeat = this.#heartbeat;
     if (heartbeat !== undefined) this.#stopHeartbeat = onBeats(heartbeat.intervalMs, () => heartbeat.beat());
-    else if (this.#options.isWatched) this.#stopHeartbeat = onBeats(WATCH_MS, () => this.#ask());
+    else if (this.#options.isWatched) this.#stopHeartbeat = onBeats(WATCH_MS, () => void this.ask());
     this.#reconcile();
   }
 
@@ -68,9 +68,19 @@ export class WorkerPool {
     return this.#plan.size;
   }
 
+  /** And how many there may be at most. */
+  get most(): number {
+    return this.#options.most;
+  }
+
   /** Those that there are, and where each is in its life. */
   list(): { readonly worker: WorkerProcess; readonly phase: WorkerPhase }[] {
     return [...this.#workers.values()].map((worker) => ({ worker, phase: this.#plan.phaseOf(worker.id)! }));
+  }
+
+  /** Asks all what they have done. Settles when all have said so, or are late. */
+  async ask(): Promise<void> {
+    await Promise.all(this.list().map(({ worker, phase }) => phase === 'starting' ? undefined : worker.ask()));
   }
 
   /** What it gives its connections back for. */
@@ -194,10 +204,6 @@ export class WorkerPool {
     this.#reconcile();
   }
 
-  #ask(): void {
-    for (const { worker, phase } of this.list()) if (phase !== 'starting') worker.post({ type: 'ping' });
-  }
-
   #receive(worker: WorkerProcess, message: FromWorker | undefined): void {
     this.#heartbeat?.heard(worker.id);
     switch (message?.type) {
@@ -217,6 +223,7 @@ export class WorkerPool {
         this.#options.totals.workerSaid(
           worker.id, { traffic: message.traffic, linesDropped: message.dropped }, worker.heardAt,
         );
+        worker.answered();
         break;
       case 'accepted':
       case 'client':

@@ -16,6 +16,8 @@ const ENTRY = import.meta.url.endsWith('.ts') ? '../worker/entry.ts' : '../worke
 const START_LIMIT_MS = 30_000;
 /** An offer that has no answer after so long, in milliseconds, is asked about. */
 const OFFER_PROBE_MS = 200;
+/** How long it may take to say what it has done, in milliseconds. */
+const ASK_LIMIT_MS = 1000;
 
 export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   readonly id: number;
@@ -36,6 +38,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   /** The connection that it was offered and has not answered for, and the timer that asks about it. */
   #offered: number | undefined;
   #offerProbe: NodeJS.Timeout | undefined;
+  #asked: (() => void)[] = [];
 
   /** @param id Names it for the server, and is used once. */
   constructor(id: number, options: WorkerOptions, terminalLock: Lock, log: Pick<Log, 'warn'>) {
@@ -65,6 +68,21 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
 
   post(message: ToWorker): void {
     this.channel.post(message);
+  }
+
+  /** Asks what it has done. Settles when it has said so, or has ended, or has been silent for a second. */
+  async ask(): Promise<void> {
+    this.post({ type: 'ping' });
+    const answered = new Promise<void>((resolve) => { this.#asked.push(resolve); });
+    let stopLimit = (): void => {};
+    const late = new Promise<void>((resolve) => { stopLimit = afterRunning(ASK_LIMIT_MS, resolve); });
+    await Promise.race([answered, late, this.ended]);
+    stopLimit();
+  }
+
+  /** It has said what it has done. */
+  answered(): void {
+    for (const settle of this.#asked.splice(0)) settle();
   }
 
   /**

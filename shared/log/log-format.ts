@@ -10,6 +10,8 @@ export interface LineFormat {
   message(peer: string, bytes: Buffer): string;
   connection(event: string, peer: string, text: string, fields: object): string;
   notice(level: LineLevel, event: string, text: string, fields: object): string;
+  /** One or more lines. */
+  notices(level: LineLevel, event: string, text: readonly string[], fields: object): string;
 }
 
 /** `12:34:56.789 worker 1  127.0.0.1:53122  5 bytes  "hello"`, in local time. */
@@ -38,6 +40,10 @@ export class PrettyFormat implements LineFormat {
   notice(level: LineLevel, _event: string, text: string): string {
     return `${this.#start()}${level === 'warn' ? `${this.#warning} ` : ''}${escapeHidden(text)}`;
   }
+
+  notices(level: LineLevel, event: string, text: readonly string[]): string {
+    return text.map((line) => this.notice(level, event, line)).join('\n');
+  }
 }
 
 /** `{"time":"2026-01-31T12:34:56.789Z","level":"info","event":"message","worker":1,"peer":…,"bytes":5,…}` */
@@ -63,6 +69,10 @@ export class JsonFormat implements LineFormat {
 
   notice(level: LineLevel, event: string, text: string, fields: object): string {
     return `${this.#start(level, event)},"message":${toJson(text)}${members(fields)}}`;
+  }
+
+  notices(level: LineLevel, event: string, _text: readonly string[], fields: object): string {
+    return `${this.#start(level, event)}${members(fields)}}`;
   }
 
   #start(level: LineLevel, event: string): string {

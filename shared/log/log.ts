@@ -2,7 +2,7 @@
 // What a line looks like is in log-format.ts.
 import type { Who } from '../terminal/color.ts';
 import { counted, JsonFormat, PrettyFormat } from './log-format.ts';
-import type { LineFormat } from './log-format.ts';
+import type { LineFormat, LineLevel } from './log-format.ts';
 
 export { useColor } from '../terminal/color.ts';
 
@@ -18,6 +18,8 @@ export interface LogOptions {
   /** Only for `pretty`. */
   color: boolean;
   who: Who;
+  /** Is told of each notice, too. */
+  noticed?: ((level: LineLevel, event: string, text: string, fields: object) => void) | undefined;
   /** The time in milliseconds since 1970. Default: Date.now. */
   now?: () => number;
 }
@@ -33,10 +35,12 @@ export interface Traffic {
 export class Log {
   readonly #print: (block: string) => void;
   readonly #format: LineFormat;
+  readonly #noticed: LogOptions['noticed'];
   readonly #messages: boolean;
   readonly #connections: boolean;
 
-  constructor({ print, format, level, color, who, now = Date.now }: LogOptions) {
+  constructor({ print, format, level, color, who, noticed, now = Date.now }: LogOptions) {
+    this.#noticed = noticed;
     this.#print = print;
     this.#format = format === 'json' ? new JsonFormat(who, now) : new PrettyFormat(who, color, now);
     this.#messages = level === 'messages';
@@ -75,12 +79,22 @@ export class Log {
    * @param fields The facts in the sentence, as they go into the JSON.
    */
   info(event: string, text: string, fields: object = {}): void {
-    this.#print(this.#format.notice('info', event, text, fields));
+    this.#notice('info', event, text, fields);
   }
 
   /** The same for what went wrong without ending the server. */
   warn(event: string, text: string, fields: object = {}): void {
-    this.#print(this.#format.notice('warn', event, text, fields));
+    this.#notice('warn', event, text, fields);
+  }
+
+  /** The same of more lines, which are printed in one piece. As JSON they are one line, and `fields` alone. */
+  infoLines(event: string, text: readonly string[], fields: object): void {
+    this.#print(this.#format.notices('info', event, text, fields));
+  }
+
+  #notice(level: LineLevel, event: string, text: string, fields: object): void {
+    this.#print(this.#format.notice(level, event, text, fields));
+    this.#noticed?.(level, event, text, fields);
   }
 
   /** The line, in this log's format, by which a Terminal says how many it dropped. */

@@ -58,6 +58,8 @@ const defaults: Config = {
   delayMs: 0,
   closeAfter: undefined,
   resetAfter: undefined,
+  admin: undefined,
+  adminActions: false,
   notes: [],
 };
 

@@ -40,6 +40,16 @@ export class LockArbiter {
     return isHome && this.#line.length === 0 && this.#abandonedBy === null;
   }
 
+  /** The address of the process that has the token; undefined: nobody has. */
+  get holder(): string | undefined {
+    return this.#holder;
+  }
+
+  /** How many wait for it. */
+  get waiting(): number {
+    return this.#line.length;
+  }
+
   /** @param maker The address of the process that made the lock: the token starts there. */
   constructor(maker: string, host: ArbiterHost) {
     this.#maker = maker;

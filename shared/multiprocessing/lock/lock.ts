@@ -111,6 +111,18 @@ export class Lock implements Transferable {
     };
   }
 
+  /**
+   * Who has the lock: for those who watch, not to decide by, as it may be another's a moment later.
+   * @returns undefined when nobody has it, or in another process than the one that made the lock.
+   */
+  get held(): HeldLock | undefined {
+    const { isHeld, isHere } = this.#client;
+    const shared = this.#ref === undefined ? undefined : places.get(this.#ref)?.held?.();
+    // The token that is here may just lie here.
+    if (!isHere) return shared;
+    return isHeld ? { holder: router.selfAddress(), sinceMs: undefined, waiting: shared?.waiting ?? 0 } : undefined;
+  }
+
   /** For codec.ts: from now on others have to do with it. */
   [TRANSFER](): Reference {
     if (this.#ref === undefined) {
@@ -131,6 +143,15 @@ export class Lock implements Transferable {
   }
 }
 
+export interface HeldLock {
+  /** The {@link Process.address} of the process that has it. */
+  readonly holder: string;
+  /** Since when, on the clock of performance.now(); undefined: that was not noted. */
+  readonly sinceMs: number | undefined;
+  /** How many wait for it. */
+  readonly waiting: number;
+}
+
 /** What this process has of a lock that others have to do with. It may outlive the Lock, which must not be in it. */
 interface LockPlace {
   readonly ref: string;
@@ -138,6 +159,8 @@ interface LockPlace {
   readonly endpoint: router.Endpoint;
   /** Whether nothing would be lost if all of this went. */
   mayGo(): boolean;
+  /** Where the arbiter is: who has the token. */
+  held?(): HeldLock | undefined;
   /** What the program has in its hands. */
   lock?: WeakRef<Lock>;
 }
@@ -152,8 +175,10 @@ onLeave(() => {
 /** The lock was made here: the arbiter is here too. */
 function openToOthers(ref: string, client: LockClient): LockPlace {
   const here = router.selfAddress();
+  let grantedAt: number | undefined;
   const arbiter = new LockArbiter(here, {
     tell: (to, message) => {
+      if (message.type === 'grant') grantedAt = performance.now();
       if (to === here) client.hear(message);
       else router.post(to, ref, message);
     },
@@ -168,7 +193,11 @@ function openToOthers(ref: string, client: LockClient): LockPlace {
   };
   connect(client, true, (message) => arbiter.receive(here, message));
   // Should another process still have the lock, a new arbiter will do as well.
-  return addPlace({ ref, client, endpoint, mayGo: () => client.isIdle && arbiter.isAsNew });
+  return addPlace({
+    ref, client, endpoint, mayGo: () => client.isIdle && arbiter.isAsNew,
+    held: () => arbiter.holder === undefined ? undefined
+      : { holder: arbiter.holder, sinceMs: grantedAt, waiting: arbiter.waiting },
+  });
 }
 
 /** The lock was made elsewhere. */

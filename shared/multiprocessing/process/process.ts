@@ -118,6 +118,11 @@ export class Process<Args extends readonly unknown[] = never[]> {
     return this.#child?.pid;
   }
 
+  /** Its name in the tree of processes, as errors and `lock.held` have it; empty until it is started. */
+  get address(): string {
+    return this.#address;
+  }
+
   /**
    * null until it has ended; then what it returned to the system, or minus the number of the signal that ended it. NaN:
    * a signal without a name, perhaps, which Node does not tell, and which could not be read elsewhere in time.
