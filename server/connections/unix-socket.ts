@@ -1,5 +1,5 @@
-// The file of a Unix socket: made for its owner, and perhaps the group, alone, in the place of one that nobody listens on
-// any more; and whose it is at the end. Loaded by listener.ts where there is such a socket.
+// The file of a Unix socket: made for its owner, and perhaps its group, in the place of one that nobody listens on any
+// more; and whose it is at the end. Loaded by listener.ts where there is such a socket.
 import { lstatSync, readFileSync, readlinkSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { connect } from 'node:net';
