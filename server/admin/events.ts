@@ -63,14 +63,23 @@ export class Events {
       if (this.#readers.size === 0) this.close();
     });
     if (this.#timer !== undefined) return; // It has its first frame with everybody's next one.
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
-    this.#look();
+    this.#timer = setInterval(() => this.#tell(), LOOK_MS);
+    this.#tell();
   }
 
   /** Looks no more, until somebody comes. */
   close(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
+  }
+
+  #tell(): void {
+    try {
+      this.#look();
+    } catch {
+      // Whatever cannot be told ends those who read, and not the server: they come back.
+      for (const { response } of this.#readers) response.destroy();
+    }
   }
 
   #look(): void {

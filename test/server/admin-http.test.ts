@@ -325,14 +325,13 @@ test('no more than 64 connections are open, and 48 of them read events: the othe
   assert.equal(await readToEnd(beyond), '');
   silent[0]!.destroy();
   await readers[0]![Symbol.asyncDispose]();
-  for (;;) {
-    try {
-      await using again = await EventReader.open(port);
-      if (again.response.statusCode === 200) break;
-    } catch {
-      // The server has not yet seen that they have gone.
-    }
+  // The server has to see first that they have gone.
+  let again: EventReader | undefined;
+  while (again?.response.statusCode !== 200) {
+    await again?.[Symbol.asyncDispose]();
+    again = await EventReader.open(port).catch(() => undefined);
   }
+  await again[Symbol.asyncDispose]();
   for (const reader of readers) await reader[Symbol.asyncDispose]();
 });
 
