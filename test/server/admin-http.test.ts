@@ -261,3 +261,17 @@ test('the page\'s files are read once, each with its type, and no other file can
   writeFileSync(join(folder, 'later', 'index.html'), 'here');
   assert.equal(String((await nowhere.get('index.html'))?.body), 'here');
 });
+
+test('GET / is the page, and each file of which it is made is there', async (t) => {
+  const { port } = await openFake(t);
+  const page = await ask(port, '/');
+  assert.deepEqual([page.status, page.headers['content-type']], [200, 'text/html; charset=utf-8']);
+  const parts = [...page.body.matchAll(/(?:src|href)="([^":#]+)"/g)].map(([, name]) => name!);
+  assert.ok(parts.length >= 2);
+  for (const part of parts) {
+    const { status, headers } = await ask(port, new URL(part, 'http://localhost/').pathname);
+    assert.deepEqual([status, /^(?:text|image)\//.test(headers['content-type']!)], [200, true], part);
+  }
+  assert.equal((await ask(port, '/', { method: 'POST' })).status, 405);
+  assert.equal((await ask(port, '/tsconfig.json')).status, 404);
+});
