@@ -3,10 +3,9 @@ import { createServer } from 'node:net';
 import type { ListenOptions, Server, Socket } from 'node:net';
 import { plainAddress, withPort } from '../../shared/address.ts';
 import { codeOf, messageOf } from '../../shared/errors.ts';
-import type { BindAddress } from './bind-address.ts';
+import type { BindAddress, Place } from './bind-address.ts';
 import type { IncomingConnection } from './held-connections.ts';
 import type { TrustedProxies } from './trusted-proxies.ts';
-import type { SocketFile } from './unix-socket.ts';
 
 /** Where a server really listens. */
 export interface Bound {
@@ -104,21 +103,8 @@ export async function listen(
     pauseOnConnect: true, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
   });
   const { proxy } = where;
-  let file: SocketFile | undefined;
-  let bound: Bound;
-  try {
-    if (where.kind === 'tcp') {
-      await started(server, { host: where.host, port: where.port });
-      bound = { ...boundOf(server, where), proxy };
-    } else {
-      const { pathOfSocket, SocketFile } = await import('./unix-socket.ts');
-      if (where.kind === 'unix') file = await SocketFile.bind(where.path, () => started(server, { path: where.path }));
-      else await started(server, { fd: where.fd });
-      bound = { ...boundOf(server, where, where.kind === 'unix' ? where.path : pathOfSocket(where.fd)), proxy };
-    }
-  } catch (error) {
-    throw new ListenError(where, error);
-  }
+  const { unbind, ...place } = await bindServer(server, where);
+  const bound: Bound = { ...place, proxy };
   let isClosed = false;
   // In the turn of the event loop in which it began to listen: nobody has come yet.
   server.on('connection', (socket) => {
@@ -139,13 +125,51 @@ export async function listen(
     ...bound,
     close: () => {
       isClosed = true;
-      // Whoever has put a socket of its own in our file's place has the path now: close() would remove that. And no
-      // client comes to ours by it any more, so that it may stay open until this process ends.
-      if (file?.isTaken === true) server.unref();
-      // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
-      else server.close();
+      unbind();
     },
   };
+}
+
+/** Where a server has been bound, and how it is let go. */
+export interface BoundServer extends Omit<Bound, 'proxy'> {
+  /** Accepts nothing more, and removes the file of a Unix socket. */
+  unbind(): void;
+}
+
+/**
+ * Has the server listen there.
+ * @param mode Who may come to a Unix socket. Default: its owner and group.
+ * @throws ListenError
+ */
+export async function bindServer(
+  server: Server, where: Place & { readonly givenBy?: string }, mode: 'owner' | 'group' = 'group',
+): Promise<BoundServer> {
+  try {
+    if (where.kind === 'tcp') {
+      await started(server, { host: where.host, port: where.port });
+      return { ...boundOf(server, where), unbind: () => void server.close() };
+    }
+    const { FOR_GROUP, FOR_OWNER, pathOfSocket, SocketFile } = await import('./unix-socket.ts');
+    if (where.kind === 'fd') {
+      await started(server, { fd: where.fd });
+      return { ...boundOf(server, where, pathOfSocket(where.fd)), unbind: () => void server.close() };
+    }
+    const { path } = where;
+    const umask = mode === 'owner' ? FOR_OWNER : FOR_GROUP;
+    const file = await SocketFile.bind(path, () => started(server, { path }), umask);
+    return {
+      ...boundOf(server, where, path),
+      unbind: () => {
+        // Whoever has put a socket of its own in our file's place has the path now: close() would remove that. And no
+        // client comes to ours by it any more, so that it may stay open until this process ends.
+        if (file.isTaken) server.unref();
+        // The callback of close() would wait for sockets that are with the workers, for ever (oven-sh/bun#34659).
+        else server.close();
+      },
+    };
+  } catch (error) {
+    throw new ListenError({ proxy: false, ...where }, error);
+  }
 }
 
 function started(server: Server, options: ListenOptions & { fd?: number }): Promise<void> {
@@ -159,7 +183,7 @@ function started(server: Server, options: ListenOptions & { fd?: number }): Prom
 }
 
 /** @param path Of a Unix socket, if it is known. */
-function boundOf(server: Server, where: BindAddress, path?: string): Omit<Bound, 'proxy'> {
+function boundOf(server: Server, where: Place, path?: string): Omit<Bound, 'proxy'> {
   const own = server.address();
   if (typeof own === 'object' && own !== null) {
     const host = plainAddress(own.address);

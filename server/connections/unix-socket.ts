@@ -1,12 +1,14 @@
-// The file of a Unix socket: made for its owner and group alone, in the place of one that nobody listens on any more;
-// and whose it is at the end. Loaded by listener.ts where there is such a socket.
+// The file of a Unix socket: made for its owner, and perhaps its group, in the place of one that nobody listens on any
+// more; and whose it is at the end. Loaded by listener.ts where there is such a socket.
 import { lstatSync, readFileSync, readlinkSync, unlinkSync } from 'node:fs';
 import type { Stats } from 'node:fs';
 import { connect } from 'node:net';
 import { codeOf } from '../../shared/errors.ts';
 
-/** What the file's mode, 0777, is without: it is 0660. */
-const UMASK = 0o117;
+/** What the file's mode, 0777, is without: it is 0660, for the owner and the group. */
+export const FOR_GROUP = 0o117;
+/** It is 0600. */
+export const FOR_OWNER = 0o177;
 /** How often the file may turn out to be another than a moment ago. */
 const ROUNDS = 10;
 /** As net.h has it (SO_ACCEPTCON): somebody listens. */
@@ -23,14 +25,15 @@ export class SocketFile {
 
   /**
    * @param bind Binds a socket to the path before it returns.
+   * @param umask What the file's mode is without.
    * @throws What `bind` throws: EADDRINUSE, if another program listens there. ENOTSOCK, if what is there is no socket.
    */
-  static async bind(path: string, bind: () => Promise<void>): Promise<SocketFile> {
+  static async bind(path: string, bind: () => Promise<void>, umask = FOR_GROUP): Promise<SocketFile> {
     for (let round = 1; ; round++) {
       // From its first moment the file has its mode: chmod() after it would be too late.
-      const umask = process.umask(UMASK);
+      const before = process.umask(umask);
       const bound = bind();
-      process.umask(umask);
+      process.umask(before);
       const own = statOf(path);
       try {
         await bound;

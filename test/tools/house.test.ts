@@ -14,7 +14,7 @@ const ROOMS = [
     'kinds', 'pool', 'child', 'index',
   ].map((room) => `${TOOLKIT}/${room}`),
   'shared', 'shared/flags', 'shared/terminal', 'shared/log',
-  ...['uppercase', 'signals', 'worker', 'connections', 'workers'].map((room) => `server/${room}`), 'server',
+  ...['uppercase', 'signals', 'worker', 'connections', 'workers', 'admin'].map((room) => `server/${room}`), 'server',
   ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`),
   'client', 'client/load',
   'demos/stage', 'demos',
