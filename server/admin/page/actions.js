@@ -4,7 +4,7 @@
 import { byId, make, say } from './dom.js';
 import { foretell } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./sentences.js').Action} Action */
 
 /** @type {Readonly<Record<Action, string>>} */

@@ -1,5 +1,5 @@
 // @ts-check
-// The few things that every part does with elements. What a client sent comes into the page only through `say`: as text.
+// The few things that every part does with elements. What a client sent gets into the page as text alone.
 
 /**
  * Writes a text, if it is another one.
@@ -56,7 +56,6 @@ export function byId(id) {
   return element;
 }
 
-/** @returns {boolean} */
 export function isStill() {
   return matchMedia('(prefers-reduced-motion: reduce)').matches;
 }

@@ -4,7 +4,7 @@
 import { isStill, mark } from './dom.js';
 import { dotsOf, pitchFor, positionOf, Seats } from './layout.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./layout.js').Dot} Dot */
 /** @typedef {import('./layout.js').Area} Area */
 

@@ -2,16 +2,13 @@
 // What is said in words and figures: the head, the totals, the lock, what happened. Used by page.js.
 import { byId, make, mark, say } from './dom.js';
 import { standsFor } from './layout.js';
-import { bytes, clock, isAdopting, many, number } from './sentences.js';
+import { bytes, clock, isAdopting, many, number, sum } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./state.js').Frame} Frame */
 
 /** @type {Readonly<Record<Status['phase'], string>>} */
 const PHASES = { starting: 'starting', ready: 'ready', leaving: 'stopping', stopping: 'stopping' };
-
-/** @param {Record<string, number>} counts */
-const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
 
 /** @param {Frame} frame */
 export function showFacts({ status, said }) {
@@ -29,13 +26,13 @@ export function showFacts({ status, said }) {
   say(byId('adopted'), number(totals.adopted));
   say(byId('cut-off'), number(totals.cutOff));
   say(byId('lock-holder'), terminal.holder ?? 'nobody');
-  say(byId('lock-since'), terminal.since === null ? 'free' : `since ${clock(terminal.since)}`
+  say(byId('lock-since'), terminal.since === null ? '' : `since ${clock(terminal.since)}`
     + (terminal.waiting > 0 ? `, ${number(terminal.waiting)} waiting` : ''));
   byId('master-lock').toggleAttribute('data-held', terminal.holder === 'master');
   say(byId('totals'), `${many(totals.connections)} so far, ${number(totals.served)} served, `
     + `${number(sum(totals.refused))} refused, ${number(totals.gone)} gone while waiting · `
     + `${many(totals.messages, 'message')}, ${bytes(totals.bytesIn)} in, ${bytes(totals.bytesOut)} out · `
-    + `${many(totals.reloads, 'reload')}, ${many(sum(totals.deaths), 'crash').replace('crashs', 'crashes')}`);
+    + `${many(totals.reloads, 'reload')}, ${many(sum(totals.deaths), 'crash', 'crashes')}`);
   const each = standsFor(status);
   byId('crowd').hidden = each === 1;
   say(byId('crowd'), `Too many to show one by one: each dot stands for ${number(each)} clients.`);

@@ -1,8 +1,8 @@
 // @ts-check
 // Which dots there are, and where each has its seat. Pure. Used by dots.js.
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
-/** @typedef {import('../../../shared/status/status.ts').ConnectionStatus} Connection */
+/** @typedef {import('./state.js').Status} Status */
+/** @typedef {import('./state.js').Connection} Connection */
 
 /**
  * A connection, or several of one place.
@@ -27,7 +27,7 @@
 const MOST_DOTS = 250;
 const STEPS = [1, 2, 5];
 /** From the middle of a dot to the next one's, in pixels: as far as all have their seats. */
-const PITCHES = [34, 28, 23, 19, 16, 13, 11, 9, 8, 7, 6];
+const PITCHES = [52, 42, 34, 28, 23, 19, 16, 13, 11, 9, 8, 7, 6];
 
 /**
  * For how many connections a dot stands: 1, or a round number.
@@ -139,10 +139,13 @@ export function pitchFor(areas, needed, before) {
  */
 export function positionOf(area, seat, pitch) {
   const columns = Math.max(Math.floor(area.width / pitch), 1);
-  const index = seat % seatsIn(area, pitch);
+  const rows = Math.max(Math.floor(area.height / pitch), 1);
+  const index = seat % (columns * rows);
+  const left = area.x + (area.width - columns * pitch) / 2;
+  const top = area.y + (area.height - rows * pitch) / 2;
   return {
-    x: Math.round(area.x + (index % columns + 0.5) * pitch),
-    y: Math.round(area.y + (Math.floor(index / columns) + 0.5) * pitch),
+    x: Math.round(left + (index % columns + 0.5) * pitch),
+    y: Math.round(top + (Math.floor(index / columns) + 0.5) * pitch),
   };
 }
 

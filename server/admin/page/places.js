@@ -3,9 +3,9 @@
 // page.js.
 import { byId, make, makeSvg, mark, say } from './dom.js';
 import { sparkPoints } from './layout.js';
-import { bytes, clock, many, number } from './sentences.js';
+import { bytes, clock, number } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('../../../shared/status/status.ts').WorkerStatus} WorkerStatus */
 
 /** @type {Readonly<Record<WorkerStatus['state'], string>>} */
@@ -158,7 +158,7 @@ export class Places {
       slot.workers.map(({ startedAt }) => clock(startedAt)).join(', '),
       terminal.holder === `worker ${slot.slot}` ? 'yes' : '',
     ]);
-    rows.unshift(['waiting line', line.waiting >= line.limit ? 'full' : `room for ${many(line.limit, 'client')}`,
+    rows.unshift(['waiting line', line.waiting >= line.limit ? 'full' : `room for ${number(line.limit - line.waiting)}`,
       number(line.waiting), '', '', '', '', '', '']);
     while (this.#rows.children.length > rows.length) this.#rows.lastElementChild?.remove();
     rows.forEach((cells, at) => {
