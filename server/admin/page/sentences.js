@@ -153,10 +153,12 @@ function everyday({ after, moved, ended, old }) {
     return `All workers are full: ${many(after.line.waiting)} in the waiting line.`;
   }
   const called = atWorkers.filter(({ id }) => old.get(id)?.at === 'line');
-  if (called.length > 0) return `From the waiting line, the master hands ${many(called.length)} to ${placesOf(called)}.`;
+  if (called.length > 0) return `From the line, the master hands ${many(called.length)} to ${placesOf(called)}.`;
   const handed = atWorkers.filter(({ id }) => !old.has(id));
-  if (handed.length === 1) return `Hand-off: the master accepts a client and hands its socket to ${placesOf(handed)}.`;
-  if (handed.length > 0) return `Hand-off: the master accepts ${many(handed.length)}, and hands them to ${placesOf(handed)}.`;
+  if (handed.length > 0) {
+    const whom = handed.length === 1 ? 'a client and hands its socket' : `${many(handed.length)} and hands them`;
+    return `Hand-off: the master accepts ${whom} to ${placesOf(handed)}.`;
+  }
   return ended.length > 0 ? `${many(ended.length)} left.` : undefined;
 }
 
