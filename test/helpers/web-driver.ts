@@ -64,8 +64,8 @@ export class Browser implements AsyncDisposable {
 
   async #open(binary: string): Promise<void> {
     const args = [
-      '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-      '--disable-extensions', '--disable-background-networking', '--window-size=1280,900',
+      '--headless=new', '--no-sandbox', '--disable-lcd-text', '--disable-gpu', '--disable-dev-shm-usage',
+      '--no-first-run', '--disable-extensions', '--disable-background-networking', '--window-size=1280,900',
       `--user-data-dir=${join(this.#profile, 'profile')}`,
     ];
     const { sessionId } = await this.#ask<{ sessionId: string }>('POST', '/session', {

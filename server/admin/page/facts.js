@@ -38,6 +38,7 @@ export function showFacts({ status, said }) {
     + `${many(totals.reloads, 'reload')}, ${many(sum(totals.deaths), 'crash', 'crashes')}`);
   const each = standsFor(status);
   byId('crowd').hidden = each === 1;
+  put('per-dot', `one dot, ${many(each)}`);
   put('crowd', `Too many to show one by one: each dot stands for ${number(each)} clients.`);
   put('said', said?.text ?? (status.current === 0 ? 'No client is here. Connect one, and watch.'
     : `${many(status.current)} connected, ${many(workers.length, 'worker')}.`));

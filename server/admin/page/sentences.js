@@ -84,9 +84,9 @@ function capital(text) {
 export function narrate(before, after, { moved = [], ended = [] }) {
   const old = new Map((before.connections ?? []).map((connection) => [connection.id, connection]));
   const news = { before, after, moved, ended, old };
-  const important = [...deaths(news), ...reload(news), ...givenBack(news), ...states(news)];
-  const isImportant = important.length > 0;
-  const text = isImportant ? important.slice(0, 2).join(' ') : everyday(news);
+  const [first] = [...deaths(news), ...reload(news), ...givenBack(news), ...states(news)];
+  const isImportant = first !== undefined;
+  const text = first ?? everyday(news);
   return text === undefined ? undefined : { text, isImportant, time: after.now };
 }
 
@@ -103,8 +103,8 @@ function deaths({ before, after, moved, ended, old }) {
   }
   if (adopted > 0) {
     const whom = adopted === 1 ? 'its client stays' : `${number(adopted)} of its clients stay`;
-    sentences.push(`A worker died, and ${whom} connected: adopted by ${to === '' ? 'another one' : to}. `
-      + 'Replies that were under way are lost.');
+    sentences.push(`A worker died, and ${whom} connected: adopted by ${to === '' ? 'another one' : to}`
+      + `${moved.some(({ at }) => at === 'line') ? ', as soon as there is room' : ''}. Replies under way are lost.`);
   }
   return sentences;
 }
