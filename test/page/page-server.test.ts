@@ -78,7 +78,8 @@ test('the dots are the connections of the status, at each step of forty clients'
   assert.equal(await browser.run(TEXT_OF('#waiting')), '10');
 
   const isServed = new Set(full.connections!.filter(({ at }) => at !== 'line').map(({ peer }) => peer));
-  const [nasty, ...leaving] = clients.filter(({ peer }) => isServed.has(peer)).slice(0, 11) as [TestClient];
+  const served = clients.filter(({ peer }) => isServed.has(peer));
+  const [nasty, leaving] = [served[0]!, served.slice(1, 11)];
   const text = '<img src=x onerror="document.title=1">\u001b[2J\u001b]0;x\u0007</ol>';
   assert.equal(await nasty.ask(text), text.toUpperCase());
   for (const client of leaving) client.end();
