@@ -64,12 +64,14 @@ export class Browser implements AsyncDisposable {
 
   async #open(binary: string): Promise<void> {
     const args = [
-      '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run',
-      '--disable-extensions', '--disable-background-networking', '--window-size=1280,900',
+      '--headless=new', '--no-sandbox', '--disable-lcd-text', '--disable-gpu', '--disable-dev-shm-usage',
+      '--no-first-run', '--disable-extensions', '--disable-background-networking', '--window-size=1280,900',
       `--user-data-dir=${join(this.#profile, 'profile')}`,
     ];
     const { sessionId } = await this.#ask<{ sessionId: string }>('POST', '/session', {
-      capabilities: { alwaysMatch: { browserName: 'chrome', 'goog:chromeOptions': { binary, args } } },
+      capabilities: { alwaysMatch: {
+        browserName: 'chrome', 'goog:chromeOptions': { binary, args }, 'goog:loggingPrefs': { browser: 'ALL' },
+      } },
     });
     this.#session = `/session/${sessionId}`;
   }
@@ -124,6 +126,12 @@ export class Browser implements AsyncDisposable {
   /** A command of https://chromedevtools.github.io/devtools-protocol/. */
   async devtools<T>(cmd: string, params: Readonly<Record<string, unknown>>): Promise<T> {
     return await this.#ask<T>('POST', `${this.#session}/goog/cdp/execute`, { cmd, params });
+  }
+
+  /** What the page's console was told since the last call: errors of scripts, and what a policy forbade. */
+  async complaints(): Promise<string[]> {
+    const entries = await this.#ask<{ message: string }[]>('POST', `${this.#session}/se/log`, { type: 'browser' });
+    return entries.map(({ message }) => message);
   }
 
   /** A picture of what is seen, as PNG. */

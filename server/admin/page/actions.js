@@ -1,10 +1,10 @@
 // @ts-check
 // What can be done to the server (--admin-actions): buttons, each with the sentence of what will happen before it does.
-// Loaded only when the server allows it. Used by page.js.
+// Used by page.js.
 import { byId, make, say } from './dom.js';
 import { foretell } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./sentences.js').Action} Action */
 
 /** @type {Readonly<Record<Action, string>>} */
@@ -12,10 +12,7 @@ const LABELS = {
   reload: 'Reload', add: 'Add a worker', remove: 'Remove a worker', kill: 'Kill', freeze: 'Freeze', thaw: 'Thaw',
 };
 
-/**
- * @param {Action} action
- * @param {number} slot
- */
+/** @param {Action} action @param {number} slot */
 function pathOf(action, slot) {
   if (action === 'reload') return '/reload';
   return action === 'add' || action === 'remove' ? `/workers/${action}` : `/workers/${slot}/${action}`;
@@ -74,10 +71,7 @@ export class Actions {
     return [this.#button('kill', slot), this.#button('freeze', slot), this.#button('thaw', slot)];
   }
 
-  /**
-   * @param {Action} action
-   * @param {number} [slot]
-   */
+  /** @param {Action} action @param {number} [slot] */
   #button(action, slot = 0) {
     const button = make('button', '', LABELS[action]);
     button.type = 'button';
@@ -87,10 +81,7 @@ export class Actions {
     return button;
   }
 
-  /**
-   * @param {Action} action
-   * @param {number} slot
-   */
+  /** @param {Action} action @param {number} slot */
   #ask(action, slot) {
     this.#asked = { action, slot };
     say(this.#text, foretell(action, this.#status, slot));

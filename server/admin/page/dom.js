@@ -1,5 +1,5 @@
 // @ts-check
-// The few things that every part does with elements. What a client sent comes into the page only through `say`: as text.
+// The few things that every part does with elements. What a client sent gets into the page as text alone.
 
 /**
  * Writes a text, if it is another one.
@@ -10,11 +10,7 @@ export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/**
- * @param {Element} element
- * @param {string} name
- * @param {string} value
- */
+/** @param {Element} element @param {string} name @param {string} value */
 export function mark(element, name, value) {
   if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
@@ -35,10 +31,7 @@ export function make(tag, name = '', text = '') {
 
 const SVG = 'http://www.w3.org/2000/svg';
 
-/**
- * @param {'svg' | 'polyline' | 'use'} tag
- * @param {Record<string, string>} attributes
- */
+/** @param {'svg' | 'polyline' | 'use'} tag @param {Record<string, string>} attributes */
 export function makeSvg(tag, attributes) {
   const element = document.createElementNS(SVG, tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -56,7 +49,6 @@ export function byId(id) {
   return element;
 }
 
-/** @returns {boolean} */
 export function isStill() {
   return matchMedia('(prefers-reduced-motion: reduce)').matches;
 }

@@ -4,7 +4,7 @@
 import { isStill, mark } from './dom.js';
 import { dotsOf, pitchFor, positionOf, Seats } from './layout.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./layout.js').Dot} Dot */
 /** @typedef {import('./layout.js').Area} Area */
 
@@ -16,14 +16,7 @@ const CUT_OFF_MS = 2200;
 /** A dot's own size in the style sheet, in pixels. */
 const SIZE = 20;
 
-/**
- * @typedef {object} Drawn
- * @property {HTMLElement} element
- * @property {string} at
- * @property {string} how
- * @property {number} standsFor
- * @property {string} transform
- */
+/** @typedef {{ element: HTMLElement, at: string, transform: string }} Drawn */
 
 export class Dots {
   #stage;
@@ -76,18 +69,17 @@ export class Dots {
       const area = this.#areas.get(dot.at) ?? this.#door;
       const transform = this.#transform(area, seats.get(dot.key) ?? 0);
       const drawn = this.#drawn.get(dot.key);
-      if (drawn === undefined) this.#come(dot, transform, isAtOnce ? undefined : travelling++);
-      else if (drawn.transform !== transform || drawn.at !== dot.at) {
-        if (drawn.at !== dot.at) delayBy(drawn.element, travelling++);
-        this.#move(drawn, dot, transform);
-      } else this.#describe(drawn, dot);
+      if (drawn === undefined) {
+        this.#come(dot, transform, isAtOnce ? undefined : travelling++);
+        continue;
+      }
+      if (drawn.at !== dot.at) drawn.element.style.transitionDelay = `${delayOf(travelling++)}ms`;
+      if (drawn.transform !== transform) drawn.element.style.transform = drawn.transform = transform;
+      this.#describe(drawn, dot);
     }
   }
 
-  /**
-   * @param {Area} area
-   * @param {number} seat
-   */
+  /** @param {Area} area @param {number} seat */
   #transform(area, seat) {
     const { x, y } = positionOf(area, seat, this.#pitch);
     return `translate(${x - SIZE / 2}px, ${y - SIZE / 2}px) scale(${Math.round(this.#pitch * 72 / SIZE) / 100})`;
@@ -103,7 +95,7 @@ export class Dots {
     element.className = 'dot';
     if (dot.id !== undefined) element.dataset['connection'] = String(dot.id);
     element.style.transform = transform;
-    const drawn = { element, at: '', how: '', standsFor: 0, transform };
+    const drawn = { element, at: '', transform };
     this.#describe(drawn, dot);
     this.#drawn.set(dot.key, drawn);
     this.#layer.append(element);
@@ -114,48 +106,26 @@ export class Dots {
     });
   }
 
-  /**
-   * @param {Drawn} drawn
-   * @param {Dot} dot
-   * @param {string} transform
-   */
-  #move(drawn, dot, transform) {
-    drawn.transform = transform;
-    drawn.element.style.transform = transform;
-    this.#describe(drawn, dot);
+  /** @param {Drawn} drawn @param {Dot} dot */
+  #describe(drawn, { id, at, how, standsFor }) {
+    drawn.at = at;
+    mark(drawn.element, 'data-at', at);
+    mark(drawn.element, 'data-how', how);
+    if (id === undefined) mark(drawn.element, 'data-stands-for', String(standsFor));
   }
 
-  /**
-   * @param {Drawn} drawn
-   * @param {Dot} dot
-   */
-  #describe(drawn, { at, how, standsFor }) {
-    const { element } = drawn;
-    if (drawn.at !== at) mark(element, 'data-at', drawn.at = at);
-    if (drawn.how !== how) mark(element, 'data-how', drawn.how = how);
-    if (drawn.standsFor === standsFor) return;
-    drawn.standsFor = standsFor;
-    if (element.dataset['connection'] === undefined) mark(element, 'data-stands-for', String(standsFor));
-  }
-
-  /**
-   * @param {ReadonlySet<string>} here
-   * @param {ReadonlySet<number>} cutOff
-   */
+  /** @param {ReadonlySet<string>} here @param {ReadonlySet<number>} cutOff */
   #leave(here, cutOff) {
     for (const [key, { element }] of this.#drawn) {
       if (here.has(key)) continue;
       this.#drawn.delete(key);
-      const isCutOff = cutOff.has(Number(key));
-      if (!isCutOff) {
-        element.remove();
-        continue;
-      }
-      // It is no connection any more, only the sight of one.
-      delete element.dataset['connection'];
-      delete element.dataset['at'];
-      element.dataset['cutOff'] = key;
-      setTimeout(() => element.remove(), CUT_OFF_MS);
+      if (cutOff.has(Number(key))) {
+        // It is no connection any more, only the sight of one.
+        element.removeAttribute('data-connection');
+        element.removeAttribute('data-at');
+        element.dataset['cutOff'] = key;
+        setTimeout(() => element.remove(), CUT_OFF_MS);
+      } else element.remove();
     }
   }
 }
@@ -163,12 +133,4 @@ export class Dots {
 /** @param {number} turn */
 function delayOf(turn) {
   return Math.min(turn * STAGGER_MS, ALL_STARTED_MS);
-}
-
-/**
- * @param {HTMLElement} element
- * @param {number} turn
- */
-function delayBy(element, turn) {
-  element.style.transitionDelay = `${delayOf(turn)}ms`;
 }

@@ -2,47 +2,48 @@
 // What is said in words and figures: the head, the totals, the lock, what happened. Used by page.js.
 import { byId, make, mark, say } from './dom.js';
 import { standsFor } from './layout.js';
-import { bytes, clock, isAdopting, many, number } from './sentences.js';
+import { bytes, clock, isAdopting, many, number, sum } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('./state.js').Frame} Frame */
 
 /** @type {Readonly<Record<Status['phase'], string>>} */
 const PHASES = { starting: 'starting', ready: 'ready', leaving: 'stopping', stopping: 'stopping' };
 
-/** @param {Record<string, number>} counts */
-const sum = (counts) => Object.values(counts).reduce((a, b) => a + b, 0);
+/** @param {string} id @param {string} text */
+const put = (id, text) => say(byId(id), text);
 
 /** @param {Frame} frame */
 export function showFacts({ status, said }) {
   const { totals, workers, terminal, line, pool } = status;
-  say(byId('phase'), PHASES[status.phase]);
-  say(byId('listening'), status.listening.join(', '));
-  say(byId('summary'), `${many(workers.length, 'worker')}, at most ${number(pool.most)} · `
+  put('phase', PHASES[status.phase]);
+  put('listening', status.listening.join(', '));
+  put('summary', `${many(workers.length, 'worker')}, at most ${number(pool.most)} · `
     + `${number(status.messagesPerSecond)} messages/s`);
-  say(byId('master'), `pid ${status.pid}, since ${clock(status.startedAt)}`);
-  say(byId('waiting'), number(line.waiting));
-  say(byId('limit'), `of at most ${number(line.limit)}`);
+  put('master', `pid ${status.pid}, since ${clock(status.startedAt)}`);
+  put('waiting', number(line.waiting));
+  put('limit', `of at most ${number(line.limit)}`);
   mark(byId('line'), 'data-waiting', String(line.waiting > 0));
-  say(byId('now-here'), number(status.current));
-  say(byId('given-back'), number(sum(totals.moved)));
-  say(byId('adopted'), number(totals.adopted));
-  say(byId('cut-off'), number(totals.cutOff));
-  say(byId('lock-holder'), terminal.holder ?? 'nobody');
-  say(byId('lock-since'), terminal.since === null ? 'free' : `since ${clock(terminal.since)}`
+  put('now-here', number(status.current));
+  put('given-back', number(sum(totals.moved)));
+  put('adopted', number(totals.adopted));
+  put('cut-off', number(totals.cutOff));
+  put('lock-holder', terminal.holder ?? 'nobody');
+  put('lock-since', terminal.since === null ? '' : `since ${clock(terminal.since)}`
     + (terminal.waiting > 0 ? `, ${number(terminal.waiting)} waiting` : ''));
   byId('master-lock').toggleAttribute('data-held', terminal.holder === 'master');
-  say(byId('totals'), `${many(totals.connections)} so far, ${number(totals.served)} served, `
+  put('totals', `${many(totals.connections)} so far, ${number(totals.served)} served, `
     + `${number(sum(totals.refused))} refused, ${number(totals.gone)} gone while waiting · `
     + `${many(totals.messages, 'message')}, ${bytes(totals.bytesIn)} in, ${bytes(totals.bytesOut)} out · `
-    + `${many(totals.reloads, 'reload')}, ${many(sum(totals.deaths), 'crash').replace('crashs', 'crashes')}`);
+    + `${many(totals.reloads, 'reload')}, ${many(sum(totals.deaths), 'crash', 'crashes')}`);
   const each = standsFor(status);
   byId('crowd').hidden = each === 1;
-  say(byId('crowd'), `Too many to show one by one: each dot stands for ${number(each)} clients.`);
-  say(byId('said'), said?.text ?? (status.current === 0 ? 'No client is here. Connect one, and watch.'
+  put('per-dot', `one dot, ${many(each)}`);
+  put('crowd', `Too many to show one by one: each dot stands for ${number(each)} clients.`);
+  put('said', said?.text ?? (status.current === 0 ? 'No client is here. Connect one, and watch.'
     : `${many(status.current)} connected, ${many(workers.length, 'worker')}.`));
   mark(byId('said'), 'data-important', String(said?.isImportant === true));
-  say(byId('crash-fate'), isAdopting(status)
+  put('crash-fate', isAdopting(status)
     ? 'Here (--on-crash adopt) its clients stay connected and other workers adopt them; replies under way are lost.'
     : 'Here (--on-crash reset) its clients are cut off at once, and can connect again.');
 }

@@ -1,8 +1,8 @@
 // @ts-check
 // Which dots there are, and where each has its seat. Pure. Used by dots.js.
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
-/** @typedef {import('../../../shared/status/status.ts').ConnectionStatus} Connection */
+/** @typedef {import('./state.js').Status} Status */
+/** @typedef {import('./state.js').Connection} Connection */
 
 /**
  * A connection, or several of one place.
@@ -16,18 +16,14 @@
 
 /**
  * Where dots may be, in pixels from the corner of the stage.
- * @typedef {object} Area
- * @property {number} x
- * @property {number} y
- * @property {number} width
- * @property {number} height
+ * @typedef {{ x: number, y: number, width: number, height: number }} Area
  */
 
 /** So many dots at most, when they stand for several. */
 const MOST_DOTS = 250;
 const STEPS = [1, 2, 5];
 /** From the middle of a dot to the next one's, in pixels: as far as all have their seats. */
-const PITCHES = [34, 28, 23, 19, 16, 13, 11, 9, 8, 7, 6];
+const PITCHES = [52, 42, 34, 28, 23, 19, 16, 13, 11, 9, 8, 7, 6];
 
 /**
  * For how many connections a dot stands: 1, or a round number.
@@ -91,10 +87,7 @@ export class Seats {
     return new Map([...this.#places].map(([at, keys]) => [at, keys.length]));
   }
 
-  /**
-   * @param {string} at
-   * @param {Set<string>} keys
-   */
+  /** @param {string} at @param {Set<string>} keys */
   #settle(at, keys) {
     const before = this.#places.get(at) ?? [];
     const sitting = new Set(before);
@@ -108,13 +101,10 @@ export class Seats {
   }
 }
 
-/**
- * How many seats an area has.
- * @param {Area} area
- * @param {number} pitch
- */
-function seatsIn({ width, height }, pitch) {
-  return Math.max(Math.floor(width / pitch), 1) * Math.max(Math.floor(height / pitch), 1);
+/** @param {Area} area @param {number} pitch */
+function gridOf({ width, height }, pitch) {
+  const [columns, rows] = [Math.max(Math.floor(width / pitch), 1), Math.max(Math.floor(height / pitch), 1)];
+  return { columns, rows, seats: columns * rows };
 }
 
 /**
@@ -126,7 +116,7 @@ function seatsIn({ width, height }, pitch) {
 export function pitchFor(areas, needed, before) {
   const suits = (/** @type {number} */ pitch) => [...needed].every(([at, count]) => {
     const area = areas.get(at);
-    return area === undefined || count * (pitch > before ? 1.25 : 1) <= seatsIn(area, pitch);
+    return area === undefined || count * (pitch > before ? 1.25 : 1) <= gridOf(area, pitch).seats;
   });
   return PITCHES.find(suits) ?? /** @type {number} */ (PITCHES.at(-1));
 }
@@ -138,23 +128,24 @@ export function pitchFor(areas, needed, before) {
  * @param {number} pitch
  */
 export function positionOf(area, seat, pitch) {
-  const columns = Math.max(Math.floor(area.width / pitch), 1);
-  const index = seat % seatsIn(area, pitch);
+  const { columns, rows, seats } = gridOf(area, pitch);
+  const index = seat % seats;
+  const left = area.x + (area.width - columns * pitch) / 2;
+  const top = area.y + (area.height - rows * pitch) / 2;
   return {
-    x: Math.round(area.x + (index % columns + 0.5) * pitch),
-    y: Math.round(area.y + (Math.floor(index / columns) + 0.5) * pitch),
+    x: Math.round(left + (index % columns + 0.5) * pitch),
+    y: Math.round(top + (Math.floor(index / columns) + 0.5) * pitch),
   };
 }
 
 /**
  * A line through values, from left to right in a box of 100 by 24: what an SVG polyline takes.
  * @param {readonly number[]} values
- * @param {number} most The value at the top.
+ * @param {number} most The value at the top, more than 0.
  * @param {number} [length] How many fill the box; fewer stand at its right.
  */
 export function sparkPoints(values, most, length = 60) {
-  const offset = length - values.length;
-  return values.map((value, index) =>
-    `${Math.round(1000 * (offset + index) / (length - 1)) / 10},${Math.round(10 * (23 - 22 * value / Math.max(most, 1))) / 10}`)
-    .join(' ');
+  const step = 100 / (length - 1);
+  const left = 100 - step * (values.length - 1);
+  return values.map((value, at) => `${(left + step * at).toFixed(1)},${(23 - 22 * value / most).toFixed(1)}`).join(' ');
 }

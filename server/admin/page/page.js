@@ -1,6 +1,7 @@
 // @ts-check
 // The page at GET /: what the server is and does, as /events tells it. This is its entry; it shows one moment, the
 // present one or one of the last two minutes.
+import { Actions } from './actions.js';
 import { byId, mark, say } from './dom.js';
 import { Dots } from './dots.js';
 import { Events, showFacts } from './facts.js';
@@ -24,7 +25,7 @@ let paused;
 let shown = 0;
 let isDue = false;
 let drawnAt = 0;
-/** @type {import('./actions.js').Actions | undefined} */
+/** Nothing of it is in the page unless the server allows it. @type {Actions | undefined} */
 let actions;
 
 /** However many frames come, the page is drawn once before the screen is. */
@@ -54,27 +55,11 @@ function draw(isAtOnce) {
   drawnAt = second;
   shown = seq;
   showTime(frame, last);
-  actions?.show(last.status, places.tools);
-  if (last.status.actions && actions === undefined) void allow();
+  // What can be done is done now, whatever time is shown.
+  if (last.status.actions) (actions ??= new Actions(last.status)).show(last.status, places.tools);
 }
 
-let isAllowing = false;
-async function allow() {
-  if (isAllowing) return;
-  isAllowing = true;
-  const { Actions } = await import('./actions.js');
-  const last = history.last;
-  if (last === undefined) return;
-  actions = new Actions(last.status);
-  actions.show(last.status, places.tools);
-  dots.measure();
-  draw(true);
-}
-
-/**
- * @param {import('./state.js').Frame} frame
- * @param {import('./state.js').Frame} last
- */
+/** @param {import('./state.js').Frame} frame @param {import('./state.js').Frame} last */
 function showTime({ seq, status: { now } }, last) {
   const isPaused = paused !== undefined;
   slider.min = String(history.first?.seq ?? 0);

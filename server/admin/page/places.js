@@ -3,9 +3,9 @@
 // page.js.
 import { byId, make, makeSvg, mark, say } from './dom.js';
 import { sparkPoints } from './layout.js';
-import { bytes, clock, many, number } from './sentences.js';
+import { clock, number } from './sentences.js';
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
+/** @typedef {import('./state.js').Status} Status */
 /** @typedef {import('../../../shared/status/status.ts').WorkerStatus} WorkerStatus */
 
 /** @type {Readonly<Record<WorkerStatus['state'], string>>} */
@@ -73,10 +73,7 @@ class Card {
     this.element.dataset['slot'] = String(slot);
   }
 
-  /**
-   * @param {Slot} slot
-   * @param {Status} status
-   */
+  /** @param {Slot} slot @param {Status} status */
   show(slot, { terminal }) {
     const { workers } = slot;
     const clients = clientsOf(slot);
@@ -145,21 +142,17 @@ export class Places {
     this.#cards = cards;
   }
 
-  /**
-   * @param {readonly Slot[]} slots
-   * @param {Status} status
-   */
+  /** @param {readonly Slot[]} slots @param {Status} status */
   #tabulate(slots, { line, terminal, totals }) {
     const rows = slots.map((slot) => [
       `worker ${slot.slot}`, stateOf(slot), number(clientsOf(slot)), `${number(rateOf(slot))}/s`,
       number(totals.messagesBySlot[slot.slot - 1] ?? 0),
-      `${bytes(slot.workers.reduce((sum, worker) => sum + worker.bytesOutPerSecond, 0))}/s`,
       slot.workers.map(({ pid }) => String(pid)).join(', '),
       slot.workers.map(({ startedAt }) => clock(startedAt)).join(', '),
       terminal.holder === `worker ${slot.slot}` ? 'yes' : '',
     ]);
-    rows.unshift(['waiting line', line.waiting >= line.limit ? 'full' : `room for ${many(line.limit, 'client')}`,
-      number(line.waiting), '', '', '', '', '', '']);
+    rows.unshift(['waiting line', line.waiting >= line.limit ? 'full' : `room for ${number(line.limit - line.waiting)}`,
+      number(line.waiting), '', '', '', '', '']);
     while (this.#rows.children.length > rows.length) this.#rows.lastElementChild?.remove();
     rows.forEach((cells, at) => {
       const row = this.#rows.children[at] ?? this.#rows.appendChild(make('tr'));

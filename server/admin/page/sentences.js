@@ -2,9 +2,9 @@
 // What happens, and what will happen, in sentences for somebody who sees such a server for the first time. Pure. Used
 // by state.js and by whoever shows something.
 
-/** @typedef {import('../../../shared/status/status.ts').Status} Status */
-/** @typedef {import('../../../shared/status/status.ts').Change} Change */
-/** @typedef {import('../../../shared/status/status.ts').ConnectionStatus} Connection */
+/** @typedef {import('./state.js').Status} Status */
+/** @typedef {import('./state.js').Change} Change */
+/** @typedef {import('./state.js').Connection} Connection */
 
 /**
  * @typedef {object} Sentence
@@ -16,10 +16,14 @@
 /**
  * `1 client`, `12 clients`.
  * @param {number} count
- * @param {string} [thing]
  */
-export function many(count, thing = 'client') {
-  return `${number(count)} ${thing}${count === 1 ? '' : 's'}`;
+export function many(count, thing = 'client', things = `${thing}s`) {
+  return `${number(count)} ${count === 1 ? thing : things}`;
+}
+
+/** @param {Readonly<Record<string, number>>} counts */
+export function sum(counts) {
+  return Object.values(counts).reduce((a, b) => a + b, 0);
 }
 
 /** @param {number} value */
@@ -61,34 +65,37 @@ function capital(text) {
 }
 
 /**
+ * A change, and what was before.
+ * @typedef {object} News
+ * @property {Status} before
+ * @property {Status} after
+ * @property {readonly Connection[]} moved
+ * @property {NonNullable<Change['ended']>} ended
+ * @property {ReadonlyMap<number, Connection>} old Those that were there before, by number.
+ */
+
+/**
  * What a change means.
  * @param {Status} before
  * @param {Status} after
  * @param {Change} change
  * @returns {Sentence | undefined} Undefined: nothing that is worth a word.
  */
-export function narrate(before, after, change) {
-  const important = [
-    ...deaths(before, after, change), ...reload(before, after), ...givenBack(before, after, change),
-    ...states(before, after),
-  ];
-  const time = after.now;
-  if (important.length > 0) return { text: important.slice(0, 2).join(' '), isImportant: true, time };
-  const text = everyday(before, after, change);
-  return text === undefined ? undefined : { text, isImportant: false, time };
+export function narrate(before, after, { moved = [], ended = [] }) {
+  const old = new Map((before.connections ?? []).map((connection) => [connection.id, connection]));
+  const news = { before, after, moved, ended, old };
+  const [first] = [...deaths(news), ...reload(news), ...givenBack(news), ...states(news)];
+  const isImportant = first !== undefined;
+  const text = first ?? everyday(news);
+  return text === undefined ? undefined : { text, isImportant, time: after.now };
 }
 
-/**
- * @param {Status} before
- * @param {Status} after
- * @param {Change} change
- */
-function deaths(before, after, change) {
+/** @param {News} news */
+function deaths({ before, after, moved, ended, old }) {
   const cutOff = after.totals.cutOff - before.totals.cutOff;
   const adopted = after.totals.adopted - before.totals.adopted;
-  const old = new Map((before.connections ?? []).map((connection) => [connection.id, connection]));
-  const from = placesOf((change.ended ?? []).flatMap((end) => (end.cutOff && old.get(end.id)) || []));
-  const to = placesOf((change.moved ?? []).filter(({ how, at }) => how === 'adopted' && at !== 'line'));
+  const from = placesOf(ended.flatMap((end) => (end.cutOff && old.get(end.id)) || []));
+  const to = placesOf(moved.filter(({ how, at }) => how === 'adopted' && at !== 'line'));
   const sentences = [];
   if (cutOff > 0) {
     sentences.push(`${from === '' ? 'A worker' : capital(from)} died, and ${many(cutOff)} with it: cut off. `
@@ -96,82 +103,63 @@ function deaths(before, after, change) {
   }
   if (adopted > 0) {
     const whom = adopted === 1 ? 'its client stays' : `${number(adopted)} of its clients stay`;
-    sentences.push(`A worker died, and ${whom} connected: adopted by ${to === '' ? 'another one' : to}. `
-      + 'Replies that were under way are lost.');
+    sentences.push(`A worker died, and ${whom} connected: adopted by ${to === '' ? 'another one' : to}`
+      + `${moved.some(({ at }) => at === 'line') ? ', as soon as there is room' : ''}. Replies under way are lost.`);
   }
   return sentences;
 }
 
-/**
- * @param {Status} before
- * @param {Status} after
- */
-function reload(before, after) {
+/** @param {News} news */
+function reload({ before, after }) {
   if (after.phase !== before.phase && (after.phase === 'stopping' || after.phase === 'leaving')) {
     return ['The server is stopping: what has arrived is answered, and each connection is ended.'];
   }
-  if (after.totals.reloads === before.totals.reloads) return [];
-  return ['Reload: the workers are replaced, one after the other. Each gives its clients back before it goes.'];
+  return after.totals.reloads === before.totals.reloads ? []
+    : ['Reload: the workers are replaced, one after the other. Each gives its clients back before it goes.'];
 }
 
-/**
- * @param {Status} before
- * @param {Status} after
- * @param {Change} change
- */
-function givenBack(before, after, change) {
-  const old = new Map((before.connections ?? []).map((connection) => [connection.id, connection]));
-  const moved = (change.moved ?? []).filter(({ id, how, at }) => how === 'given back' && old.get(id)?.at !== at);
+/** @param {News} news */
+function givenBack({ before, after, moved, old }) {
   if (before.connections === null || after.connections === null) {
-    const sum = (/** @type {Status} */ { totals: { moved: all } }) => Object.values(all).reduce((a, b) => a + b, 0);
-    const count = sum(after) - sum(before);
+    const count = sum(after.totals.moved) - sum(before.totals.moved);
     return count > 0 ? [`${many(count)} given back, and served by other workers: still connected.`] : [];
   }
-  if (moved.length === 0) return [];
-  const from = moved.flatMap(({ id }) => old.get(id) ?? []).filter(({ at }) => at !== 'line');
-  const to = moved.filter(({ at }) => at !== 'line');
-  const who = from.length === 0 ? 'The master' : capital(placesOf(from));
-  if (to.length === 0) {
-    return [`${who} gave ${many(moved.length)} back: still connected, waiting for the next worker.`];
-  }
-  return [from.length === 0
-    ? `The master hands ${many(to.length)}, given back before, to ${placesOf(to)}. Nobody was disconnected.`
-    : `${who} gave ${many(moved.length)} back, and ${placesOf(to)} took them. Nobody was disconnected.`];
+  const back = moved.filter(({ id, how, at }) => how === 'given back' && old.get(id)?.at !== at);
+  if (back.length === 0) return [];
+  const from = placesOf(back.flatMap(({ id }) => old.get(id) ?? []).filter(({ at }) => at !== 'line'));
+  const to = placesOf(back.filter(({ at }) => at !== 'line'));
+  const whom = many(back.length);
+  if (to === '') return [`${capital(from || 'the master')} gave ${whom} back: still connected, waiting for a worker.`];
+  return [from === '' ? `The master hands ${whom} on to ${to}. Nobody was disconnected.`
+    : `${capital(from)} gave ${whom} back, and ${to} took them. Nobody was disconnected.`];
 }
 
-/**
- * @param {Status} before
- * @param {Status} after
- */
-function states(before, after) {
-  const old = new Map(before.workers.map((worker) => [worker.pid, worker.state]));
+/** @param {News} news */
+function states({ before, after }) {
+  const old = new Map(before.workers.map(({ pid, state }) => [pid, state]));
   return after.workers.flatMap(({ pid, slot, state, connections }) => {
-    if (state === 'stalled' && old.get(pid) !== 'stalled') {
+    const wasStalled = old.get(pid) === 'stalled';
+    if (state === 'stalled' && !wasStalled) {
       return [`Worker ${slot} does not answer. Its ${many(connections)} can only wait; all others are served.`];
     }
-    return old.get(pid) === 'stalled' && state !== 'retiring' ? [`Worker ${slot} answers again.`] : [];
+    return wasStalled && (state === 'ready' || state === 'full') ? [`Worker ${slot} answers again.`] : [];
   });
 }
 
-/**
- * @param {Status} before
- * @param {Status} after
- * @param {Change} change
- */
-function everyday(before, after, change) {
-  const old = new Map((before.connections ?? []).map((connection) => [connection.id, connection]));
-  const moved = change.moved ?? [];
-  const waiting = moved.filter(({ id, at }) => at === 'line' && !old.has(id));
-  if (waiting.length > 0 && after.line.waiting > 0) {
+/** @param {News} news */
+function everyday({ after, moved, ended, old }) {
+  const atWorkers = moved.filter(({ at }) => at !== 'line');
+  if (after.line.waiting > 0 && moved.some(({ id, at }) => at === 'line' && !old.has(id))) {
     return `All workers are full: ${many(after.line.waiting)} in the waiting line.`;
   }
-  const called = moved.filter(({ id, at }) => at !== 'line' && old.get(id)?.at === 'line');
-  if (called.length > 0) return `From the waiting line, the master hands ${many(called.length)} to ${placesOf(called)}.`;
-  const handed = moved.filter(({ id, at }) => at !== 'line' && !old.has(id));
-  if (handed.length === 1) return `Hand-off: the master accepts a client and hands its socket to ${placesOf(handed)}.`;
-  if (handed.length > 1) return `Hand-off: the master accepts ${many(handed.length)} and hands them to ${placesOf(handed)}.`;
-  if ((change.ended ?? []).length > 0) return `${capital(many((change.ended ?? []).length))} ended.`;
-  return undefined;
+  const called = atWorkers.filter(({ id }) => old.get(id)?.at === 'line');
+  if (called.length > 0) return `From the line, the master hands ${many(called.length)} to ${placesOf(called)}.`;
+  const handed = atWorkers.filter(({ id }) => !old.has(id));
+  if (handed.length > 0) {
+    const whom = handed.length === 1 ? 'a client and hands its socket' : `${many(handed.length)} and hands them`;
+    return `Hand-off: the master accepts ${whom} to ${placesOf(handed)}.`;
+  }
+  return ended.length > 0 ? `${many(ended.length)} left.` : undefined;
 }
 
 /** @typedef {'reload' | 'add' | 'remove' | 'kill' | 'freeze' | 'thaw'} Action */
