@@ -1,5 +1,5 @@
-// A server's status as a table for people: lines that fit the columns there are, and that nothing in it can shape. Pure.
-// The log has it at SIGUSR2, `npm run status` prints it, and `npm run top` is made of its parts.
+// A server's status as a table for people: lines that fit the columns there are, and that nothing in it can shape.
+// Pure. The log has it at SIGUSR2, `npm run status` prints it, and `npm run top` is made of its parts.
 import { counted } from '../log/log-format.ts';
 import { age, bar, compact, grouped } from '../terminal/bars.ts';
 import { paintWarning, paintWho } from '../terminal/color.ts';
@@ -51,13 +51,12 @@ export function statusTable(
 
 /** Which server it is, and since when. */
 export function headLines({ version, phase, listening, uptimeMs, pid }: Status, { columns }: Look): string[] {
-  return flow(
-    [`echopool ${version}`, phase, listening.join(' ') || 'not listening', `up ${age(uptimeMs)}`, `pid ${pid}`], '  ', columns,
-  );
+  const where = listening.length > 0 ? listening : ['not listening'];
+  return flow([`echopool ${version}`, phase, ...where, `up ${age(uptimeMs)}`, `pid ${pid}`], '  ', columns);
 }
 
 /**
- * A line of titles, and one a worker. A bar is whole at the limit of clients a worker, or else for the worker with most.
+ * A line of titles, and one a worker. A bar is whole at the limit of clients a worker, or for the worker with most.
  * @param more One more column, at the right.
  */
 export function workerLines(status: Status, { columns, color }: Look, more?: Column): string[] {
@@ -106,10 +105,12 @@ export function placeLines({ now, line, terminal, pool, workers, current }: Stat
   const lasts = since === null ? '' : ` for ${compact(Math.max(0, now - since))} ms`;
   return [
     ...labelled('now', [
-      `${counted(current, 'connection')}`, `${workers.length} of ${counted(pool.size, 'worker')}, ${pool.most} at most`,
+      counted(current, 'connection'), `${workers.length} of ${counted(pool.size, 'worker')}, ${pool.most} at most`,
     ], columns),
     ...labelled('line', [`${grouped(line.waiting)} wait, room for ${grouped(line.limit)}`], columns),
-    ...labelled('terminal', [holder === null ? 'free' : `${holder} has it${lasts}`, `${grouped(waiting)} wait`], columns),
+    ...labelled('terminal', [
+      holder === null ? 'free' : `${holder} has it${lasts}`, `${grouped(waiting)} wait`,
+    ], columns),
   ];
 }
 

@@ -16,7 +16,7 @@ const ROOMS = [
   'shared', 'shared/flags', 'shared/terminal', 'shared/log', 'shared/status',
   ...['uppercase', 'signals', 'worker', 'connections', 'workers', 'admin'].map((room) => `server/${room}`), 'server',
   ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`),
-  'client', 'client/load',
+  'client', 'client/load', 'client/admin',
   'demos/stage', 'demos',
 ];
 /** What each part of the project may import besides itself. */
