@@ -20,7 +20,8 @@ export const adminAddress: Kind<AdminAddress> = {
       const socketPath = unixPathOf(text);
       return socketPath === undefined ? undefined : { shown: text, to: { socketPath } };
     }
-    const [, host = '127.0.0.1', digits = ''] = /^(?:http:\/\/)?(?:(\[[^[\]]*\]|[^:/[\]]+):)?(\d+)\/?$/.exec(text) ?? [];
+    const form = /^(?:http:\/\/)?(?:(\[[^[\]]*\]|[^:/[\]]+):)?(\d+)\/?$/;
+    const [, host = '127.0.0.1', digits = ''] = form.exec(text) ?? [];
     const number = port.parse(digits);
     const plain = host.replace(/^\[(.*)\]$/, '$1');
     const isHost = plain === host ? /^[^\s\p{C}-][^\s\p{C}]*$/u.test(host) : isIP(plain) === 6;

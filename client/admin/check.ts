@@ -1,5 +1,5 @@
-// Whether what a server has sent is a status, or a change of one, and the status after a change. Pure. What is not known
-// here is passed over, as later servers may say more. Used by status.ts and watch.ts.
+// Whether what a server has sent is a status, or a change of one, and the status after a change. Pure. What is not
+// known here is passed over, as later servers may say more. Used by program.ts and watch.ts.
 import type { Change, Status } from '../../shared/status/status.ts';
 
 type Check = (value: unknown) => boolean;

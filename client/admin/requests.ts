@@ -90,7 +90,7 @@ export function noServer({ shown }: AdminAddress): AdminError {
 }
 
 export function tooLong({ shown }: AdminAddress): AdminError {
-  return new AdminError(`${shown} sends more than ${MOST_BYTES / 1024 / 1024} MiB at once, as no echopool server does.`);
+  return new AdminError(`${shown} sends more than ${MOST_BYTES / 2 ** 20} MiB at once, as no echopool server does.`);
 }
 
 function noAnswer({ shown }: AdminAddress, ms: number): AdminError {

@@ -33,8 +33,7 @@ async function watch(address: AdminAddress): Promise<number> {
   const draw = (): void => {
     const { status, trouble } = server;
     if (screen === undefined || status === undefined) return;
-    const shown = trouble === undefined ? undefined : `${trouble} It is looked for every second; q leaves.`;
-    screen.draw(picture(status, rates, { ...screen.size, color, trouble: shown, said }));
+    screen.draw(picture(status, rates, { ...screen.size, color, trouble, said }));
   };
   const leave = (code: number): void => {
     exitCode = code;

@@ -23,8 +23,9 @@ export interface View extends Look {
 /** @returns As many lines as there are rows. */
 export function picture(status: Status, rates: Rates, view: View): string[] {
   const { columns, rows, color, trouble, said } = view;
+  const isGone = trouble !== undefined;
   const last = fitText(trouble ?? said, columns);
-  const foot = [color && trouble !== undefined ? paintWarning(last) : last, fitText(keysLine(status), columns)];
+  const foot = [color && isGone ? paintWarning(last) : last, fitText(keysLine(status, isGone), columns)];
   const body = bodyOf(status, rates, view, rows - foot.length);
   const blanks = Array.from({ length: Math.max(0, rows - foot.length - body.length) }, () => '');
   return [...body, ...blanks, ...foot].slice(-Math.max(1, rows));
@@ -42,7 +43,7 @@ function bodyOf(status: Status, rates: Rates, look: View, room: number): string[
   const [titles = '', ...workers] = workerLines(status, look, drawn);
   const fewest = Math.min(FEWEST_NOTICES, status.notices.length);
   // A blank line stands before the workers, before the places and before the notices.
-  const shown = fitted(workers, room - head.length - 1 - places.length - fewest - 3);
+  const shown = fitted(workers, look.columns, room - head.length - 1 - places.length - fewest - 3);
   let lines = [...head, '', titles, ...shown, '', ...places];
   if (lines.length + totals.length + 1 + fewest <= room) lines = [...lines, ...totals];
   const left = Math.min(MOST_NOTICES, room - lines.length - 1);
@@ -51,13 +52,15 @@ function bodyOf(status: Status, rates: Rates, look: View, room: number): string[
 }
 
 /** Those for which there is room, and a line for the others. One at least. */
-function fitted(workers: readonly string[], room: number): readonly string[] {
+function fitted(workers: readonly string[], columns: number, room: number): readonly string[] {
   if (workers.length <= Math.max(1, room)) return workers;
   const shown = Math.max(0, room - 1);
-  return [...workers.slice(0, shown), `   and ${workers.length - shown} workers more, for which there is no room`];
+  const others = `   and ${workers.length - shown} workers more, for which there is no room`;
+  return [...workers.slice(0, shown), fitText(others, columns)];
 }
 
-function keysLine({ actions }: Status): string {
+function keysLine({ actions }: Status, isGone: boolean): string {
+  if (isGone) return 'q leave   (the server is looked for every second)';
   return actions ? 'r reload   + one worker more   - one less   q leave'
     : 'q leave   (r + - need the server\'s --admin-actions)';
 }

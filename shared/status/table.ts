@@ -24,7 +24,7 @@ export interface Column {
 
 /** Where a line's text begins, behind its label. */
 const LABEL_COLUMNS = 10;
-const FEWEST_BAR_COLUMNS = 4;
+const FEWEST_BAR_COLUMNS = 8;
 const MOST_BAR_COLUMNS = 40;
 /** Left out where there is little room, the first one first. */
 const LEAVE_OUT = ['out/s', 'in/s', 'pid', 'age'];

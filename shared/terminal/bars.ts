@@ -49,5 +49,6 @@ export function age(ms: number): string {
 
 /** One character a value, the later the further right; 0 is a line at the bottom. @param most What is a whole block. */
 export function sparkLine(values: readonly number[], most: number): string {
-  return values.map((value) => (value > 0 ? SPARKS[Math.min(7, Math.ceil(value / most * 8) - 1)] ?? '█' : '_')).join('');
+  const level = (value: number): number => Math.min(SPARKS.length, Math.ceil(value / most * SPARKS.length));
+  return values.map((value) => (value > 0 ? SPARKS.charAt(level(value) - 1) : '_')).join('');
 }
