@@ -22,12 +22,18 @@ const main = (json('package.json') as Manifest).bin['echopool-server']!;
 /** Stopping takes up to --stop-delay, --grace and a second. */
 const stopMs = ({ stopDelayMs, graceMs }: Config): number => stopDelayMs + graceMs + 1000;
 
-/** What the server makes of this command line. */
+/** What the server makes of this command line. It has nothing to say of it, but who may see an open --admin. */
 function configOf(args: string[]): Config {
   const invocation = parseConfig(args, {}, 2);
   assert.ok(invocation.kind === 'run');
-  assert.deepEqual(invocation.config.notes, []);
+  assert.deepEqual(invocation.config.notes.filter((note) => !note.startsWith('--admin 0.0.0.0:')), []);
   return invocation.config;
+}
+
+function kubernetesArgs(manifest: string): string[] {
+  const [, list = ''] = /\n +args:\n((?: +(?:- --|# ).*\n)+)/.exec(manifest) ?? [];
+  return list.trim().split('\n').map((line) => line.trim()).filter((line) => !line.startsWith('#'))
+    .map((line) => line.slice('- '.length));
 }
 
 function found(pattern: RegExp, text: string): string {
@@ -91,8 +97,7 @@ test('the service starts the built server, which has ended before systemd would 
 
 test('so it has before Kubernetes would kill it', () => {
   const manifest = deployFile('kubernetes.yaml');
-  const [, list = ''] = /\n +args:\n((?: +- --.*\n)+)/.exec(manifest) ?? [];
-  const config = configOf(list.trim().split('\n').map((line) => line.trim().slice('- '.length)));
+  const config = configOf(kubernetesArgs(manifest));
   assert.ok(config.stopDelayMs > 0);
   assert.ok(Number(found(/terminationGracePeriodSeconds: (\d+)/, manifest)) * 1000 >= stopMs(config));
 });
@@ -107,16 +112,20 @@ test('kubernetes.yaml is YAML, and its Service finds its pods', { skip: noYaml()
   assert.deepEqual(template.metadata.labels, selector.matchLabels);
   assert.deepEqual(service.spec.selector, selector.matchLabels);
   const [container] = template.spec.containers;
-  const names = container!.ports.map(({ name }) => name);
-  for (const probe of [container!.startupProbe, container!.readinessProbe, container!.livenessProbe]) {
-    assert.ok(names.includes(probe.tcpSocket.port));
-  }
-  assert.ok(names.includes(service.spec.ports[0]!.targetPort));
+  const { startupProbe, readinessProbe, livenessProbe } = container!;
+  const ports = new Map(container!.ports.map(({ name, containerPort }) => [name, containerPort]));
+  const { admin } = configOf(kubernetesArgs(deployFile('kubernetes.yaml')));
+  assert.ok(admin?.kind === 'tcp' && admin.host === '0.0.0.0', 'the node asks from outside');
+  const probes = [startupProbe, readinessProbe, livenessProbe].map(({ httpGet }) => httpGet);
+  assert.deepEqual(probes.map(({ path }) => path), ['/readyz', '/readyz', '/livez']);
+  for (const { port } of probes) assert.equal(ports.get(port), admin.port);
+  assert.equal(template.metadata.annotations['prometheus.io/port'], `${admin.port}`);
+  assert.ok(ports.has(service.spec.ports[0]!.targetPort));
 });
 
-interface Probe { tcpSocket: { port: string } }
+interface Probe { httpGet: { path: string; port: string } }
 interface Container {
-  ports: { name: string }[];
+  ports: { name: string; containerPort: number }[];
   startupProbe: Probe;
   readinessProbe: Probe;
   livenessProbe: Probe;
@@ -125,7 +134,7 @@ interface Deployment {
   kind: string;
   spec: {
     selector: { matchLabels: object };
-    template: { metadata: { labels: object }; spec: { containers: Container[] } };
+    template: { metadata: { labels: object; annotations: Record<string, string> }; spec: { containers: Container[] } };
   };
 }
 interface Service {

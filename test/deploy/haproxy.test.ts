@@ -5,12 +5,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { statusOf } from '../helpers/admin.ts';
 import {
-  connectGreeted, GREETING, greeters, halfClose, noIpv6, startHaproxy, startReplica,
+  adminPortOf, connectGreeted, GREETING, greeters, halfClose, noIpv6, startHaproxy, startReplica,
 } from '../helpers/balancers.ts';
 import type { Balancer, Greeted } from '../helpers/balancers.ts';
 import { Load } from '../helpers/faults-load.ts';
-import { listeningPort } from '../helpers/faults-proc.ts';
 import { missing } from '../helpers/missing.ts';
 import type { TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
@@ -40,7 +40,7 @@ describe('behind HAProxy a replica logs the client\'s own address', { skip }, ()
 
   test('that it is told of over a Unix socket', async () => {
     await using haproxy = await startHaproxy({
-      replicas: [replica], instead: { [`127.0.0.1:${replica.port}`]: `unix@${path}` },
+      replicas: [replica], instead: { [`127.0.0.1:${replica.port}`]: `unix@${path} addr 127.0.0.1` },
     });
     await using client = await connectClient(haproxy.port);
     assert.equal(await client.ask('straße'), 'STRASSE');
@@ -49,7 +49,7 @@ describe('behind HAProxy a replica logs the client\'s own address', { skip }, ()
 });
 
 describe('two replicas behind HAProxy', { skip }, () => {
-  const flags = [...GREETING, '--stop-delay', '6'];
+  const flags = [...GREETING, '--stop-delay', '12'];
   let a: TestServer;
   let b: TestServer;
   let haproxy: Balancer;
@@ -89,24 +89,24 @@ describe('two replicas behind HAProxy', { skip }, () => {
 
   test('it comes back, and has its share again', async () => {
     const { port } = a;
+    const admin = adminPortOf(a);
     await a[Symbol.asyncDispose]();
-    a = await startReplica('a', flags, port);
+    a = await startReplica('a', flags, port, admin);
     await haproxy.process.printed(/replicas\/a is UP/);
     servedByA = countA(await greeters(haproxy, 10));
     assert.ok(servedByA >= 4 && servedByA <= 6, `${servedByA} of 10`);
   });
 
-  test('it stops: it lets clients in during --stop-delay, and no client is refused after it', async () => {
+  test('it stops: HAProxy knows at once, clients are let in during --stop-delay, and none is refused', async () => {
     const downs = (): number => [...haproxy.process.stdout.matchAll(/replicas\/a is DOWN/g)].length;
     const before = downs();
     a.signal('SIGTERM');
     await a.printed(/stopping/);
-    const meanwhile = countA(await greeters(haproxy, 4));
-    assert.ok(meanwhile > 0);
-    servedByA += meanwhile;
-    await a.when(() => (listeningPort(a.process.pid!) === undefined ? true : undefined), 'end of --stop-delay');
-    assert.equal(await greeters(haproxy, 4), 'bbbb', 'whether HAProxy knows or not');
+    servedByA += countA(await greeters(haproxy, 4));
     await haproxy.process.when(() => (downs() > before ? true : undefined), 'word that a is down');
+    assert.equal((await statusOf(adminPortOf(a))).phase, 'leaving', 'HAProxy knows before anybody would be refused');
+    assert.equal(await greeters(haproxy, 4), 'bbbb');
+    await a.printed(/ stopping: /);
     assert.equal(await greeters(haproxy, 4), 'bbbb');
     assert.equal((await a.exit()).code, 0);
   });

@@ -1,6 +1,9 @@
 // An admin address over a server that a test makes up, and clients of any admin address.
+import { once } from 'node:events';
 import { request } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { openAdmin } from '../../server/admin/admin.ts';
 import type { Admin, AdminPlace, AdminSource, Metrics } from '../../server/admin/source.ts';
@@ -11,7 +14,8 @@ const STATUS: Status = {
   version: '1.2.3', pid: 1, phase: 'ready', now: 2000, startedAt: 1000, uptimeMs: 1000,
   listening: ['127.0.0.1:8080'], ...RATES,
   workers: [{
-    slot: 1, pid: 2, state: 'ready', startedAt: 1000, ageMs: 1000, heardAt: 2000, lastBeatMs: 0, connections: 3, ...RATES,
+    slot: 1, pid: 2, state: 'ready', startedAt: 1000, ageMs: 1000, heardAt: 2000, lastBeatMs: 0, connections: 3,
+    ...RATES,
   }],
   pool: { size: 1, most: 2 }, line: { waiting: 4, limit: 100 },
   terminal: { holder: null, since: null, waiting: 0 }, current: 7, connections: [],
@@ -93,7 +97,9 @@ export interface Answered {
 }
 
 /** @param to A port of this machine, or the path of a Unix socket. */
-export async function ask(to: number | string, path: string, { method, headers, body }: Asking = {}): Promise<Answered> {
+export async function ask(
+  to: number | string, path: string, { method, headers, body }: Asking = {},
+): Promise<Answered> {
   const asking = begin(to, path, method, headers);
   asking.end(body);
   const response = await answerTo(asking);
@@ -106,6 +112,34 @@ export async function ask(to: number | string, path: string, { method, headers, 
 /** The status of a server, as GET /status has it. */
 export async function statusOf(to: number | string): Promise<Status> {
   return JSON.parse((await ask(to, '/status')).body) as Status;
+}
+
+/** A connection to the admin address, on which a test writes what it likes. */
+export async function connectTo(t: TestContext, port: number): Promise<Socket> {
+  const socket = await connected(port);
+  t.after(() => void socket.destroy());
+  return socket;
+}
+
+/** All that comes until the other side closes. */
+export async function readToEnd(socket: Socket): Promise<string> {
+  let text = '';
+  socket.setEncoding('utf8').on('data', (part: string) => { text += part; });
+  if (!socket.closed) await once(socket, 'close');
+  return text;
+}
+
+/** What is answered to these bytes until the connection ends. */
+export async function askRaw(port: number, bytes: string): Promise<string> {
+  const socket = await connected(port);
+  socket.write(bytes);
+  return await readToEnd(socket);
+}
+
+async function connected(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1').on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
 }
 
 export interface Frame {
@@ -152,9 +186,8 @@ async function* framesOf(response: IncomingMessage): AsyncGenerator<Frame, void>
       const blocks = (rest + part).split('\n\n');
       rest = blocks.pop()!;
       for (const block of blocks) {
-        const fields = new Map(block.split('\n').map((line) => [line.split(':')[0]!, line.slice(line.indexOf(':') + 2)]));
-        if (!fields.has('event')) continue;
-        yield { id: fields.get('id')!, event: fields.get('event')!, data: JSON.parse(fields.get('data')!) as unknown };
+        const [, id, event, data] = /^id: ([^\n]*)\nevent: ([^\n]*)\ndata: ([^\n]*)$/.exec(block) ?? [];
+        if (data !== undefined) yield { id: id!, event: event!, data: JSON.parse(data) as unknown };
       }
     }
   } catch {

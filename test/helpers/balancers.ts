@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { withPort } from '../../shared/address.ts';
+import { portOf } from './admin.ts';
 import { listeningPort } from './faults-proc.ts';
 import { missing } from './missing.ts';
 import { ROOT } from './paths.ts';
@@ -16,8 +17,9 @@ import { startTestServer, TestServer } from './server.ts';
 import { connectClient } from './test-client.ts';
 import type { TestClient } from './test-client.ts';
 
-/** Where the files of docs/deploy have their two replicas. */
+/** Where the files of docs/deploy have their two replicas, and where haproxy.cfg has those asked. */
 const REPLICAS = ['127.0.0.1:8081', '127.0.0.1:8082'] as const;
+const ADMINS = ['port 9081', 'port 9082'] as const;
 /** A machine that stands still must not look like a replica that does not answer. */
 const PATIENT_HAPROXY = { 'timeout connect 2s': 'timeout connect 60s', 'timeout check 2s': 'timeout check 60s' };
 const PATIENT_NGINX = { 'proxy_connect_timeout 2s': 'proxy_connect_timeout 60s' };
@@ -99,10 +101,16 @@ export class Balancer implements AsyncDisposable {
  * A server behind a balancer; settles when it listens.
  * @param name By which it greets, when the flags have the greeting of {@link GREETING}.
  * @param port 0: a free one.
+ * @param admin The port at which it is asked whether it is ready. 0: a free one.
  */
-export function startReplica(name: string, flags: string[], port = 0): Promise<TestServer> {
+export function startReplica(name: string, flags: string[], port = 0, admin = 0): Promise<TestServer> {
   const own = ['--bind-proxy', `127.0.0.1:${port}`, '--log', 'connections', '--log-probes', 'no', '--workers', '2'];
-  return startTestServer([...own, ...flags], { env: { REPLICA: name } });
+  return startTestServer([...own, '--admin', `${admin}`, ...flags], { env: { REPLICA: name } });
+}
+
+/** The port at which that replica is asked. */
+export function adminPortOf(replica: TestServer): number {
+  return portOf(/admin on (\S+)/.exec(replica.stdout)![1]!);
 }
 
 /** Who greets so many clients, which come one after the other and get their reply. */
@@ -139,6 +147,7 @@ export async function connectGreeted({ host, port }: Balancer): Promise<Greeted>
 export function startHaproxy({ replicas, host = '127.0.0.1', instead = {} }: BalancerOptions): Promise<Balancer> {
   return start(host, (port) => replaced(deployFile('haproxy.cfg'), {
     'bind :8080\n  bind :::8080 v6only\n': `bind ${host}:${port}\n`,
+    ...Object.fromEntries(replicas.map((replica, i) => [ADMINS[i], `port ${adminPortOf(replica)}`])),
     ...withReplicas('server b', replicas), ...PATIENT_HAPROXY, ...instead,
   }), (file) => ['haproxy', '-db', '-f', file]);
 }

@@ -1,11 +1,8 @@
 // GET /events by itself: what readers are told, who comes back, and who does not read. The source is made up.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import type { Socket } from 'node:net';
 import { test } from 'node:test';
-import type { TestContext } from 'node:test';
-import { ask, EventReader, openFake } from '../helpers/admin.ts';
+import { ask, connectTo, EventReader, openFake } from '../helpers/admin.ts';
 
 test('a reader has the whole status first, and then what changes, each with the next number', async (t) => {
   const { port, source } = await openFake(t);
@@ -98,9 +95,10 @@ test('who comes back too late, from another server, or with what is no number, g
   assert.deepEqual((await again.next()).data, { now: 6, current: 6 }, 'the last hundred are kept');
 });
 
-test('a reader that does not read gets no more than a few hundred KiB, holds up nobody, and then the whole status', async (t) => {
+test('who does not read has little kept for it, holds up nobody, and then gets the whole status', async (t) => {
   const { port, source } = await openFake(t);
-  const stuck = await stuckReader(t, port);
+  const stuck = (await connectTo(t, port)).pause();
+  stuck.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
   await using reader = await EventReader.open(port);
   await reader.next();
   const long = 'x'.repeat(1_000_000);
@@ -119,16 +117,6 @@ test('a reader that does not read gets no more than a few hundred KiB, holds up 
     ['status', 'status', 2]);
   assert.ok(text.length < 15e6, `${text.length} bytes were kept for it`);
 });
-
-/** One that has asked, and reads nothing. */
-async function stuckReader(t: TestContext, port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  t.after(() => void socket.destroy());
-  await once(socket, 'connect');
-  socket.pause();
-  socket.write('GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  return socket;
-}
 
 test('a source that fails once ends nobody\'s server', async (t) => {
   const { port, source } = await openFake(t);

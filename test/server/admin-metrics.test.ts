@@ -13,7 +13,8 @@ const OWN: ProcessFigures = {
   mostDescriptors: 1024,
 };
 
-const textOf = (source: FakeSource, own = OWN): string => metricsText(source.status(), source.metrics(), own, 'v20.0.0');
+const textOf = (source: FakeSource, own = OWN): string =>
+  metricsText(source.status(), source.metrics(), own, 'v20.0.0');
 const seriesOf = (text: string): string[] => text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
 
 test('each figure stands under its name, with all its labels from the first moment', () => {
@@ -79,7 +80,8 @@ test('two processes in one slot, as when a worker retires, are one series', () =
 test('what the system does not tell is left out, and a label\'s value is escaped', () => {
   const source = new FakeSource();
   source.set({ version: 'a"b\\c\nd' });
-  const text = textOf(source, { ...OWN, virtualBytes: undefined, openDescriptors: undefined, mostDescriptors: undefined });
+  const nothing = { virtualBytes: undefined, openDescriptors: undefined, mostDescriptors: undefined };
+  const text = textOf(source, { ...OWN, ...nothing });
   assert.doesNotMatch(text, /virtual|_fds|undefined|NaN/);
   assert.ok(text.includes('{version="a\\"b\\\\c\\nd",node="v20.0.0"} 1\n'));
 });

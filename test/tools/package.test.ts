@@ -2,12 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import {
-  chmodSync, copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+  chmodSync, copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { ask, portOf } from '../helpers/admin.ts';
 import { ROOT } from '../helpers/paths.ts';
 import { startTestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
@@ -27,6 +29,7 @@ before(async () => {
   const build = ['-p', 'tsconfig.build.json', '--outDir', join(folder, 'dist')];
   await run(join(ROOT, 'node_modules/.bin/tsc'), build, { cwd: ROOT });
   for (const file of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, file), join(folder, file));
+  cpSync(join(ROOT, 'server/admin/page'), join(folder, 'server/admin/page'), { recursive: true });
   for (const other of ['server', 'test', 'node_modules/tsx']) {
     mkdirSync(join(folder, other), { recursive: true });
     writeFileSync(join(folder, other, 'main.ts'), '');
@@ -41,9 +44,12 @@ test('the built server and client run with plain node, and start by their names'
   }
   // Not from the folder of the sources, where tsx could be found.
   const command = [join(folder, 'echopool-server')];
-  await using server = await startTestServer(['--workers', '1'], { command, main: [] });
+  await using server = await startTestServer(['--workers', '1', '--admin', '0'], { command, main: [] });
   await using client = await connectClient(server.port);
   assert.equal(await client.ask('straße'), 'STRASSE');
+  const [, admin] = await server.printed(/admin on (\S+)/);
+  const { status, body } = await ask(portOf(admin!), '/');
+  assert.deepEqual([status, body], [200, readFileSync(join(ROOT, 'server/admin/page/index.html'), 'utf8')]);
   const talk = run(join(folder, 'echopool-client'), ['--port', `${server.port}`], { cwd: folder });
   talk.child.stdin!.end('hi\n');
   assert.deepEqual(await talk, { stdout: 'HI\n', stderr: '' });
@@ -67,7 +73,9 @@ test('the package holds the built files and what npm always adds', async () => {
   const { stdout } = await run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder });
   const [{ files }] = JSON.parse(stdout) as [{ files: { path: string }[] }];
   const paths = files.map(({ path }) => path);
-  assert.deepEqual(paths.filter((path) => !path.startsWith('dist/')).sort(), ['LICENSE', 'README.md', 'package.json']);
+  const page = readdirSync(join(ROOT, 'server/admin/page')).map((name) => `server/admin/page/${name}`);
+  const others = ['LICENSE', 'README.md', 'package.json', ...page];
+  assert.deepEqual(paths.filter((path) => !path.startsWith('dist/')).sort(), others.sort());
   for (const main of Object.values(bin)) assert.ok(paths.includes(main), `${main} is missing`);
   const built = paths.filter((path) => path.startsWith('dist/'));
   assert.deepEqual(built.filter((path) => !/\.(?:js|d\.ts)$/.test(path)), []);
