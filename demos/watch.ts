@@ -35,9 +35,9 @@ const CLIENTS = 12;
 const FIRST = 4;
 const MOST_WORKERS = 4;
 /** How long there is to find the page, to read what will happen, and to look what has, in milliseconds. */
-const FIND_MS = 8000;
-const READ_MS = 4000;
-const LOOK_MS = 4500;
+const FIND_MS = 6000;
+const READ_MS = 2800;
+const LOOK_MS = 3000;
 const BETWEEN_MS = 300;
 
 /** What the steps have in common. */
@@ -72,7 +72,7 @@ async function run(screen: Screen, { workers: wanted, switches }: Options): Prom
   shown.push(await adopt({ ...stage, server: second, guests: others }));
   const wrong = guests.wrong + others.wrong;
   const right = shown.filter(Boolean).length;
-  await screen.say(`\n${right} of ${shown.length} things went as they should; ${counted(wrong, 'wrong reply')}`);
+  await screen.say(`\n${right} of ${shown.length} things went as they should; ${wrong} wrong replies`);
   if (switches.includes('keep')) {
     await screen.say(`${second.page} goes on until Ctrl-C.`);
     await new Promise<never>(() => {});
