@@ -10,7 +10,8 @@ import { queueLimits } from './queue-limits.ts';
 import { sharedDict } from './shared-dict.ts';
 import { terminal } from './terminal.ts';
 import { tickets } from './tickets.ts';
+import { watch } from './watch.ts';
 
 export const demos: readonly Demo[] = [
-  lifecycle, terminal, append, tickets, queueLimits, producerConsumer, joinable, sharedDict, pool, clients,
+  lifecycle, terminal, append, tickets, queueLimits, producerConsumer, joinable, sharedDict, pool, clients, watch,
 ];

@@ -5,7 +5,7 @@ import { messageOf, UsageError } from '../../shared/errors.ts';
 import { watchWait } from '../../shared/multiprocessing/base/time-limit.ts';
 import { resetConnection } from '../../shared/reset.ts';
 import { addressOf, openSocket, type Endpoint } from '../echo-client.ts';
-import { digits, grouped } from './bars.ts';
+import { digits, grouped } from '../../shared/terminal/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadCommand, type LoadOptions } from './config.ts';
 import { Load } from './processes.ts';
 import { reportOf, reportText } from './report.ts';

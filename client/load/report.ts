@@ -1,6 +1,6 @@
 // What was measured, for people and as JSON. Pure. Called by client/load/main.ts.
 
-import { bar, digits, duration, grouped } from './bars.ts';
+import { bar, digits, duration, grouped } from '../../shared/terminal/bars.ts';
 import type { LoadOptions } from './config.ts';
 import { Histogram, type HistogramData } from './histogram.ts';
 import { LAST_REPLIES_MS, type Tally } from './tally.ts';

@@ -45,16 +45,20 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
     throw new UsageError(`${these} exclude each other: leave ${both} out to run all there is`);
   }
   const { workers = demo.usual(cpus) } = line.values;
-  return { kind: 'run', demo, options: { workers, steps: alone.length > 0 ? alone : steps } };
+  const switches = (demo.switches ?? []).flatMap(({ flag }) => (line.givenBy.has(flag) ? [flag] : []));
+  return { kind: 'run', demo, options: { workers, steps: alone.length > 0 ? alone : steps, switches } };
 }
 
 /** All flags of a demo, with what its help says of them. */
-export function flagsOf({ steps, fewest, usual, workersAre }: Demo, cpus: number): Flags & { workers: Value<number> } {
+export function flagsOf(
+  { steps, switches = [], fewest, usual, workersAre }: Demo, cpus: number,
+): Flags & { workers: Value<number> } {
   return {
     workers: {
       ...wholeNumber(fewest, MOST_WORKERS), help: `${workersAre} (here ${usual(cpus)}, at least ${fewest})`,
     },
     ...Object.fromEntries(steps.map(({ flag, only }): [string, Switch] => [flag, { help: `run only ${only}` }])),
+    ...Object.fromEntries(switches.map(({ flag, help }): [string, Switch] => [flag, { help }])),
     help: { short: HELP.short },
   };
 }

@@ -7,6 +7,8 @@ export interface Options {
   readonly workers: number;
   /** The flags of the steps to run, in this order; empty if the demo has no steps. */
   readonly steps: readonly string[];
+  /** Those of the demo's switches that are given. */
+  readonly switches: readonly string[];
 }
 
 /** A part of a demo that can be run alone, by a flag of its own. */
@@ -40,6 +42,8 @@ export interface Demo {
   readonly usual: (cpus: number) => number;
   /** The parts that can be run alone; without such a flag all of them are run. */
   readonly steps: readonly Step[];
+  /** Further flags of its own, each with what its help says. */
+  readonly switches?: readonly { readonly flag: string; readonly help: string }[];
   /** Runs it. @returns Whether it showed what it should. */
   readonly run: (screen: Screen, options: Options) => Promise<boolean>;
 }

@@ -18,7 +18,8 @@ ${demos.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('
 /** What one demo shows, what to look at, and its flags. */
 export function helpFor(demo: Demo, cpus: number): string {
   const column = Math.max('workers N'.length, ...demo.steps.map(({ flag }) => flag.length)) + 6;
-  const usage = demo.steps.length === 0 ? '' : ` [${demo.steps.map(({ flag }) => `--${flag}`).join(' | ')}]`;
+  const alone = demo.steps.length === 0 ? '' : ` [${demo.steps.map(({ flag }) => `--${flag}`).join(' | ')}]`;
+  const usage = alone + (demo.switches ?? []).map(({ flag }) => ` [--${flag}]`).join('');
   return `${demo.name}: ${demo.summary}
 
 ${demo.lookAt}

@@ -3,6 +3,8 @@
 
 /** How many columns of a terminal a preview has at most. */
 const PREVIEW_COLUMNS = 40;
+/** A character has two UTF-16 code units at most. */
+const MOST_UNITS = 2;
 
 /**
  * What a terminal might obey, what a reader might not see, and what shares a cell with its neighbour: control and
@@ -79,6 +81,20 @@ export function columnsOf(text: string): number {
     columns += verdict === IS_HIDDEN ? escape(codePoint).length : verdict;
   }
   return columns;
+}
+
+/** `text` as {@link escapeHidden} has it, cut where it is too long. @param columns How many it may take, 1 at least. */
+export function fitText(text: string, columns: number): string {
+  // What is cut off need not be looked at: of a longer text the rest would be one more column at least.
+  const shown = escapeHidden(text.length > MOST_UNITS * columns ? text.slice(0, MOST_UNITS * columns) : text);
+  let taken = 0;
+  let fits = '';
+  for (const character of shown) {
+    taken += verdictOn(character.codePointAt(0)!);
+    if (taken <= columns - 1) fits += character;
+    else if (taken > columns) return `${fits}…`;
+  }
+  return shown;
 }
 
 /** JSON in one line, in which everything hidden is written `\uXXXX`. */

@@ -1,5 +1,5 @@
 // The benchmark's results as people read them: bars, figures and ratios, 80 columns wide. Pure. Used by main.ts.
-import { bar, digits, duration } from '../../client/load/bars.ts';
+import { bar, digits, duration } from '../../shared/terminal/bars.ts';
 import type { CaseResult, ServerResult } from './compare.ts';
 import type { FigureResult } from './figures/figure.ts';
 import type { ToolkitResult } from './toolkit.ts';

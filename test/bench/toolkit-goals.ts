@@ -1,5 +1,5 @@
 // What is wanted of the toolkit's speed, and whether it is so: pure. Used by toolkit.ts and main.ts.
-import { digits } from '../../client/load/bars.ts';
+import { digits } from '../../shared/terminal/bars.ts';
 import type { ToolkitResult } from './toolkit.ts';
 
 /** At least so many times another's rate in the same run; or at most so much, of whatever the figures are. */

@@ -1,7 +1,7 @@
 // The parts of the load generator that decide, with data: histogram, texts, shares, report, flags.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { bar, duration } from '../../client/load/bars.ts';
+import { bar, duration } from '../../shared/terminal/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadOptions } from '../../client/load/config.ts';
 import { Histogram } from '../../client/load/histogram.ts';
 import { sharesOf } from '../../client/load/processes.ts';

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demos } from '../../demos/catalog.ts';
+import { cpuCount } from '../../shared/multiprocessing/index.ts';
 import { nodeArgs, ROOT } from '../helpers/paths.ts';
 import { ptyMissing, startOnPty } from '../helpers/pty.ts';
 
@@ -25,9 +26,9 @@ interface Run {
   readonly stderr: string;
 }
 
-/** @param onOutput Is called when something was printed, with what sends SIGINT: to the main process, or to all. */
+/** @param onOutput Is called with what was printed, and what sends SIGINT: to the main process, or to all. */
 async function demo(
-  args: string[], onOutput?: (signal: (toAll: boolean) => void) => void, columns = '80',
+  args: string[], onOutput?: (signal: (toAll: boolean) => void, text: string) => void, columns = '80',
 ): Promise<Run> {
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const child = spawn(process.execPath, [...nodeArgs('demos/main.ts'), ...args], {
@@ -38,7 +39,7 @@ async function demo(
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
-    onOutput?.(signal);
+    onOutput?.(signal, text);
   });
   child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
@@ -220,7 +221,35 @@ test('clients: as many as there are workers are served at once, others wait, nob
   assert.match(stdout, /all 3 are connected; 1 have a reply, and the other 2 wait\n/);
 });
 
-for (const [name, toAll] of [['tickets', false], ['append', true], ['joinable', true], ['clients', true]] as const) {
+test('watch: what it announces is what /status says, and only a crash without adopt loses clients', limit, async () => {
+  const { numbers, stdout } = await shown(
+    ['watch', '--quick', ...TWO], /^(\d+) of (\d+) things went as they should; (\d+) wrong replies$/m,
+  );
+  assert.deepEqual(numbers, [5, 5, 0]);
+  const places = cpuCount() === 1 ? 11 : 5;
+  const room = places * Math.min(2, cpuCount());
+  assert.match(stdout, /^Open http:\/\/127\.0\.0\.1:\d+\/ in a browser\.$/m);
+  assert.match(stdout, new RegExp(`room for ${room} in all[^]*worker 1 has ${places}[^]*; ${12 - room} wait\n`));
+  assert.match(stdout, /clients moved, 0 lost; all \d workers are new\n/);
+  assert.match(stdout, new RegExp(`/status: ${places} cut off; a new worker 1 is there`));
+  assert.match(stdout, /\/status: \d+ adopted, 0 cut off; 12 of 12 are answered as before\n/);
+});
+
+test('watch --keep goes on at the end until Ctrl-C, and leaves nothing', limit, async () => {
+  let isSent = false;
+  let seen = '';
+  const { code, stdout, stderr } = await demo(['watch', '--quick', '--keep', ...TWO], (signal, text) => {
+    seen += text;
+    if (isSent || !seen.includes('goes on until Ctrl-C')) return;
+    isSent = true;
+    signal(true);
+  });
+  assert.deepEqual({ code, stderr }, { code: 130, stderr: '' }, stdout);
+});
+
+for (const [name, toAll] of [
+  ['tickets', false], ['append', true], ['joinable', true], ['clients', true], ['watch', true],
+] as const) {
   const whom = toAll ? 'all processes' : 'the main process';
   test(`${name} ends at SIGINT to ${whom} without leftovers`, limit, async () => {
     let isSent = false;

@@ -21,10 +21,14 @@ test('a demo is run with a worker for each CPU and with all its steps, unless fl
     const invocation = parse(...argv);
     return invocation.kind === 'run' ? [invocation.demo.name, invocation.options] : invocation.kind;
   };
-  assert.deepEqual(optionsOf('tickets'), ['tickets', { workers: 4, steps: ['no-lock', 'lock', 'half-written'] }]);
-  assert.deepEqual(optionsOf('tickets', '--no-lock'), ['tickets', { workers: 4, steps: ['no-lock'] }]);
-  assert.deepEqual(optionsOf('--lock', 'tickets', '--workers=7'), ['tickets', { workers: 7, steps: ['lock'] }]);
-  assert.deepEqual(optionsOf('pool', '--workers=1', '--workers=2'), ['pool', { workers: 2, steps: [] }]);
+  const all = ['no-lock', 'lock', 'half-written'];
+  const switches: string[] = [];
+  assert.deepEqual(optionsOf('tickets'), ['tickets', { workers: 4, steps: all, switches }]);
+  assert.deepEqual(optionsOf('tickets', '--no-lock'), ['tickets', { workers: 4, steps: ['no-lock'], switches }]);
+  const seven = optionsOf('--lock', 'tickets', '--workers=7');
+  assert.deepEqual(seven, ['tickets', { workers: 7, steps: ['lock'], switches }]);
+  assert.deepEqual(optionsOf('pool', '--workers=1', '--workers=2'), ['pool', { workers: 2, steps: [], switches }]);
+  assert.deepEqual(optionsOf('watch', '--quick'), ['watch', { workers: 4, steps: [], switches: ['quick'] }]);
 });
 
 test('few CPUs are enough for every demo, and many do not flood the screen', () => {

@@ -13,10 +13,10 @@ const ROOMS = [
     'base', 'values', 'transport', 'process', 'manager', 'lock', 'pipe', 'queue/owner', 'queue/client', 'queue',
     'kinds', 'pool', 'child', 'index',
   ].map((room) => `${TOOLKIT}/${room}`),
-  'shared', 'shared/flags', 'shared/terminal', 'shared/log',
+  'shared', 'shared/flags', 'shared/terminal', 'shared/log', 'shared/status',
   ...['uppercase', 'signals', 'worker', 'connections', 'workers', 'admin'].map((room) => `server/${room}`), 'server',
   ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`),
-  'client', 'client/load',
+  'client', 'client/load', 'client/admin',
   'demos/stage', 'demos',
 ];
 /** What each part of the project may import besides itself. */
