@@ -3,12 +3,13 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { messageOf, UsageError } from '../shared/errors.ts';
-import { counted } from '../shared/log/log-format.ts';
+import { counted, countedFrom } from '../shared/log/log-format.ts';
 import { Log, useColor } from '../shared/log/log.ts';
 import { cpuCount } from '../shared/multiprocessing/process/current.ts';
 import { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { activeChildren } from '../shared/multiprocessing/process/process.ts';
 import { Terminal } from '../shared/terminal/terminal.ts';
+import type { DroppedLine } from '../shared/terminal/terminal.ts';
 import type { Belonging } from './signals/belonging.ts';
 import { parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
@@ -31,8 +32,8 @@ const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
 const terminalLock = new Lock();
-let droppedLine = (count: number): string => `${counted(count, 'line')} dropped`;
-const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
+let droppedLine: DroppedLine = (count, least) => `${countedFrom(least, count, 'line')} dropped`;
+const terminal = new Terminal({ lock: terminalLock, droppedLine: (count, least) => droppedLine(count, least) });
 
 /** How long the last lines may take to be printed. Without a server there is no limit. */
 let lastLinesMs = (): number | undefined => undefined;
@@ -81,7 +82,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   const log = new Log({
     print: (block) => terminal.print(block), format: config.logFormat, level: config.log, color, who: 'master',
   });
-  droppedLine = (count) => log.droppedLine(count);
+  droppedLine = (count, least) => log.droppedLine(count, least);
   for (const note of config.notes) log.warn('config', note);
   const stop = new AbortController();
   const stopNow = new AbortController();
@@ -136,8 +137,9 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   return EXIT_FAILED;
 }
 
-function linesLost({ untold, trouble }: Terminal): string {
-  return `${counted(untold, 'line')} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
+function linesLost({ untold, leastUntold, trouble }: Terminal): string {
+  const lines = countedFrom(leastUntold, untold, 'line');
+  return `${lines} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
 }
 
 function version(): string {
