@@ -54,7 +54,7 @@ export class RelayOutput implements Output {
     return codeOf(error) === RELAY_LOST ? { written, perhaps: this.#begun, error } : { written, error };
   }
 
-  /** It waits for its reader. What it has not reported is not written: its writes are small, and not begun so far. */
+  /** What it has begun is not written: its writes are small, and one that waits for its reader has written nothing. */
   stop(): void {
     if (this.#settle !== undefined) this.#relay?.kill('SIGKILL');
   }
