@@ -3,18 +3,21 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { messageOf, UsageError } from '../shared/errors.ts';
-import { counted } from '../shared/log/log-format.ts';
+import { counted, countedFrom } from '../shared/log/log-format.ts';
 import { Log, useColor } from '../shared/log/log.ts';
 import { cpuCount } from '../shared/multiprocessing/process/current.ts';
 import { Lock } from '../shared/multiprocessing/lock/lock.ts';
 import { activeChildren } from '../shared/multiprocessing/process/process.ts';
 import { Terminal } from '../shared/terminal/terminal.ts';
+import type { DroppedLine } from '../shared/terminal/terminal.ts';
 import type { Belonging } from './signals/belonging.ts';
 import { parseConfig } from './config.ts';
 import type { Config, Invocation, Origins } from './config.ts';
 import { ListenError } from './connections/listener.ts';
 import { isRunByNpm } from './signals/job.ts';
+import type { Operation } from './operation.ts';
 import { startServer } from './server.ts';
+import type { Server } from './server-parts.ts';
 import { obeySignals, obeySignalsNoMore } from './signals/signals.ts';
 
 /** Who has not read the last lines after so long, in milliseconds in which this process runs, is given up. */
@@ -31,8 +34,8 @@ const EXIT_USAGE = 2;
 const EXIT_INTERRUPTED = 130;
 
 const terminalLock = new Lock();
-let droppedLine = (count: number): string => `${counted(count, 'line')} dropped`;
-const terminal = new Terminal({ lock: terminalLock, droppedLine: (count) => droppedLine(count) });
+let droppedLine: DroppedLine = (count, least) => `${countedFrom(least, count, 'line')} dropped`;
+const terminal = new Terminal({ lock: terminalLock, droppedLine: (count, least) => droppedLine(count, least) });
 
 /** How long the last lines may take to be printed. Without a server there is no limit. */
 let lastLinesMs = (): number | undefined => undefined;
@@ -78,10 +81,12 @@ async function main(): Promise<number> {
 async function serve(config: Config, origins: Origins): Promise<number> {
   isServer = true;
   const color = useColor(process.env, isatty(1));
+  const notices = config.admin === undefined ? undefined : new (await import('./status/notices.ts')).Notices();
   const log = new Log({
+    noticed: notices && ((...notice) => notices.add(...notice)),
     print: (block) => terminal.print(block), format: config.logFormat, level: config.log, color, who: 'master',
   });
-  droppedLine = (count) => log.droppedLine(count);
+  droppedLine = (count, least) => log.droppedLine(count, least);
   for (const note of config.notes) log.warn('config', note);
   const stop = new AbortController();
   const stopNow = new AbortController();
@@ -92,8 +97,20 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     return Math.max(LAST_LINES_AT_ONCE_MS, Math.min(LAST_LINES_MS, endsBy - performance.now()));
   };
   const print = (text: string, lines: number): void => void terminal.print(text, lines);
+  const operate = async (server: Server): Promise<Operation> => {
+    const { Operation } = await import('./operation.ts');
+    return new Operation(server, log, {
+      version: version(), terminalLock, notices: () => notices?.last ?? [], linesDropped: () => terminal.dropped,
+    });
+  };
+  let operation: Operation | undefined;
+  const { admin } = config;
   const starting = startServer(config, {
     log, print, color, terminalLock, cpus: cpuCount(), stop: stop.signal, stopNow: stopNow.signal,
+    opened: admin && (async (server) => {
+      operation = await operate(server);
+      await operation.open(admin);
+    }),
     stopping: () => { endsBy = performance.now() + config.graceMs + LONGER_THAN_GRACE_MS; },
   });
   let belonging: Belonging | undefined;
@@ -105,6 +122,8 @@ async function serve(config: Config, origins: Origins): Promise<number> {
       else void starting.then((server) => server.reload(), () => {});
     },
     resize: (by) => void starting.then((server) => server.resize(by), () => {}),
+    status: () => void starting.then(async (server) => await (operation ??= await operate(server)).tell())
+      .catch((error: unknown) => log.warn('status', `the status cannot be told: ${messageOf(error)}`)),
   });
   void import('./signals/belonging.ts').then(({ Belonging }) => {
     belonging = new Belonging(isRunByNpm(process.env, process.argv[1]), (why) => {
@@ -132,12 +151,14 @@ async function serve(config: Config, origins: Origins): Promise<number> {
     complain(why);
   } finally {
     belonging?.end();
+    operation?.close();
   }
   return EXIT_FAILED;
 }
 
-function linesLost({ untold, trouble }: Terminal): string {
-  return `${counted(untold, 'line')} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
+function linesLost({ untold, leastUntold, trouble }: Terminal): string {
+  const lines = countedFrom(leastUntold, untold, 'line');
+  return `${lines} could not be printed: ${trouble ?? 'nobody reads the standard output'}`;
 }
 
 function version(): string {

@@ -61,7 +61,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
   });
   const master = currentProcess().parent!;
   const terminal = new Terminal({
-    lock: terminalLock, droppedLine: (count) => log.droppedLine(count),
+    lock: terminalLock, droppedLine: (count, least) => log.droppedLine(count, least),
     handTo: (blocks) => {
       for (const block of blocks) master.post({ type: 'lines', ...block } satisfies FromWorker);
       return master.flushed();

@@ -85,6 +85,11 @@ export function counted(count: number, noun: string): string {
   return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
 }
 
+/** The same, where `least` may be less: `0 to 1 byte`, `1 to 2 bytes`. */
+export function countedFrom(least: number, most: number, noun: string): string {
+  return least < most ? `${least} to ${counted(most, noun)}` : counted(most, noun);
+}
+
 /** The members of a plain object as they follow others in JSON: `,"a":1,"b":2`, or nothing. */
 function members(fields: object): string {
   const inside = toJson(fields).slice(1, -1);

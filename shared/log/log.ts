@@ -1,7 +1,7 @@
 // Log: what happens in a process of the server, as whole lines for the terminal. The master and each worker have one.
 // What a line looks like is in log-format.ts.
 import type { Who } from '../terminal/color.ts';
-import { counted, JsonFormat, PrettyFormat } from './log-format.ts';
+import { counted, countedFrom, JsonFormat, PrettyFormat } from './log-format.ts';
 import type { LineFormat, LineLevel } from './log-format.ts';
 
 export { useColor } from '../terminal/color.ts';
@@ -97,9 +97,10 @@ export class Log {
     this.#noticed?.(level, event, text, fields);
   }
 
-  /** The line, in this log's format, by which a Terminal says how many it dropped. */
-  droppedLine(count: number): string {
-    return this.#format.notice('warn', 'dropped', `${counted(count, 'line')} dropped`, { lines: count });
+  /** The line, in this log's format, by which a Terminal says how many it dropped: at most, and at least. */
+  droppedLine(count: number, least = count): string {
+    const text = `${countedFrom(least, count, 'line')} dropped`;
+    return this.#format.notice('warn', 'dropped', text, { lines: count, atLeast: least < count ? least : undefined });
   }
 }
 

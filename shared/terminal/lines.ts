@@ -1,6 +1,12 @@
 // The lines that a Terminal has taken and not printed yet, and the count of those that it could not take. Pure and
 // bounded; and every line that is taken goes out in a batch, or is counted. Only terminal.ts uses it.
 
+/**
+ * The line that says how many were dropped: so many at most, and so many at least. The two differ when the process that
+ * printed for this one was killed: what it had begun may be printed, or not.
+ */
+export type DroppedLine = (count: number, least: number) => string;
+
 /** One or more whole lines. */
 export interface Block {
   readonly text: string;
@@ -30,11 +36,17 @@ export class Batch {
   readonly #marks: readonly Mark[];
   readonly #told: number;
 
-  /** @param told How many lines were dropped before, as the first line says. */
-  constructor(bytes: Buffer, marks: readonly Mark[], told = 0) {
+  readonly #toldInDoubt: number;
+
+  /**
+   * @param told How many lines were dropped before, as the first line says.
+   * @param toldInDoubt How many of these may be printed all the same.
+   */
+  constructor(bytes: Buffer, marks: readonly Mark[], told = 0, toldInDoubt = 0) {
     this.bytes = bytes;
     this.#marks = marks;
     this.#told = told;
+    this.#toldInDoubt = toldInDoubt;
   }
 
   /** How many of the lines that were dropped before nobody hears of, if only the first `written` bytes are written. */
@@ -56,6 +68,12 @@ export class Batch {
       if (end > written) lines += weight - countNewlines(this.bytes, Math.max(start, written), end);
     }
     return lines;
+  }
+
+  /** How many of those are perhaps not lost, if up to `perhaps` bytes may be written. */
+  inDoubtAfter(written: number, perhaps: number): number {
+    const before = this.toldAfter(perhaps) > 0 ? this.#toldInDoubt : 0;
+    return this.linesAfter(written) - this.linesAfter(perhaps) + before;
   }
 
   /** The lines from the one on that starts there. */
@@ -96,6 +114,8 @@ export class LineQueue {
   #underway: Batch | undefined;
   /** How many lines were dropped before the first of the queue, and no line has said so yet. */
   #untold = 0;
+  /** How many of these may be printed, or told of, all the same. */
+  #inDoubt = 0;
   /** How many were dropped after the last of the queue. While there are any, the queue takes no more. */
   #missed = 0;
 
@@ -109,9 +129,13 @@ export class LineQueue {
     return this.#length + (this.#underway?.bytes.length ?? 0);
   }
 
-  /** How many lines were dropped, and nobody was told. */
+  /** How many lines were dropped, and nobody was told; at most, and at least. */
   get untold(): number {
     return this.#untold + this.#missed;
+  }
+
+  get leastUntold(): number {
+    return this.untold - this.#inDoubt;
   }
 
   /** How many lines would be lost, and nobody told, if all of this was gone. */
@@ -156,22 +180,32 @@ export class LineQueue {
     else this.#missed += lines;
   }
 
-  /** So many lines that were taken out of the queue are lost; a line before what is in it will say so. */
-  lose(lines: number): void {
+  /**
+   * Only the first `written` bytes of the batch that was taken out are written, or perhaps the first `perhaps`. A line
+   * before what is in the queue will say how many lines are lost with the rest.
+   * @returns How many those are, at most, without those of which its first line had told.
+   */
+  lose(batch: Batch, written: number, perhaps = written): number {
+    this.done();
+    const lines = batch.linesAfter(written);
     this.#untold += lines;
+    this.#inDoubt += batch.inDoubtAfter(written, perhaps);
+    return lines - batch.toldAfter(written);
   }
 
   /** Takes out all that is in the queue, after a line that says how many were dropped, if any were. */
-  take(droppedLine: (count: number) => string): Batch {
+  take(droppedLine: DroppedLine): Batch {
     const lines = this.#untold;
-    const head = Buffer.from(lines > 0 ? `${droppedLine(lines)}\n` : '');
+    const inDoubt = this.#inDoubt;
+    const head = Buffer.from(lines > 0 ? `${droppedLine(lines, lines - inDoubt)}\n` : '');
     const blocks = this.#bytes.subarray(0, this.#length);
     const moved = this.#marks.map(({ start, end, lines: weight }) => (
       { start: start + head.length, end: end + head.length, lines: weight }));
     const marks = lines > 0 ? [{ start: 0, end: head.length, lines }, ...moved] : moved;
-    const batch = new Batch(lines > 0 ? Buffer.concat([head, blocks]) : blocks, marks, lines);
+    const batch = new Batch(lines > 0 ? Buffer.concat([head, blocks]) : blocks, marks, lines, inDoubt);
     this.#empty();
     this.#untold = this.#missed;
+    this.#inDoubt = 0;
     this.#missed = 0;
     this.#underway = batch;
     return batch;
@@ -214,8 +248,8 @@ export function linesIn(block: string): number {
   return countNewlines(bytes, 0, bytes.length) + (endsLine(block) ? 0 : 1);
 }
 
-export function defaultDroppedLine(count: number): string {
-  return `${count} ${count === 1 ? 'line' : 'lines'} dropped`;
+export function defaultDroppedLine(count: number, least: number): string {
+  return `${least < count ? `${least} to ` : ''}${count} ${count === 1 ? 'line' : 'lines'} dropped`;
 }
 
 function endsLine(block: string): boolean {

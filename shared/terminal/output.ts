@@ -24,6 +24,8 @@ export function isPassing(error: unknown): boolean {
 /** How many bytes were written, and what stopped the rest. */
 export interface Outcome {
   readonly written: number;
+  /** Up to here they may be written all the same: who wrote them has died, and cannot say. Default: `written`. */
+  readonly perhaps?: number;
   readonly error?: unknown;
 }
 
@@ -76,18 +78,20 @@ export class DescriptorOutput implements Output {
   readonly #fd: number;
   readonly #isOwn: boolean;
   readonly #inPieces: boolean;
-  readonly #progress: (written: number) => void;
+  readonly #begins: ((written: number, upTo: number) => Promise<void>) | undefined;
   #stopped = false;
   #ended = false;
   #writing = false;
   #endWait: (() => void) | undefined;
 
-  /** @param progress Is told, after each piece of a writeAll, how many of its bytes are written. */
-  constructor(fd: number, { isOwn, inPieces }: DescriptorOptions, progress: (written: number) => void = () => {}) {
+  /** @param begins Is told before each piece how many bytes are written and up to where it goes, and awaited. */
+  constructor(
+    fd: number, { isOwn, inPieces }: DescriptorOptions, begins?: (written: number, upTo: number) => Promise<void>,
+  ) {
     this.#fd = fd;
     this.#isOwn = isOwn;
     this.#inPieces = inPieces;
-    this.#progress = progress;
+    this.#begins = begins;
   }
 
   /** Short writes go on, EAGAIN is waited for. */
@@ -96,11 +100,12 @@ export class DescriptorOutput implements Output {
     let wait = FIRST_WAIT_MS;
     this.#stopped = false;
     while (written < bytes.length && !this.#stopped && !this.#ended) {
-      const { count, error } = await this.#writeOnce(bytes, written);
+      const upTo = this.#inPieces ? pieceEnd(bytes, written) : bytes.length;
+      if (this.#begins !== undefined) await this.#begins(written, upTo);
+      const { count, error } = await this.#writeOnce(bytes, written, upTo);
       written += count;
       if (error === undefined) {
         wait = FIRST_WAIT_MS;
-        this.#progress(written);
       } else if (codeOf(error) === 'EAGAIN') {
         if (!this.#stopped && !this.#ended) await this.#wait(wait);
         wait = Math.min(wait * 2, LAST_WAIT_MS);
@@ -123,8 +128,7 @@ export class DescriptorOutput implements Output {
     if (!this.#writing) this.#close();
   }
 
-  #writeOnce(bytes: Uint8Array, from: number): Promise<{ count: number; error: unknown }> {
-    const to = this.#inPieces ? pieceEnd(bytes, from) : bytes.length;
+  #writeOnce(bytes: Uint8Array, from: number, to: number): Promise<{ count: number; error: unknown }> {
     this.#writing = true;
     return new Promise((resolve) => {
       write(this.#fd, bytes, from, to - from, null, (error, count) => {

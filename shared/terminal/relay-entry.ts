@@ -1,4 +1,4 @@
-// The process that relay.ts starts: writes what it is sent to RELAY_FD, in small pieces, and says after each how much
+// The process that relay.ts starts: writes what it is sent to RELAY_FD, in small pieces, and says before each how much
 // is written. It ends with the process that started it, whatever it waits for.
 import { DescriptorOutput } from './output.ts';
 import { codeOf } from '../errors.ts';
@@ -8,10 +8,13 @@ import type { FromRelay } from './relay.ts';
 // process.exit() would wait for a write that blocks.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 
-const tell = (message: FromRelay): void => void process.send!(message, () => {});
+/** Settles when the system has it: then it arrives, whatever becomes of this process. */
+const tell = (message: FromRelay): Promise<void> => new Promise((resolve) => {
+  process.send!(message, () => resolve());
+});
 const options = { isOwn: false, inPieces: true };
-const output = new DescriptorOutput(RELAY_FD, options, (written) => tell({ type: 'written', written }));
+const output = new DescriptorOutput(RELAY_FD, options, (written, upTo) => tell({ type: 'begins', written, upTo }));
 
 process.on('message', (bytes: Uint8Array) => void output.writeAll(bytes).then(({ written, error }) => {
-  tell({ type: 'done', written, error: error === undefined ? null : codeOf(error) ?? 'EIO' });
+  void tell({ type: 'done', written, error: error === undefined ? null : codeOf(error) ?? 'EIO' });
 }));

@@ -2,11 +2,15 @@
 // when the rest is not wanted any more. Made by output.ts; the process runs relay-entry.ts.
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { codeOf } from '../errors.ts';
 import type { Outcome, Output } from './output.ts';
 
-/** From the relay: how much of the last bytes is written now, and at the end what stopped the rest. */
+/**
+ * From the relay: how much of the last bytes is written, and up to where it writes next, which it begins only when that
+ * is said; at the end what stopped the rest.
+ */
 export type FromRelay =
-  | { readonly type: 'written'; readonly written: number }
+  | { readonly type: 'begins'; readonly written: number; readonly upTo: number }
   | { readonly type: 'done'; readonly written: number; readonly error: string | null };
 
 /** The relay's descriptor: not one of the standard three, whose flags Node and libuv change. */
@@ -22,6 +26,8 @@ export class RelayOutput implements Output {
   readonly #fd: number;
   #relay: ChildProcess | undefined;
   #written = 0;
+  /** Up to where it has begun to write. */
+  #begun = 0;
   #settle: ((error?: unknown) => void) | undefined;
   #ended = false;
 
@@ -32,7 +38,7 @@ export class RelayOutput implements Output {
   async writeAll(bytes: Uint8Array): Promise<Outcome> {
     if (this.#ended) return { written: 0 };
     const relay = this.#relay ??= this.#start();
-    this.#written = 0;
+    this.#written = this.#begun = 0;
     relay.ref();
     relay.channel?.ref();
     const error = await new Promise((resolve) => {
@@ -43,10 +49,12 @@ export class RelayOutput implements Output {
     this.#settle = undefined;
     relay.unref();
     relay.channel?.unref();
-    return error === undefined ? { written: this.#written } : { written: this.#written, error };
+    const written = this.#written;
+    if (error === undefined) return { written };
+    return codeOf(error) === RELAY_LOST ? { written, perhaps: this.#begun, error } : { written, error };
   }
 
-  /** What it has not reported is not written: its writes are small, and one that waits has written nothing yet. */
+  /** What it has begun is not written: its writes are small, and one that waits for its reader has written nothing. */
   stop(): void {
     if (this.#settle !== undefined) this.#relay?.kill('SIGKILL');
   }
@@ -65,7 +73,8 @@ export class RelayOutput implements Output {
     });
     let stopped = false;
     relay.on('message', (message: FromRelay) => {
-      this.#written = message.written;
+      this.#written = this.#begun = message.written;
+      if (message.type === 'begins') this.#begun = message.upTo;
       if (message.type !== 'done') return;
       const { error } = message;
       this.#settle?.(error === null ? undefined : withCode(error, error));

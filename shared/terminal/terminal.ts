@@ -9,11 +9,11 @@ import { Flushes } from './flushes.ts';
 import { LineLock } from './line-lock.ts';
 import type { TerminalLock } from './line-lock.ts';
 import { defaultDroppedLine, linesIn, LineQueue } from './lines.ts';
-import type { Batch, Block } from './lines.ts';
+import type { Batch, Block, DroppedLine } from './lines.ts';
 import { isPassing, openOutput } from './output.ts';
 import type { Output } from './output.ts';
 
-export type { Block } from './lines.ts';
+export type { Block, DroppedLine } from './lines.ts';
 export type { TerminalLock } from './line-lock.ts';
 
 export interface TerminalOptions {
@@ -23,8 +23,8 @@ export interface TerminalOptions {
   lock: TerminalLock;
   /** How many bytes may pile up before lines are dropped. Default: 4 MiB. */
   limit?: number;
-  /** The line that tells how many lines were dropped. Default: `N lines dropped`. */
-  droppedLine?: (count: number) => string;
+  /** The line that tells how many lines were dropped. Default: `N lines dropped`, or `M to N lines dropped`. */
+  droppedLine?: DroppedLine;
   /**
    * Gives lines to a process that prints them by {@link Terminal.print}, in this order: what this one has not printed
    * when it leaves; and all, if the descriptor is one on which only a process of its own can write without blocking.
@@ -48,7 +48,7 @@ export class Terminal {
   readonly #output: Output;
   readonly #lock: LineLock;
   readonly #lines: LineQueue;
-  readonly #droppedLine: (count: number) => string;
+  readonly #droppedLine: DroppedLine;
   readonly #handTo: ((blocks: Block[]) => Promise<void>) | undefined;
   /** `handing`: others print what comes. `gone`: nobody can. */
   #state: 'printing' | 'handing' | 'gone' | 'closed' = 'printing';
@@ -79,14 +79,18 @@ export class Terminal {
     return this.#lines.pending;
   }
 
-  /** How many lines have been dropped since the start. */
+  /** How many lines have been dropped since the start, at most. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** How many of these nobody has been told of. */
+  /** How many of these nobody has been told of: at most, and at least. */
   get untold(): number {
     return this.#lines.untold;
+  }
+
+  get leastUntold(): number {
+    return this.#lines.leastUntold;
   }
 
   /** How many lines would be lost, and nobody told, if this process died now. */
@@ -213,7 +217,7 @@ export class Terminal {
       if (!this.#isPrinting) return false;
     }
     const batch = this.#take();
-    const { written, error } = await this.#output.writeAll(batch.bytes);
+    const { written, perhaps = written, error } = await this.#output.writeAll(batch.bytes);
     if (written === batch.bytes.length) {
       this.#finished();
       return false;
@@ -225,9 +229,9 @@ export class Terminal {
       await this.#hand(batch, lineEnd);
       return isTorn;
     }
-    this.#lose(batch, written);
+    this.#dropped += this.#lines.lose(batch, written, perhaps);
     if (error !== undefined) this.#failed(error);
-    return isTorn && this.#keepUnlessOver(FRESH_LINE, error);
+    return (isTorn || perhaps > written) && this.#keepUnlessOver(FRESH_LINE, error);
   }
 
   /** @returns Whether the lock is kept for the rest of a line: there may be somebody who reads it. */
@@ -243,7 +247,7 @@ export class Terminal {
       await this.#handTo!(batch.blocksAfter(from));
       this.#finished();
     } catch (error) {
-      this.#lose(batch, from);
+      this.#dropped += this.#lines.lose(batch, from);
       this.#trouble = error;
       this.#end('gone');
     }
@@ -256,7 +260,7 @@ export class Terminal {
 
   #handLost(lines: number): void {
     this.#dropped += lines;
-    this.#handTo!([{ text: `${this.#droppedLine(lines)}\n`, lines }]).catch(() => {});
+    this.#handTo!([{ text: `${this.#droppedLine(lines, lines)}\n`, lines }]).catch(() => {});
   }
 
   #take(): Batch {
@@ -267,13 +271,6 @@ export class Terminal {
   #finished(): void {
     this.#lines.done();
     this.#flushes.settle(true, this.#batches - 1);
-  }
-
-  #lose(batch: Batch, written: number): void {
-    this.#lines.done();
-    const lines = batch.linesAfter(written);
-    this.#lines.lose(lines);
-    this.#dropped += lines - batch.toldAfter(written);
   }
 
   #failed(error: unknown): void {

@@ -3,6 +3,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { resetConnection } from '../../shared/reset.ts';
+import { onFin } from './fin.ts';
 import type { Message, Random } from './faults-random.ts';
 
 /**
@@ -105,7 +106,7 @@ export class LoadClient {
       this.#check(bytes);
       if (kind === 'slow') this.#rest();
     });
-    socket.on('end', () => this.#ended());
+    onFin(socket, () => this.#ended());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#failed(error.code ?? error.message));
     socket.on('close', () => this.#over('reset'));
   }

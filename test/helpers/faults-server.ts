@@ -71,6 +71,18 @@ export async function suspend(server: TestServer, ms: number, meanwhile: () => v
   process.kill(-master, 'SIGCONT');
 }
 
+/**
+ * The ports of the clients that die with a worker, or may: it stands still. Those whose sockets it has open; and those
+ * that nobody else has, whichever worker had them before: it may have closed its descriptor, and not have told the
+ * master that it gives them back.
+ */
+export function clientsPerhapsWith(server: TestServer, load: Load, worker: number): Set<number> {
+  const others = server.workers().filter((pid) => pid !== worker);
+  const elsewhere = new Set(others.flatMap((pid) => [...clientPortsOf(pid, server.port)]));
+  const ofNobody = load.clients.filter(({ isTalking, port }) => isTalking && !elsewhere.has(port));
+  return new Set([...clientPortsOf(worker, server.port), ...ofNobody.map(({ port }) => port)]);
+}
+
 /** What a killed worker did to its clients. */
 export interface Kill {
   /** How many clients it had. */

@@ -4,6 +4,7 @@ import type { Socket, TcpNetConnectOpts } from 'node:net';
 import { once } from 'node:events';
 import { after } from 'node:test';
 import { resetConnection } from '../../shared/reset.ts';
+import { onFin } from './fin.ts';
 import { DEADLINE_MS } from './server.ts';
 
 export interface TestClientOptions {
@@ -36,8 +37,8 @@ export class TestClient implements AsyncDisposable {
   #over: string | undefined;
   #look: () => void = () => {};
 
-  /** @param socket Not connected yet. Use {@link connectClient}. */
-  constructor(socket: Socket, paused: boolean) {
+  /** @param socket Not connected yet, with allowHalfOpen. Use {@link connectClient}. */
+  constructor(socket: Socket, paused: boolean, allowHalfOpen: boolean) {
     this.socket = socket.setNoDelay();
     let reason = 'closed';
     sockets.add(socket);
@@ -47,10 +48,11 @@ export class TestClient implements AsyncDisposable {
       this.#look();
     });
     if (paused) socket.pause();
-    socket.on('end', () => {
+    onFin(socket, () => {
       reason = 'FIN';
       this.#ended = true;
       this.#look();
+      if (!allowHalfOpen) socket.end();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => { reason = error.code ?? error.message; });
     this.fate = new Promise((resolve) => socket.on('close', () => {
@@ -139,8 +141,8 @@ export class TestClient implements AsyncDisposable {
 export async function connectClient(port: number, options: TestClientOptions = {}): Promise<TestClient> {
   const { host = '127.0.0.1', path, paused = false, allowHalfOpen = false, localAddress } = options;
   const tcp: TcpNetConnectOpts = { port, host, ...(localAddress === undefined ? {} : { localAddress }) };
-  const socket = connect({ ...path === undefined ? tcp : { path }, allowHalfOpen });
-  const client = new TestClient(socket, paused);
+  const socket = connect({ ...path === undefined ? tcp : { path }, allowHalfOpen: true });
+  const client = new TestClient(socket, paused, allowHalfOpen);
   await once(socket, 'connect', { signal: AbortSignal.timeout(DEADLINE_MS) });
   const address = socket.localAddress;
   if (address === undefined) client.peer = `unix:${path}`;

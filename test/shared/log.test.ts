@@ -299,6 +299,9 @@ test('lines carry the time of each', () => {
 test('the line that tells of dropped lines has the format of the log', () => {
   assert.equal(record().log.droppedLine(1), '12:34:56.078 worker 1  warning: 1 line dropped');
   assert.equal(record().log.droppedLine(7), '12:34:56.078 worker 1  warning: 7 lines dropped');
+  assert.equal(record().log.droppedLine(7, 5), '12:34:56.078 worker 1  warning: 5 to 7 lines dropped');
+  const { lines, atLeast } = JSON.parse(record({ format: 'json' }).log.droppedLine(7, 5)) as Record<string, unknown>;
+  assert.deepEqual([lines, atLeast], [7, 5]);
   assert.deepEqual(JSON.parse(record({ format: 'json' }).log.droppedLine(7)), {
     time: NOON_ISO, level: 'warn', event: 'dropped', worker: 1, message: '7 lines dropped', lines: 7,
   });

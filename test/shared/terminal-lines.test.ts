@@ -29,6 +29,28 @@ test('a block that tells of dropped lines counts for them, in whatever it is a p
   assert.equal(batch.lineEnd(one), one);
 });
 
+test('what may be printed is lost at most, until a line has said so', () => {
+  const queue = new LineQueue(1000);
+  const range = (count: number, least: number): string => `${least} to ${count}`;
+  queue.add('one\ntwo\nthree\n');
+  const first = queue.take(range);
+  // `one` is printed, `two` perhaps, and `three` not.
+  assert.equal(queue.lose(first, 4, 8), 2);
+  assert.deepEqual([queue.leastUntold, queue.untold], [1, 2]);
+  queue.add('four\nfive\n');
+  const second = queue.take(range);
+  assert.equal(second.bytes.toString(), '1 to 2\nfour\nfive\n');
+  assert.deepEqual([queue.leastUntold, queue.untold], [0, 0]);
+  // Nothing of it is printed: what was in doubt is so still.
+  assert.equal(queue.lose(second, 0), 2);
+  assert.deepEqual([queue.leastUntold, queue.untold], [3, 4]);
+  const third = queue.take(range);
+  assert.equal(third.bytes.toString(), '3 to 4\n');
+  // It is perhaps printed: then nobody has to be told again.
+  assert.equal(queue.lose(third, 0, third.bytes.length), 0);
+  assert.deepEqual([queue.leastUntold, queue.untold], [0, 4]);
+});
+
 test('after any calls, every line is in a batch, in the queue, or counted', () => {
   for (let seed = 1; seed <= 300; seed++) {
     const chance = randomFrom(seed);
@@ -53,8 +75,7 @@ test('after any calls, every line is in a batch, in the queue, or counted', () =
         assert.equal(sum(batch.blocksAfter(from)), lost);
         assert.equal(batch.blocksAfter(0).map(({ text }) => text).join(''), batch.bytes.toString());
         out += all - lost;
-        queue.lose(lost);
-        queue.done();
+        assert.equal(queue.lose(batch, from), lost - batch.toldAfter(from));
       }
       assert.ok(queue.pending <= 2000 + droppedLine(produced).length + 1);
     }

@@ -8,7 +8,7 @@ import { Latencies } from '../helpers/faults-latencies.ts';
 import {
   clientPortsOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
 } from '../helpers/faults-proc.ts';
-import { killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
+import { clientsPerhapsWith, killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
 import { connectAndReset, Deaf } from '../helpers/faults-storm.ts';
 import { connectClient } from '../helpers/test-client.ts';
 import type { TestClient } from '../helpers/test-client.ts';
@@ -50,15 +50,12 @@ export async function kill(stage: Stage): Promise<Figure[]> {
 export async function killDuringReload(stage: Stage): Promise<Figure[]> {
   const { server, load, random } = stage;
   const before = server.workers();
-  const clientsBefore = new Map(before.map((worker) => [worker, clientPortsOf(worker, server.port)]));
   server.signal('SIGHUP');
   await sleep(random.between(0, 400));
   const victim = random.oneOf(server.workers());
   stage.kills++;
   await standStill(victim);
-  // Those whose descriptors it has closed, but who may not have been told to the master, die with it too.
-  const clients = [...clientPortsOf(victim, server.port), ...clientsBefore.get(victim) ?? []];
-  load.excuse(new Set(clients), 'its worker was killed during a reload');
+  load.excuse(clientsPerhapsWith(server, load, victim), 'its worker was killed during a reload');
   process.kill(victim, 'SIGKILL');
   const began = performance.now();
   await untilWhole(server, WORKERS, [...before, victim]);
