@@ -89,7 +89,8 @@ class EchoServer implements Server {
     });
     this.#pool = new WorkerPool({
       size: config.workers, most: cpus, graceMs: config.graceMs, workerTimeoutMs: config.workerTimeoutMs,
-      terminalLock, log, totals: this.#statistics.totals, isWatched: config.admin !== undefined, worker: { ...workerOptions(config), color },
+      terminalLock, log, totals: this.#statistics.totals, isWatched: config.admin !== undefined,
+      worker: { ...workerOptions(config), color },
     }, {
       ready: (worker) => this.#dispatcher.workerReady(worker),
       report: (worker, report) => this.#receive(worker, report),

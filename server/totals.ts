@@ -1,6 +1,6 @@
-// What has happened since the start, in numbers: the one place where it is counted for those who watch the server. Pure:
-// statistics.ts, server.ts and worker-pool.ts tell it. Nothing here ever becomes less, as a worker's share is its slot's
-// and stays when the worker goes.
+// What has happened since the start, in numbers: the one place where it is counted for those who watch the server. Told
+// by statistics.ts, server.ts and worker-pool.ts; pure. Nothing here ever becomes less, as a worker's share is its
+// slot's, and stays when the worker goes.
 import type { DeathReason, MoveReason, Rates, RefusalKind } from '../shared/status/status.ts';
 import { NO_TRAFFIC, plus } from './worker/messages.ts';
 import type { Traffic } from './worker/messages.ts';

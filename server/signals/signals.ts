@@ -59,7 +59,7 @@ export function obeySignals(wishes: Wishes): void {
 
 /** From now on the signals do what they do to any process. For a process that is about to end. */
 export function obeySignalsNoMore(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU']) process.removeAllListeners(signal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGTTIN', 'SIGTTOU']) process.removeAllListeners(signal);
 }
 
 /** Counts wishes to stop, of which one may come as several signals. */

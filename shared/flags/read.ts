@@ -2,7 +2,8 @@
 // Used by each program's config.ts.
 import { parseArgs } from 'node:util';
 import { UsageError } from '../errors.ts';
-import { ANSWERS, nameOf, oneOf, usagesOf, type Answer, type Flag, type Flags, type Value, type ValuesOf } from './table.ts';
+import { ANSWERS, nameOf, oneOf, usagesOf } from './table.ts';
+import type { Answer, Flag, Flags, Value, ValuesOf } from './table.ts';
 import { didYouMean, quote } from './words.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;

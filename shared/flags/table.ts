@@ -71,7 +71,8 @@ export function usagesOf(flags: Flags): string {
 export function withVariables<F extends Flags>(flags: F): F {
   return Object.fromEntries(Object.entries(flags).map(([key, flag]) => {
     const own = `ECHOPOOL_${nameOf(key, flag).toUpperCase().replaceAll('-', '_')}`;
-    return [key, ANSWERS.some((answer) => answer === key) ? flag : { ...flag, variables: [own, ...flag.variables ?? []] }];
+    const isAnswer = ANSWERS.some((answer) => answer === key);
+    return [key, isAnswer ? flag : { ...flag, variables: [own, ...flag.variables ?? []] }];
   })) as F;
 }
 

@@ -90,13 +90,16 @@ test('whoever puts every change onto the first status has the status', () => {
       for (let i = random.between(0, 3); i > 0; i--) all.set(++lastId, connection(lastId));
       for (const id of [...all.keys()]) {
         if (random.between(0, 3) === 0) all.delete(id);
-        else if (random.between(0, 2) === 0) all.set(id, connection(id, `worker ${1 + random.between(0, 1)}`, 'given back'));
+        else if (random.between(0, 2) === 0) {
+          all.set(id, connection(id, `worker ${1 + random.between(0, 1)}`, 'given back'));
+        }
       }
       now.connections = random.between(0, 9) === 0 ? null : [...all.values()].sort((a, b) => a.id - b.id);
       now.current = all.size;
       now.line = { waiting: random.between(0, 2), limit: 1 };
       for (let i = random.between(0, 2); i > 0; i--) {
-        const notice = { id: ++lastNotice, time: step, level: 'info', event: 'e', text: `${step}`, worker: null } as const;
+        const id = ++lastNotice;
+        const notice = { id, time: step, level: 'info', event: 'e', text: `${step}`, worker: null } as const;
         now.notices = [...now.notices, notice].slice(-50);
       }
       const change = changes.next();

@@ -22,7 +22,8 @@ test('workers that die young, one after the other, are waited for longer each ti
   let died = 0;
   const nothing = (): void => {};
   const pool = new WorkerPool({
-    size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(), totals: new Totals(), isWatched: false,
+    size: 1, most: 1, graceMs: 1000, workerTimeoutMs: 0, terminalLock: new Lock(),
+    totals: new Totals(), isWatched: false,
     worker: {
       idleTimeoutMs: 0, log: 'none', logFormat: 'pretty', color: false,
       logsProbes: true, proxyTimeoutMs: null, behavior: null,
