@@ -154,7 +154,7 @@ export const settings = withVariables({
   resetAfter: {
     ...wholeNumber(1, MOST), flag: 'reset-after', hint: 'BYTES', help: 'after so many bytes of replies a reset (none)',
   },
-  admin: { ...adminPlace, help: 'where to serve health, metrics, status and a page to watch (off)' },
+  admin: { ...adminPlace, help: 'where to serve health, metrics, status and a page to watch (none)' },
   adminActions: { flag: 'admin-actions', help: 'its page and POST may also reload, resize, kill and freeze' },
   help: { short: 'h', help: 'print this text' },
   version: { short: 'v', help: 'print the version' },

@@ -25,6 +25,7 @@ Signals
   SIGHUP            replace all workers, one after the other; clients stay
   SIGTTIN, SIGTTOU  one worker more, one worker less (SIGTTIN never exceeds the
                     number of usable CPUs)
+  SIGUSR2           print workers, connections and totals into the log
 It stops, too, when its terminal is closed (not under nohup) or its npm is gone.
 
 Exit codes: 0 stopped as asked, 1 could not listen or go on, 2 wrong flags,

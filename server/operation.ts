@@ -47,7 +47,7 @@ export class Operation implements AdminSource {
     const status = this.#status.now();
     const { notices, ...fields } = status;
     const table = statusTable(status, { columns: COLUMNS, notices: NOTICES, color: false });
-    this.#log.infoLines('status', table, fields);
+    this.#log.infoLines('status', table.filter((line) => line !== ''), fields);
   }
 
   get isLive(): boolean {

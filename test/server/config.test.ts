@@ -20,6 +20,8 @@ function portOf(argv: string[], env: Record<string, string | undefined> = {}): n
   return where?.kind === 'tcp' ? where.port : undefined;
 }
 
+const adminAt = (host: string, port: number) => ({ kind: 'tcp', host, port }) as const;
+
 /** The one line with which this is refused. */
 function refusal(argv: string[], env: Record<string, string | undefined> = {}): string {
   let message = '';
@@ -98,6 +100,7 @@ const everySetting: [flag: string, key: keyof Config, a: [string, unknown], b: [
   ['delay', 'delayMs', ['0.5', 500], ['2', 2000]],
   ['close-after', 'closeAfter', ['1', 1], ['1000', 1000]],
   ['reset-after', 'resetAfter', ['1', 1], ['1000', 1000]],
+  ['admin', 'admin', ['9090', adminAt('127.0.0.1', 9090)], ['unix:/run/a', { kind: 'unix', path: '/run/a' }]],
 ];
 
 /** Of these all that are given count. */
@@ -113,8 +116,27 @@ describe('what is given', () => {
   test('the table of these tests has every setting', () => {
     assert.deepEqual(
       [...new Set(everySetting.map(([, key]) => key))].sort(),
-      Object.keys(defaults).filter((key) => key !== 'notes').sort(),
+      Object.keys(defaults).filter((key) => key !== 'notes' && key !== 'adminActions').sort(),
     );
+  });
+
+  test('--admin-actions is a switch, in the environment yes or no, and nothing without --admin', () => {
+    const admin = adminAt('127.0.0.1', 0);
+    assert.deepEqual(configOf(['--admin', '0', '--admin-actions']), { ...defaults, admin, adminActions: true });
+    const variable = (text: string): Record<string, string> => ({ ECHOPOOL_ADMIN_ACTIONS: text });
+    assert.deepEqual(configOf(['--admin', '0'], variable('yes')), { ...defaults, admin, adminActions: true });
+    assert.deepEqual(configOf(['--admin', '0'], variable('no')), { ...defaults, admin });
+    assert.match(refusal([], variable('1')), /ECHOPOOL_ADMIN_ACTIONS must be yes or no, not "1"/);
+    assert.match(refusal(['--admin-actions']), /^--admin-actions has no effect without --admin ADDRESS/);
+    assert.match(refusal(['--admin', 'fd:3']), /--admin must be PORT, HOST:PORT, \[IPv6\]:PORT or unix:PATH/);
+  });
+
+  test('an admin address that other machines can reach is told of', () => {
+    for (const near of ['9090', '127.0.0.2:9090', 'localhost:9090', '[::1]:9090', 'unix:/run/admin']) {
+      assert.deepEqual(configOf(['--admin', near]).notes, [], near);
+    }
+    assert.match(configOf(['--admin', '0.0.0.0:9090']).notes[0] ?? '', /may look$/);
+    assert.match(configOf(['--admin', '0.0.0.0:9090', '--admin-actions']).notes[0] ?? '', /may look, reload, .*kill$/);
   });
 
   for (const [flag, key, [a, valueA], [b, valueB]] of everySetting) {
