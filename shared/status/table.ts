@@ -129,7 +129,8 @@ export function totalLines({ totals }: Status, { columns }: Look): string[] {
       `${grouped(moved)} given back${reasons}`, `${grouped(adopted)} adopted`, `${grouped(cutOff)} cut off`,
     ], columns),
     ...labelled('echoed', [
-      `${grouped(messages)} ${messages === 1 ? 'message' : 'messages'}`, `${compact(bytesIn)}B in`, `${compact(bytesOut)}B out`,
+      `${grouped(messages)} ${messages === 1 ? 'message' : 'messages'}`,
+      `${compact(bytesIn)}B in`, `${compact(bytesOut)}B out`,
       `${grouped(linesDropped)} log ${linesDropped === 1 ? 'line' : 'lines'} dropped`,
     ], columns),
     ...labelled('workers', [`${grouped(died)} died${deaths}`, counted(reloads, 'reload')], columns),
