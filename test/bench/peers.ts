@@ -13,10 +13,19 @@ const PEERS_FOLDER = 'test/bench/peers';
 const BUILD_LIMIT_MS = 120_000;
 const TRY_LIMIT_MS = 10_000;
 
+/** In the folder of the servers' output. */
+export const ADMIN_SOCKET = 'admin.sock';
+
 const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promise<Start>>> = {
   'ours': async (workers) => ({ command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'none')] }),
   'ours-logging': async (workers) => ({
     command: [NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'messages')],
+  }),
+  'ours-admin': async (workers, folder) => ({
+    command: [
+      NODE, ...nodeArgs('server/main.ts'), ...flagsOfOurs(workers, 'none'),
+      '--admin', `unix:${join(folder, ADMIN_SOCKET)}`,
+    ],
   }),
   'cluster': async (workers) => ({ command: [NODE, here('cluster.mjs'), String(workers)] }),
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
@@ -33,6 +42,9 @@ export const PEER_NAMES: readonly string[] = Object.keys(PEERS);
 
 /** The one whose lines in a file are counted. */
 export const LOGGING_PEER = 'ours-logging';
+
+/** The one that can be watched. */
+export const WATCHED_PEER = 'ours-admin';
 
 /** @param folder Where a program may be built. */
 export function howToStart(name: string, workers: number, folder: string): Promise<Start> {

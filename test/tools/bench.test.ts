@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { UsageError } from '../../shared/errors.ts';
 import { caseChart, toolkitChart } from '../bench/chart.ts';
+import type { FigureResult } from '../bench/figures/figure.ts';
 import { summarize, type CaseResult } from '../bench/compare.ts';
 import { benchHelp, parseBenchCommand } from '../bench/config.ts';
 import type { Round } from '../bench/load.ts';
@@ -114,7 +115,7 @@ describe('the flags', () => {
     const all = parseBenchCommand([], 4);
     assert.ok(all.kind === 'servers');
     assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, undefined]);
-    const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay';
+    const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay,watched';
     assert.deepEqual([all.effort.cases.join(), all.plan.map(({ name }) => name).join()], [names, names]);
     assert.equal(all.plan[0]!.servers[0], 'ours');
     const some = parseBenchCommand('--cases churn,ping --servers=cluster,ours --rounds 1 --processes 2'.split(' '), 1);
@@ -181,6 +182,14 @@ describe('the program', { concurrency: true }, () => {
     ]);
     const verdict = /\| (?:\d+\.\d\d|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \| (?:\d+\.\d\d)? \|$/;
     for (const row of table) assert.match(row, verdict);
+  });
+
+  test('measures what it costs to be watched, and that somebody did watch', DEADLINE, async () => {
+    const { code, stdout, stderr } = await runBench(...'--cases watched --rounds 1 --seconds 0.2 --json'.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    const { cases } = JSON.parse(stdout) as { cases: FigureResult[] };
+    const rows = cases[0]!.servers.map(({ name, rounds }) => [name, rounds[0]!.problems, rounds[0]!.value > 0]);
+    assert.deepEqual(rows, [['unwatched', [], true], ['watched', [], true]]);
   });
 
   test('has an echo server in C beside it, if there is a compiler', DEADLINE, async () => {

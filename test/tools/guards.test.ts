@@ -11,6 +11,7 @@ import { after, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { Log } from '../../shared/log/log.ts';
 import { Lock, Manager, Queue } from '../../shared/multiprocessing/index.ts';
+import type { Status } from '../../shared/status/status.ts';
 import { Terminal } from '../../shared/terminal/terminal.ts';
 import { Uppercaser } from '../../server/uppercase/uppercaser.ts';
 import * as work from '../fixtures/guard-work.ts';
@@ -52,6 +53,28 @@ test('a connection costs a message to its worker and two back, each of its messa
   assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
   assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
   assert.equal(writes, CONNECTIONS * MESSAGES);
+});
+
+test('who watches the server costs a worker a message a second each way, however many watch', DEADLINE, async () => {
+  const READERS = 8;
+  const path = join(folder, 'counts-watched');
+  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0', '--admin', '0'];
+  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
+  const begun = performance.now();
+  await using server = await startTestServer(flags, { env });
+  const admin = /admin on (\S+)/.exec(server.stdout)![1]!;
+  const readers = await Promise.all(Array.from({ length: READERS }, () => fetch(`${admin}events`)));
+  for (let i = 0; i < 20; i++) {
+    await talk(server.port, 5);
+    assert.equal((await (await fetch(`${admin}status`)).json() as Status).phase, 'ready');
+  }
+  await server.when(() => performance.now() - begun > 3000 || undefined, 'three seconds');
+  assert.equal(await server.stop(), 0);
+  await Promise.all(readers.map(({ body }) => body!.cancel().catch(() => {})));
+  const seconds = (performance.now() - begun) / 1000;
+  const { sent, received } = JSON.parse(readFileSync(path, 'utf8')) as Counts;
+  assert.ok(received <= 1.25 * 20 + 5 + seconds, `${received} messages to the worker in ${seconds} s`);
+  assert.ok(sent <= 2.25 * 20 + 5 + seconds, `${sent} messages from the worker in ${seconds} s`);
 });
 
 /** The modules that are loaded before a program's first line runs. */

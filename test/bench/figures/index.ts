@@ -5,7 +5,8 @@ import { latency } from './latency.ts';
 import { logDelay } from './log-delay.ts';
 import { memory } from './memory.ts';
 import { start } from './start.ts';
+import { watched } from './watched.ts';
 
 export const FIGURE_CASES: Readonly<Record<string, FigureCase>> = {
-  memory, connections, start, latency, 'log-delay': logDelay,
+  memory, connections, start, latency, 'log-delay': logDelay, watched,
 };
