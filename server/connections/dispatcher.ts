@@ -207,6 +207,11 @@ export class Dispatcher {
     return this.#tables.line();
   }
 
+  /** Whether the last worker that served it has died. */
+  isAdopted(connection: number): boolean {
+    return this.#tables.connections.get(connection)?.adopted === true;
+  }
+
   /** How many connections each worker has, and whether it is offered more, by its id. O(workers) */
   loads(): ReadonlyMap<number, { readonly load: number; readonly readiness: WorkerReadiness }> {
     return this.#tables.workers;

@@ -101,7 +101,8 @@ export class ServerStatus {
     ];
     return places.flatMap(([id, at]) => {
       const held = connections.get(id);
-      return held === undefined ? [] : [{ id, at, how: held.how, peer: held.peer }];
+      if (held === undefined) return [];
+      return [{ id, at, how: dispatcher.isAdopted(id) ? 'adopted' as const : held.how, peer: held.peer }];
     }).sort((a, b) => a.id - b.id);
   }
 

@@ -1,19 +1,23 @@
 // The admin address of a real server: what it says over the server's whole life, and what it does to it.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { ask, EventReader, portOf, statusOf } from '../helpers/admin.ts';
 import type { Answered } from '../helpers/admin.ts';
 import { missing } from '../helpers/missing.ts';
+import { ROOT } from '../helpers/paths.ts';
 import { untilGone } from '../helpers/processes.ts';
 import { DEADLINE_MS, runServer, startTestServer, TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
-import type { Status } from '../../shared/status/status.ts';
+import type { Change, ConnectionStatus, Status } from '../../shared/status/status.ts';
 
+/** What a worker loads first: it starts when the file GATE is there. */
+const LATE_WORKER = pathToFileURL(join(ROOT, 'test/fixtures/late-worker.mjs')).href;
 /** Longer than any test. */
 const LONG = '100000';
 /** Between two looks, in milliseconds. */
@@ -50,15 +54,17 @@ function totalsIn(text: string): Map<string, number> {
 }
 
 describe('the admin address', { concurrency: 2 }, () => {
-  test('says whether the server is ready: starting, ready, without a worker, and no more from SIGTERM on', async () => {
-    await using server = new TestServer(['--port', '0', '--workers', '1', '--admin', '0', '--stop-delay', LONG]);
+  test('says whether the server is ready: starting, ready, without a worker, and no more from SIGTERM on', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'admin-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const gate = join(folder, 'gate');
+    const flags = ['--port', '0', '--workers', '1', '--admin', '0', '--stop-delay', LONG];
+    await using server = new TestServer(flags, { env: { NODE_OPTIONS: `--import ${LATE_WORKER}`, GATE: gate } });
     const port = await adminOf(server);
-    const words = new Set<string>();
-    await until(port, '/readyz', ({ status, body }) => {
-      words.add(body);
-      return status === 200;
-    });
-    assert.deepEqual([...words], ['starting', 'ready']);
+    const starting = await ask(port, '/readyz');
+    assert.deepEqual([starting.status, starting.body], [503, 'starting']);
+    writeFileSync(gate, '');
+    await until(port, '/readyz', ({ status, body }) => status === 200 && body === 'ready');
     await server.printed(/listening on/);
     const [worker] = server.workers();
     process.kill(worker!, 'SIGSTOP');
@@ -232,4 +238,27 @@ describe('the admin address', { concurrency: 2 }, () => {
     assert.match(headers['content-type']!, /^application\/json/);
     assert.doesNotMatch(body, /[\u0000-\u001f]/);
   });
+});
+
+test('a client of a worker that died is told as adopted while it waits for another already', async () => {
+  const flags = ['--admin', '0', '--workers', '1', '--on-crash', 'adopt', '--log', 'none', '--worker-timeout', '0'];
+  await using server = await startTestServer(flags);
+  const port = await adminOf(server);
+  const client = await connectClient(server.port);
+  assert.equal(await client.ask('hi'), 'HI');
+  const [first] = (await statusOf(port)).connections!;
+  assert.deepEqual([first!.at, first!.how], ['worker 1', 'new']);
+  await using events = await EventReader.open(port);
+  await events.next();
+  process.kill(server.pidOf(1), 'SIGKILL');
+  const told: ConnectionStatus[] = [];
+  while (told.at(-1)?.at !== 'worker 1') {
+    told.push(...((await events.next()).data as Change).moved ?? []);
+  }
+  // Its successor takes a while to start: more than one look at the line.
+  assert.deepEqual(told.map(({ at, how }) => [at, how]), [['line', 'adopted'], ['worker 1', 'adopted']]);
+  assert.equal(await client.ask('again'), 'AGAIN');
+  client.end();
+  await client.readToEnd();
+  assert.equal(await server.stop(), 0);
 });
