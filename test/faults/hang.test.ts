@@ -41,7 +41,8 @@ describe('a server of which something stands still', { concurrency: true }, () =
     const clients = await Promise.all(Array.from({ length: 6 }, () => connectClient(server.port)));
     for (const client of clients) client.send('hello');
     const served = (): number => clients.filter(({ length }) => length === 5).length;
-    await until(() => served() === 5, 'all to be served but the one on the way');
+    // All, if the machine was so slow that the master had noticed before they came: then it offers none to that one.
+    await until(() => served() >= 5, 'all to be served but the one on the way');
     process.kill(victim, 'SIGCONT');
     for (const client of clients) assert.equal(await client.readText('HELLO'), 'HELLO');
     for (const client of clients) await client[Symbol.asyncDispose]();

@@ -54,7 +54,7 @@ function totalsIn(text: string): Map<string, number> {
 }
 
 describe('the admin address', { concurrency: 2 }, () => {
-  test('says whether the server is ready: starting, ready, without a worker, and no more from SIGTERM on', async (t) => {
+  test('says whether it is ready: starting, ready, without a worker, and no more from SIGTERM on', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'admin-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const gate = join(folder, 'gate');
