@@ -89,7 +89,7 @@ export class Operation implements AdminSource {
     this.#log.warn('operate', `${name} (pid ${pid}) is ${DONE[signal]}, as the admin address was asked to`, {
       worker: slot, pid, signal,
     });
-    process.kill(pid, signal);
+    worker.sendSignal(signal);
     return true;
   }
 }

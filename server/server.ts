@@ -13,7 +13,7 @@ import type { Phase } from '../shared/status/status.ts';
 import { Admission } from './connections/admission.ts';
 import type { Command } from './connections/dispatcher-states.ts';
 import { Dispatcher } from './connections/dispatcher.ts';
-import { freeDescriptors, HeldConnections } from './connections/held-connections.ts';
+import { freeDescriptors, HeldConnections, MOST_ADMIN_CONNECTIONS } from './connections/held-connections.ts';
 import type { HeldConnection, Refusal } from './connections/held-connections.ts';
 import { Listeners } from './connections/listener.ts';
 import type { Bound } from './connections/listener.ts';
@@ -69,7 +69,8 @@ class EchoServer implements Server {
     this.#statistics = new Statistics(log);
     this.#recycling = new Recycling(config.maxConnectionsPerWorker);
     const { addresses, connectionsPerAddress, connectionsPerWorker, onCrash } = config;
-    this.#connections = new HeldConnections(freeDescriptors(cpus, addresses.length), connectionsPerAddress);
+    const others = addresses.length + (config.admin === undefined ? 0 : 1 + MOST_ADMIN_CONNECTIONS);
+    this.#connections = new HeldConnections(freeDescriptors(cpus, others), connectionsPerAddress);
     this.#dispatcher = new Dispatcher(
       {
         waitingLimit: config.waiting, connectionsPerWorker, onCrash,
@@ -137,7 +138,10 @@ class EchoServer implements Server {
     // it looks for a name does not wait for the answer.
     await Promise.race([this.#listeners.open(), this.ended]);
     if (this.#isStopping) return;
-    await this.#opened?.(this);
+    await this.#opened?.(this).catch((error: unknown) => {
+      this.#listeners.close();
+      throw error;
+    });
     if (this.#isStopping) return;
     const complete = new Promise<void>((resolve) => { this.#complete = resolve; });
     this.#pool.start();

@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { codeOf } from '../../shared/errors.ts';
+import { MOST_ADMIN_CONNECTIONS } from '../connections/held-connections.ts';
 import { bindServer } from '../connections/listener.ts';
 import { act } from './actions.ts';
 import { json, send, sentence, TEXT } from './answer.ts';
@@ -19,8 +20,6 @@ import { notFound, routeOf, wrongMethod } from './routes.ts';
 import type { Look } from './routes.ts';
 import type { Admin, AdminPlace, AdminSource } from './source.ts';
 
-/** How many connections there may be; more are closed at once. */
-const MOST_CONNECTIONS = 64;
 /** How many of them may read events: some are always left for a probe or a scrape. */
 const MOST_READERS = 48;
 const LIMITS = {
@@ -80,7 +79,7 @@ class AdminService {
   }
 
   serve(server: Server): void {
-    server.maxConnections = MOST_CONNECTIONS;
+    server.maxConnections = MOST_ADMIN_CONNECTIONS;
     // By number they would be left out silently, and the guard's might be among them; their size is limited.
     server.maxHeadersCount = 0;
     server.setTimeout(UNREAD_MS);

@@ -8,6 +8,8 @@ import type { Moved, ProxyClient } from '../worker/messages.ts';
 
 /** Kept free for what Node opens meanwhile (a file, a pipe to a new worker, a look-up) and for pending connections. */
 const RESERVE = 16;
+/** How many the admin address has at a time; more are closed at once. */
+export const MOST_ADMIN_CONNECTIONS = 64;
 /** What a fresh process has open, where that cannot be counted. */
 const USUAL = 32;
 const NOTHING = Buffer.alloc(0);
@@ -173,15 +175,15 @@ export class HeldConnections {
 
 /**
  * How many more descriptors this process may open, without a reserve, the two of each worker (its channel and its exit
- * pipe) and those of listeners beyond the first; at least 1, and Infinity where there is no limit. Workers have the
+ * pipe) and `others` beyond the first listener; at least 1, and Infinity where there is no limit. Workers have the
  * same limit and open fewer. Beyond it (EMFILE) the kernel would drop clients that nobody counts (nodejs/node#45242):
  * so the master refuses them before.
  */
-export function freeDescriptors(workers: number, listeners: number): number {
+export function freeDescriptors(workers: number, others: number): number {
   const report = process.report.getReport() as unknown as { userLimits?: { open_files?: { soft?: number | string } } };
   const limit = Number(report.userLimits?.open_files?.soft); // 'unlimited' gives NaN.
   if (Number.isNaN(limit)) return Infinity;
-  return Math.max(1, limit - openDescriptors() - 2 * workers - (listeners - 1) - RESERVE);
+  return Math.max(1, limit - openDescriptors() - 2 * workers - (others - 1) - RESERVE);
 }
 
 function openDescriptors(): number {

@@ -38,7 +38,9 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   /** The connection that it was offered and has not answered for, and the timer that asks about it. */
   #offered: number | undefined;
   #offerProbe: NodeJS.Timeout | undefined;
-  #asked: (() => void)[] = [];
+  /** While it owes an answer: one that stands still is asked once. */
+  #answer: Promise<void> | undefined;
+  #answered = (): void => {};
 
   /** @param id Names it for the server, and is used once. */
   constructor(id: number, options: WorkerOptions, terminalLock: Lock, log: Pick<Log, 'warn'>) {
@@ -70,19 +72,25 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
     this.channel.post(message);
   }
 
-  /** Asks what it has done. Settles when it has said so, or has ended, or has been silent for a second. */
+  /**
+   * Asks what it has done, unless it still owes an answer. Settles when it has said so, has ended, or was silent for a
+   * second.
+   */
   async ask(): Promise<void> {
-    this.post({ type: 'ping' });
-    const answered = new Promise<void>((resolve) => { this.#asked.push(resolve); });
+    this.#answer ??= new Promise((resolve) => {
+      this.#answered = resolve;
+      this.post({ type: 'ping' });
+    });
     let stopLimit = (): void => {};
     const late = new Promise<void>((resolve) => { stopLimit = afterRunning(ASK_LIMIT_MS, resolve); });
-    await Promise.race([answered, late, this.ended]);
+    await Promise.race([this.#answer, late, this.ended]);
     stopLimit();
   }
 
   /** It has said what it has done. */
   answered(): void {
-    for (const settle of this.#asked.splice(0)) settle();
+    this.#answered();
+    this.#answer = undefined;
   }
 
   /**

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
+import type { Status } from '../../shared/status/status.ts';
 import { Load } from '../helpers/faults-load.ts';
 import { descriptorsTogether, memoryTogether, nextDescriptor, processesOf, until } from '../helpers/faults-proc.ts';
 import { readyWorkers, untilWhole } from '../helpers/faults-server.ts';
@@ -81,6 +82,23 @@ test('1,000 clients that connect and reset at once leave no descriptor open, and
   assert.deepEqual(load.troubles, [], load.summary());
   assert.equal(await server.stop(), 0);
   t.diagnostic(`${connected} connected; ${before} descriptors before and after`);
+});
+
+test('descriptors are left for those who watch, however many clients come', async () => {
+  const flags = ['--workers', '1', '--log', 'none', '--admin', '0'];
+  await using server = await startTestServer(flags, { command: ['prlimit', '--nofile=160:160', process.execPath] });
+  const [, admin = ''] = await server.printed(/admin on (\S+)\n/);
+  const clients = (await Promise.all(Array.from({ length: 150 }, () => tryToAsk(server.port))))
+    .filter((client) => client !== undefined);
+  assert.ok(clients.length > 0 && clients.length < 96, `${clients.length} are served`);
+  const readers = await Promise.all(Array.from({ length: 40 }, () => fetch(`${admin}events`)));
+  assert.deepEqual(new Set(readers.map(({ status }) => status)), new Set([200]));
+  const { totals } = await (await fetch(`${admin}status`)).json() as Status;
+  assert.ok(totals.refused.descriptors > 0);
+  assert.equal(totals.refused.accept, 0, 'the kernel had to refuse none');
+  for (const { body } of readers) await body!.cancel();
+  for (const client of clients) await client[Symbol.asyncDispose]();
+  assert.equal(await server.stop(), 0);
 });
 
 test('at a descriptor limit of 64 those beyond are refused and counted, others served when some leave', async (t) => {
@@ -178,8 +196,9 @@ test('clients that move during a reload to a worker without descriptors wait for
   for (const pid of before) limitDescriptors(pid, 3);
   server.signal('SIGHUP');
   await untilWhole(server, 2, before);
+  // The first worker's clients are offered to the second, which can take none. Where the first one's successor is quick
+  // the second leaves before it is asked about that, and so it is not always counted.
   for (const client of clients) assert.equal(await client.ask('after'), 'AFTER', server.stdout);
-  assert.ok(bounced(server) > 0, server.stdout);
   for (const client of clients) await client[Symbol.asyncDispose]();
   assert.equal(await server.stop(), 0);
   assert.match(server.stdout, /served 6 connections, .* 0 refused, 0 cut off/);

@@ -220,13 +220,18 @@ describe('the admin address', { concurrency: 2 }, () => {
     assert.equal(existsSync(path), false);
   });
 
-  test('in use by another ends the start in one line, and leaves no process', async () => {
+  test('in use by another ends the start in one line, and leaves no process and no socket', async (t) => {
     await using server = await startTestServer(['--workers', '1', '--admin', '0']);
     const port = await adminOf(server);
     const { code, stderr } = await runServer(['--port', '0', '--admin', `${port}`]);
     assert.equal(code, 1);
     const why = `cannot listen on 127.0.0.1:${port}: another program does already; choose another --admin`;
     assert.equal(stderr, `echopool-server: ${why}\n`);
+    const folder = mkdtempSync(join(tmpdir(), 'admin-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, 'echo.sock');
+    assert.equal((await runServer(['--bind', `unix:${path}`, '--admin', `${port}`])).code, 1);
+    assert.ok(!existsSync(path), 'where it listened for clients nothing is left');
   });
 
   test('has every word of a client as text within its JSON', async () => {

@@ -91,6 +91,26 @@ describe('a lock', () => {
     return lock;
   }
 
+  test('tells the process that made it who has it, and how many wait', DEADLINE, async () => {
+    const lock = await sharedLock();
+    assert.equal(lock.held, undefined);
+    const before = performance.now();
+    await a.takes('first');
+    const { holder, sinceMs, waiting } = lock.held!;
+    assert.deepEqual([holder, waiting], [a.process.address, 0]);
+    assert.ok(sinceMs! >= before && sinceMs! <= performance.now(), `since ${sinceMs}`);
+    await b.asks('second');
+    assert.equal(lock.held!.waiting, 1);
+    await a.releases();
+    await b.gets('second');
+    assert.equal(lock.held!.holder, b.process.address);
+    await b.releases();
+    assert.ok(await lock.acquire());
+    assert.notEqual(lock.held!.holder, b.process.address);
+    await lock.release();
+    assert.equal(lock.held, undefined, 'that its token lies here is nobody holding it');
+  });
+
   test('is held by one process at a time, and everyone gets it', DEADLINE, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'echopool-'));
     t.after(() => rmSync(directory, { recursive: true }));

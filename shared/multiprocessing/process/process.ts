@@ -208,22 +208,23 @@ export class Process<Args extends readonly unknown[] = never[]> {
 
   /** Asks the process to end (SIGTERM). Nothing happens when it has ended. @throws {WrongUse} It was not started. */
   terminate(): void {
-    this.#signal('SIGTERM');
+    this.sendSignal('SIGTERM');
   }
 
   /** Ends the process at once (SIGKILL). Nothing happens when it has ended. @throws {WrongUse} It was not started. */
   kill(): void {
-    this.#signal('SIGKILL');
+    this.sendSignal('SIGKILL');
+  }
+
+  /** Sends it a signal, as Python's Popen.send_signal(): none when it has ended. @throws {WrongUse} It was not started. */
+  sendSignal(signal: NodeJS.Signals): void {
+    if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be sent ${signal} before start()`);
+    this.#child?.kill(signal);
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const { name, pid, daemon, exitCode } = this;
     return `Process ${inspect({ name, pid, daemon, isAlive: this.isAlive(), exitCode }, options)}`;
-  }
-
-  #signal(signal: NodeJS.Signals): void {
-    if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be ended before start()`);
-    this.#child?.kill(signal);
   }
 
   #who(): string {
