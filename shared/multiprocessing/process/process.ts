@@ -216,7 +216,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.sendSignal('SIGKILL');
   }
 
-  /** Sends it a signal, as Python's Popen.send_signal(): none when it has ended. @throws {WrongUse} It was not started. */
+  /** Sends it a signal, as Popen.send_signal() does: none when it has ended. @throws {WrongUse} It was not started. */
   sendSignal(signal: NodeJS.Signals): void {
     if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be sent ${signal} before start()`);
     this.#child?.kill(signal);
