@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 enum { ONE_READ = 65536, EVENTS = 256, MOST_TEXTS = 1024, BUCKETS = 1000000 };
-static const double LAST_REPLIES_S = 1;
+static const double LAST_REPLIES_S = 5;
 static const double LAST_TURN_S = 0.01;
 
 struct connection {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
@@ -20,12 +21,15 @@ interface Npm {
   output(): string;
   /** The ids of all processes of the server that it has told of. */
   pids(): number[];
+  /** Settles when npm has ended, and nobody is left that could print: `output` is whole. */
+  readonly closed: Promise<unknown>;
   /** Settles with the ids of the master and of its workers, when the server listens. */
   listening(): Promise<{ master: number; all: number[]; port: number }>;
 }
 
 function startNpm(t: TestContext, args: string[]): Npm {
   const npm = spawn('npm', args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] });
+  const closed = once(npm, 'close');
   let output = '';
   for (const stream of [npm.stdout, npm.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => { output += text; });
@@ -37,6 +41,7 @@ function startNpm(t: TestContext, args: string[]): Npm {
   const pids = (): number[] => [...output.matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
   return {
     process: npm,
+    closed,
     output: () => output,
     pids,
     async listening() {
@@ -63,6 +68,7 @@ describe('under npm start', { concurrency: 2 }, () => {
     npm.process.kill('SIGTERM');
     assert.equal(await client.fate, 'FIN');
     await untilGone(...npm.pids());
+    await npm.closed;
     assert.match(npm.output(), /5000 ms at most/);
     assert.match(npm.output(), /served 1 connection, 2 messages, 12 bytes in, 12 bytes out; 0 refused, 0 cut off/);
   });
@@ -75,6 +81,7 @@ describe('under npm start', { concurrency: 2 }, () => {
     npm.process.kill('SIGKILL');
     assert.equal(await client.fate, 'FIN');
     await untilGone(...all);
+    await npm.closed;
     assert.match(npm.output(), /the npm that started it is gone/);
     assert.match(npm.output(), /served 1 connection, /);
   });
