@@ -1,6 +1,8 @@
 // The toolkit's front door: processes, and what they share. Follows Python's multiprocessing, in JavaScript's manners:
 // camelCase, times in milliseconds, and whatever may wait is a promise. For everybody but the server, which imports the
 // files that it needs: behind this one are nearly seventy, and each costs a process's start about a millisecond.
+export { Barrier } from './synchronize/barrier.ts';
+export type { BarrierOptions } from './synchronize/barrier.ts';
 export { Channel } from './transport/channel.ts';
 export type { ChannelListener } from './transport/channel.ts';
 export { cpuCount, currentProcess } from './process/current.ts';
@@ -25,4 +27,6 @@ export type { ForkOptions } from './process/fork.ts';
 export { activeChildren, Process } from './process/process.ts';
 export type { ProcessOptions } from './process/process.ts';
 export { Queue } from './queue/queue.ts';
+export { Semaphore } from './synchronize/semaphore.ts';
+export type { SemaphoreOptions } from './synchronize/semaphore.ts';
 export type { Wait, WaitOptions } from './base/time-limit.ts';
