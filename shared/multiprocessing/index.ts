@@ -1,15 +1,18 @@
 // The toolkit's front door: processes, and what they share. Follows Python's multiprocessing, in JavaScript's manners:
 // camelCase, times in milliseconds, and whatever may wait is a promise. For everybody but the server, which imports the
 // files that it needs: behind this one are nearly seventy, and each costs a process's start about a millisecond.
+export { Barrier } from './synchronize/barrier.ts';
+export type { BarrierOptions } from './synchronize/barrier.ts';
 export { Channel } from './transport/channel.ts';
 export type { ChannelListener } from './transport/channel.ts';
 export { cpuCount, currentProcess } from './process/current.ts';
 export type { CurrentProcess } from './process/current.ts';
 export type { DictProxy } from './manager/dict-proxy.ts';
-export { describeDeath, ManagerClosed, NotCloneable, PipeClosed, ProcessDied } from './base/errors.ts';
-export { TimedOut, WrongUse } from './base/errors.ts';
+export { BrokenBarrierError, describeDeath, ManagerClosed, NotCloneable, PipeClosed } from './base/errors.ts';
+export { ProcessDied, TimedOut, WrongUse } from './base/errors.ts';
 export { QueueClosed, QueueEmpty, QueueFull } from './base/errors.ts';
 export type { Death } from './base/errors.ts';
+export { Event } from './synchronize/event.ts';
 export { JoinableQueue } from './queue/joinable-queue.ts';
 export type { ListProxy } from './manager/list-proxy.ts';
 export { Lock } from './lock/lock.ts';
@@ -24,4 +27,6 @@ export type { ForkOptions } from './process/fork.ts';
 export { activeChildren, Process } from './process/process.ts';
 export type { ProcessOptions } from './process/process.ts';
 export { Queue } from './queue/queue.ts';
+export { Semaphore } from './synchronize/semaphore.ts';
+export type { SemaphoreOptions } from './synchronize/semaphore.ts';
 export type { Wait, WaitOptions } from './base/time-limit.ts';

@@ -5,13 +5,18 @@ import { kindsMissing } from './values/codec.ts';
 import type { Encoded } from './values/codec.ts';
 
 const loadLock = (): Promise<unknown> => import('./lock/lock.ts');
+const loadEvent = (): Promise<unknown> => import('./synchronize/event.ts');
+const loadSemaphore = (): Promise<unknown> => import('./synchronize/semaphore.ts');
+const loadBarrier = (): Promise<unknown> => import('./synchronize/barrier.ts');
 /** What values come out of: any kind may come with a later one, and then there is no time to load it. */
 const loadAll = (): Promise<unknown> => Promise.all([
   loadLock(), import('./queue/joinable-queue.ts'), import('./pipe/pipe.ts'), import('./manager/manager.ts'),
+  loadEvent(), loadSemaphore(), loadBarrier(),
 ]);
 
 const KINDS: Readonly<Record<string, () => Promise<unknown>>> = {
-  Lock: loadLock, Queue: loadAll, JoinableQueue: loadAll, Connection: loadAll, DictProxy: loadAll, ListProxy: loadAll,
+  Lock: loadLock, Event: loadEvent, Semaphore: loadSemaphore, Barrier: loadBarrier,
+  Queue: loadAll, JoinableQueue: loadAll, Connection: loadAll, DictProxy: loadAll, ListProxy: loadAll,
 };
 
 /** Loads what the primitives in these values need to come to life. A kind that is none of ours stays unknown. */

@@ -10,8 +10,8 @@ const TOOLKIT = 'shared/multiprocessing';
 /** From the ground up. A room is a folder, or a file that stands alone; it may import itself and what is below it. */
 const ROOMS = [
   ...[
-    'base', 'values', 'transport', 'process', 'manager', 'lock', 'pipe', 'queue/owner', 'queue/client', 'queue',
-    'kinds', 'pool', 'child', 'index',
+    'base', 'values', 'transport', 'process', 'manager', 'lock', 'synchronize', 'pipe', 'queue/owner', 'queue/client',
+    'queue', 'kinds', 'pool', 'child', 'index',
   ].map((room) => `${TOOLKIT}/${room}`),
   'shared', 'shared/flags', 'shared/terminal', 'shared/log', 'shared/status',
   ...['uppercase', 'signals', 'worker', 'totals', 'connections', 'workers', 'admin'].map((room) => `server/${room}`),

@@ -96,6 +96,20 @@ export class QueueClosed extends Error {
   readonly code = 'ERR_QUEUE_CLOSED';
 }
 
+/** Not all came to the barrier, and not all can: since one gave up, or died, or somebody said so. */
+export class BrokenBarrierError extends Error {
+  override name = 'BrokenBarrierError';
+  readonly code = 'ERR_BROKEN_BARRIER';
+  /** Who died, if that is the reason. */
+  readonly death: Death | undefined;
+
+  /** @param why As a sentence: `Process-2 (pid 4711) gave up after 500 ms`. */
+  constructor(why: string, death?: Death) {
+    super(`the barrier is broken: ${why}`);
+    this.death = death;
+  }
+}
+
 /** The sentence of anything that was thrown, without a stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
@@ -104,4 +118,5 @@ export function messageOf(error: unknown): string {
 /** The toolkit's own errors by their names: what is thrown in another process comes back as what it was. */
 export const OWN_ERRORS: Readonly<Record<string, { readonly prototype: Error }>> = {
   ProcessDied, TimedOut, WrongUse, NotCloneable, PipeClosed, ManagerClosed, QueueFull, QueueEmpty, QueueClosed,
+  BrokenBarrierError,
 };

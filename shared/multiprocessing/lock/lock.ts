@@ -19,10 +19,10 @@ import { LockArbiter } from './lock-arbiter.ts';
 import { readFromArbiter, readToArbiter } from './messages.ts';
 import type { ToArbiter } from './messages.ts';
 import { LockClient } from './lock-client.ts';
-import { waitAt, whenRead } from './wait.ts';
+import { waitAt } from './wait.ts';
 import * as router from '../transport/router.ts';
 import type { Wait } from '../base/time-limit.ts';
-import { afterThis } from '../transport/turn.ts';
+import { afterThis, whenRead } from '../transport/turn.ts';
 
 const YES = Promise.resolve(true);
 const DONE = Promise.resolve();

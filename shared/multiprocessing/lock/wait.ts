@@ -3,6 +3,7 @@ import { waitBegins, waitEnds } from '../base/keep-alive.ts';
 import type { LockClient } from './lock-client.ts';
 import { asksOnce, checkWait, watchWait } from '../base/time-limit.ts';
 import type { Wait, WaitOptions } from '../base/time-limit.ts';
+import { whenRead } from '../transport/turn.ts';
 
 /** @returns Whether the lock was had. It keeps the process running meanwhile. @throws As Lock.acquire. */
 export async function waitAt(client: LockClient, wait: Wait): Promise<boolean> {
@@ -47,12 +48,4 @@ function waitInLine(client: LockClient, attempt: boolean, limits: WaitOptions): 
       reject(reason as Error);
     });
   });
-}
-
-/**
- * Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for
- * certain.
- */
-export function whenRead(work: () => void): void {
-  setImmediate(() => setImmediate(work));
 }

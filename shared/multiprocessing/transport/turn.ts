@@ -28,6 +28,14 @@ export function nextTurn(work: () => void): void {
   setImmediate(work);
 }
 
+/**
+ * Calls `work` when what had come by now has been read: after the second 'check' phase there was a 'poll' phase for
+ * certain.
+ */
+export function whenRead(work: () => void): void {
+  setImmediate(() => setImmediate(work));
+}
+
 let turn: Promise<void> | undefined;
 
 /**

@@ -1,0 +1,86 @@
+// A child that does with an Event, a Semaphore or a Barrier what a test tells it.
+import assert from 'node:assert/strict';
+import type { Process } from '../../shared/multiprocessing/index.ts';
+import * as work from '../fixtures/synchronize-work.ts';
+import type { Answer, Command } from '../fixtures/synchronize-work.ts';
+import { moduleUrl } from './paths.ts';
+import { startProcess } from './processes.ts';
+import type { Cleaner, Mail } from './processes.ts';
+
+export const module = moduleUrl('test/fixtures/synchronize-work.ts');
+
+export class Child {
+  readonly process: Process<never[]>;
+  readonly #mail: Mail;
+  readonly #came: Answer[] = [];
+  #lastCall = 0;
+
+  private constructor(started: { process: Process<never[]>; mail: Mail }) {
+    this.process = started.process;
+    this.#mail = started.mail;
+  }
+
+  static async start(t: Cleaner, primitive: object, name: string): Promise<Child> {
+    const child = new Child(startProcess(t, { module, target: work.obey, args: [primitive], name }));
+    await child.#next(({ type }) => type === 'ready');
+    return child;
+  }
+
+  /** `B (pid 4711)` */
+  get who(): string {
+    return `${this.process.name} (pid ${this.process.pid})`;
+  }
+
+  tell(command: Command): void {
+    this.process.channel.post(command);
+  }
+
+  /** Uses another primitive from now on. */
+  async use(primitive: object): Promise<void> {
+    this.tell({ type: 'use', primitive });
+    await this.#next(({ type }) => type === 'ready');
+  }
+
+  /**
+   * Begins a call. Settles when it has reached the primitive's owner, if that is this process.
+   * @returns What comes of it: rejects with the name and message of an error.
+   */
+  async begins(method: string, timeoutMs?: number): Promise<{ result: Promise<unknown> }> {
+    const as = `${++this.#lastCall}`;
+    this.tell({ type: 'call', as, method, timeoutMs });
+    await this.#next(({ type }) => type === 'asked');
+    return { result: this.#resultOf(as) };
+  }
+
+  async does(method: string, timeoutMs?: number): Promise<unknown> {
+    return await (await this.begins(method, timeoutMs)).result;
+  }
+
+  /** Ends it by a signal at once, and waits until it is gone. */
+  async dies(): Promise<void> {
+    this.process.kill();
+    await this.process.join();
+  }
+
+  async #resultOf(as: string): Promise<unknown> {
+    const answer = await this.#next((answer) => 'as' in answer && answer.as === as);
+    if (answer.type === 'failed') throw Object.assign(new Error(answer.message), { name: answer.name });
+    assert.equal(answer.type, 'came');
+    return answer.abandonedBy === undefined ? answer.value : { value: answer.value, abandonedBy: answer.abandonedBy };
+  }
+
+  /** The first such answer; the others are kept. Those who wait look again when one more has come. */
+  async #next(isIt: (answer: Answer) => boolean): Promise<Answer> {
+    for (;;) {
+      const index = this.#came.findIndex(isIt);
+      if (index !== -1) return this.#came.splice(index, 1)[0]!;
+      this.#reading ??= this.#mail.next().then((answer) => {
+        this.#reading = undefined;
+        this.#came.push(answer as Answer);
+      });
+      await this.#reading;
+    }
+  }
+
+  #reading: Promise<void> | undefined;
+}
