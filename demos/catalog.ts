@@ -7,11 +7,13 @@ import { lifecycle } from './lifecycle.ts';
 import { pool } from './pool.ts';
 import { producerConsumer } from './producer-consumer.ts';
 import { queueLimits } from './queue-limits.ts';
+import { scheduler } from './scheduler.ts';
 import { sharedDict } from './shared-dict.ts';
 import { terminal } from './terminal.ts';
 import { tickets } from './tickets.ts';
 import { watch } from './watch.ts';
 
 export const demos: readonly Demo[] = [
-  lifecycle, terminal, append, tickets, queueLimits, producerConsumer, joinable, sharedDict, pool, clients, watch,
+  lifecycle, terminal, append, tickets, scheduler, queueLimits, producerConsumer, joinable, sharedDict, pool, clients,
+  watch,
 ];

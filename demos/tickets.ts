@@ -1,15 +1,14 @@
 // Teaches why what is read and then written needs a lock: a file as the database of a ticket office, and many buyers.
 // After both Python tutorials: search() tells how many tickets are left, buy() takes one, and the network is slow.
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
 import { meet, newBarrier } from './stage/barrier.ts';
 import type { Barrier } from './stage/barrier.ts';
+import { buy, putTickets, search } from './stage/buy-ticket.ts';
 import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
-import { replaceFile } from './stage/replace-file.ts';
 import type { Screen } from './stage/screen.ts';
 import { inTemporaryFolder } from './stage/temporary-folder.ts';
 import { showHalfWritten } from './tickets-half-written.ts';
@@ -41,11 +40,6 @@ each of ${BUYERS} would take far longer to start than to buy.`,
 
 const module = import.meta.url;
 
-/** What is in the file. */
-interface Database {
-  readonly count: number;
-}
-
 /** How it went for one buyer. */
 interface Trip {
   readonly worker: number;
@@ -76,26 +70,16 @@ export async function play(worker: number, buyers: number, office: Office, lock:
     const wasTold = await search(office.file);
     await lock?.acquire();
     const read = Date.now();
-    const hasTicket = await buy(office.file, () => met ??= meet(office.haveRead));
+    const hasTicket = await buy(office.file, async (step) => {
+      if (step === 'write') return await network(20);
+      if (step !== 'compare') return;
+      await network(2);
+      await (met ??= meet(office.haveRead)); // Until the others have read too.
+    });
     const done = Date.now();
     await lock?.release();
     await office.trips.push({ worker, wasTold, hasTicket, read, done });
   }));
-}
-
-async function search(file: string): Promise<number> {
-  return (JSON.parse(await readFile(file, 'utf8')) as Database).count;
-}
-
-/** @param others Settles when the others have read too. @returns Whether there was a ticket. */
-async function buy(file: string, others: () => Promise<void>): Promise<boolean> {
-  const { count } = JSON.parse(await readFile(file, 'utf8')) as Database;
-  await network(2);
-  await others();
-  if (count === 0) return false;
-  await network(20);
-  await replaceFile(file, JSON.stringify({ count: count - 1 } satisfies Database));
-  return true;
 }
 
 /** A slow network, which takes up to `ms` milliseconds. */
@@ -129,7 +113,7 @@ async function sellTickets(screen: Screen, workers: number, withLock: boolean): 
 async function sell(screen: Screen, workers: number, lock: Lock | undefined): Promise<{ sold: number; left: number }> {
   return await inTemporaryFolder(async (folder) => {
     const file = join(folder, 'tickets.json');
-    await replaceFile(file, JSON.stringify({ count: TICKETS } satisfies Database));
+    await putTickets(file, TICKETS);
     const manager = new Manager();
     const office: Office = {
       file,

@@ -38,6 +38,8 @@ export interface Demo {
   readonly workersAre: string;
   /** The smallest number of workers that still shows it. */
   readonly fewest: number;
+  /** The largest that does; 64 if that is not said. */
+  readonly most?: number;
   /** How many workers there are without `--workers`. */
   readonly usual: (cpus: number) => number;
   /** The parts that can be run alone; without such a flag all of them are run. */

@@ -1,0 +1,108 @@
+// The real processes of scheduler.ts, and the file that they share. Each choice goes to the model too; what the
+// processes say and what the file says must be the same.
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { Lock, Pipe, Process, ProcessDied } from '../../shared/multiprocessing/index.ts';
+import type { Connection } from '../../shared/multiprocessing/index.ts';
+import { putTickets, search } from '../stage/buy-ticket.ts';
+import { newGate, open } from './gate.ts';
+import type { Gate } from './gate.ts';
+import { beginning, choose, TICKETS } from './model.ts';
+import type { Outcome, Player, State } from './model.ts';
+import { play } from './player.ts';
+
+interface Actor {
+  readonly process: Process<Parameters<typeof play>>;
+  readonly gate: Gate;
+  /** By this it says where it is. */
+  readonly line: Connection<Player>;
+}
+
+const module = new URL('player.ts', import.meta.url);
+
+export class Cast {
+  readonly #file: string;
+  readonly #over: AbortController;
+  readonly #first: State;
+  #state: State;
+  #actors: Actor[] = [];
+
+  /**
+   * @param folder For the file.
+   * @param over Ends all waits. It is aborted here when a process dies, with a ProcessDied.
+   */
+  constructor(folder: string, players: number, withLock: boolean, over: AbortController) {
+    this.#file = join(folder, 'tickets.json');
+    this.#over = over;
+    this.#state = this.#first = beginning(players, withLock);
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /**
+   * Starts the processes, which come to their first steps, and makes them do these choices. What a process has done
+   * cannot be undone: so those of before are ended, and new ones do again what is to stay.
+   */
+  async start(schedule: readonly number[] = []): Promise<void> {
+    await this.close();
+    await putTickets(this.#file, TICKETS);
+    const lock = this.#first.withLock ? new Lock() : undefined;
+    this.#actors = this.#first.players.map((_, i) => this.#startOne(`process ${i + 1}`, lock));
+    await this.#check({ ...this.#first, players: [] }, this.#first);
+    for (const who of schedule) await this.go(who);
+  }
+
+  /** Lets one go on, until it is held again, waits, or has come to its end. @throws {ProcessDied} */
+  async go(who: number): Promise<Outcome> {
+    const { state, outcome } = choose(this.#state, who);
+    if (state === this.#state) return outcome;
+    await open(this.#actors[who]!.gate);
+    await this.#check(this.#state, state);
+    return outcome;
+  }
+
+  /** Ends the processes. */
+  async close(): Promise<void> {
+    const actors = this.#actors;
+    this.#actors = [];
+    for (const { process } of actors) process.kill();
+    for (const { process } of actors) await process.join();
+  }
+
+  #startOne(name: string, lock: Lock | undefined): Actor {
+    const [gate, itsGate] = newGate();
+    const [line, itsLine] = Pipe<Player>();
+    const process = new Process({ module, target: play, args: [this.#file, itsGate, itsLine, lock], name });
+    process.start();
+    const actor = { process, gate, line };
+    void process.ended.then((death) => {
+      if (death.exitCode === 0 || !this.#actors.includes(actor)) return;
+      this.#over.abort(new ProcessDied(death, 'nobody can let it go on'));
+    });
+    return actor;
+  }
+
+  /** Waits until all are where they should be. @throws {Error} One of them, or the file, says something else. */
+  async #check(before: State, after: State): Promise<void> {
+    for (const [i, { process, line }] of this.#actors.entries()) {
+      if (after.players[i] === before.players[i]) continue;
+      const told = await line.recv({ signal: this.#over.signal });
+      if (!isDeepStrictEqual(told, after.players[i])) throw new Unlike(process.name, told, after.players[i]);
+    }
+    const left = await search(this.#file);
+    if (left !== after.left) throw new Unlike('the file', left, after.left);
+    this.#state = after;
+  }
+}
+
+/** The real processes have not done what the model says. */
+class Unlike extends Error {
+  override name = 'Unlike';
+  readonly code = 'ERR_UNLIKE_MODEL';
+
+  constructor(who: string, says: unknown, expected: unknown) {
+    super(`${who} says ${JSON.stringify(says)} and should say ${JSON.stringify(expected)}`);
+  }
+}
