@@ -1,7 +1,6 @@
 // Teaches what a race is by making you the scheduler, who decides which process goes on: the bad order that needs luck
 // elsewhere is yours to choose here, and with a lock there is none. After both Python tutorials' ticket office: its
 // processes are those of tickets.ts, held before each step.
-import { ProcessDied } from '../shared/multiprocessing/index.ts';
 import { playRound } from './scheduler/round.ts';
 import type { Stage } from './scheduler/round.ts';
 import { TICKETS } from './scheduler/model.ts';
@@ -44,7 +43,7 @@ async function run(screen: Screen, { workers, steps }: Options): Promise<boolean
   } catch (error) {
     const why: unknown = over.signal.aborted ? over.signal.reason : error;
     if (why === LEFT) return true;
-    throw why instanceof ProcessDied ? new ProcessDied(why.death, 'the demo ends, as that one cannot go on') : why;
+    throw why;
   } finally {
     reader.close();
   }
@@ -58,7 +57,8 @@ async function playAll(stage: Stage, steps: readonly string[]): Promise<boolean>
     const withLock = step === 'lock';
     const sold = await playRound(stage, withLock);
     const isShown = withLock ? sold === TICKETS : sold > TICKETS || reader.isThere;
-    results.push({ text: `${withLock ? 'with   ' : 'without'} the lock: ${TICKETS} ticket, sold ${times(sold)}`, isShown });
+    const version = withLock ? 'with   ' : 'without';
+    results.push({ text: `${version} the lock: ${TICKETS} ticket, sold ${times(sold)}`, isShown });
   }
   await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
   return results.every(({ isShown }) => isShown);

@@ -2,23 +2,22 @@
 // processes say and what the file says must be the same.
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Lock, Pipe, Process, ProcessDied } from '../../shared/multiprocessing/index.ts';
-import type { Connection } from '../../shared/multiprocessing/index.ts';
+import { Lock, Pipe, ProcessDied } from '../../shared/multiprocessing/index.ts';
+import type { Connection, Death } from '../../shared/multiprocessing/index.ts';
 import { putTickets, search } from '../stage/buy-ticket.ts';
 import { newGate, open } from './gate.ts';
 import type { Gate } from './gate.ts';
 import { beginning, choose, TICKETS } from './model.ts';
 import type { Outcome, Player, State } from './model.ts';
-import { play } from './player.ts';
+import { newPlayer } from './player.ts';
+import type { PlayerProcess } from './player.ts';
 
 interface Actor {
-  readonly process: Process<Parameters<typeof play>>;
+  readonly process: PlayerProcess;
   readonly gate: Gate;
   /** By this it says where it is. */
   readonly line: Connection<Player>;
 }
-
-const module = new URL('player.ts', import.meta.url);
 
 export class Cast {
   readonly #file: string;
@@ -74,12 +73,12 @@ export class Cast {
   #startOne(name: string, lock: Lock | undefined): Actor {
     const [gate, itsGate] = newGate();
     const [line, itsLine] = Pipe<Player>();
-    const process = new Process({ module, target: play, args: [this.#file, itsGate, itsLine, lock], name });
+    const process = newPlayer(name, this.#file, itsGate, itsLine, lock);
     process.start();
     const actor = { process, gate, line };
     void process.ended.then((death) => {
       if (death.exitCode === 0 || !this.#actors.includes(actor)) return;
-      this.#over.abort(new ProcessDied(death, 'nobody can let it go on'));
+      this.#over.abort(process.error ?? gone(death));
     });
     return actor;
   }
@@ -88,13 +87,25 @@ export class Cast {
   async #check(before: State, after: State): Promise<void> {
     for (const [i, { process, line }] of this.#actors.entries()) {
       if (after.players[i] === before.players[i]) continue;
-      const told = await line.recv({ signal: this.#over.signal });
+      const told = await this.#hear(line);
       if (!isDeepStrictEqual(told, after.players[i])) throw new Unlike(process.name, told, after.players[i]);
     }
     const left = await search(this.#file);
     if (left !== after.left) throw new Unlike('the file', left, after.left);
     this.#state = after;
   }
+
+  async #hear(line: Connection<Player>): Promise<Player> {
+    try {
+      return await line.recv({ signal: this.#over.signal });
+    } catch (error) {
+      throw error instanceof ProcessDied ? gone(error.death) : error;
+    }
+  }
+}
+
+function gone(death: Death): ProcessDied {
+  return new ProcessDied(death, 'it cannot go on, and so the demo ends');
 }
 
 /** The real processes have not done what the model says. */

@@ -67,7 +67,9 @@ export function choose(state: State, who: number): Turn {
       return { state, outcome: { what: 'ended', who } };
     case 'lock': {
       const { holder } = state;
-      if (holder === undefined) return { state: to({ next: 'read' }, { holder: who }), outcome: { what: 'locked', who } };
+      if (holder === undefined) {
+        return { state: to({ next: 'read' }, { holder: who }), outcome: { what: 'locked', who } };
+      }
       const waiting = [...state.waiting, who];
       return { state: to({ isWaiting: true }, { waiting }), outcome: { what: 'asked', who, holder } };
     }

@@ -1,4 +1,5 @@
-// All orders in which the steps of the processes can come: how many there are, and how many of them sell too much. Pure.
+// All orders in which the processes can be chosen: how many there are, and how many of them sell too much. Pure.
+// Used by telling.ts.
 import { choose, isOver, soldIn, TICKETS } from './model.ts';
 import type { State } from './model.ts';
 

@@ -1,9 +1,17 @@
 // What a process of scheduler.ts runs: the tickets program, held before each of its steps. Started by cast.ts.
+import { Process } from '../../shared/multiprocessing/index.ts';
 import type { Connection, Lock } from '../../shared/multiprocessing/index.ts';
 import { buy } from '../stage/buy-ticket.ts';
 import { pass } from './gate.ts';
 import type { Gate } from './gate.ts';
 import type { Player, Step } from './model.ts';
+
+export type PlayerProcess = Process<Parameters<typeof play>>;
+
+/** A process for it, to be started. */
+export function newPlayer(name: string, ...args: Parameters<typeof play>): PlayerProcess {
+  return new Process({ module: import.meta.url, target: play, args, name });
+}
 
 /**
  * Buys a ticket, with the lock around it if there is one.

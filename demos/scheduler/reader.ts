@@ -7,6 +7,8 @@ import type { State } from './model.ts';
 
 export const ENTER = '\r';
 const CTRL_C = '\x03';
+/** Means nothing: it has said again what the keys do. */
+const NONE = '';
 
 export interface Reader {
   /** Whether it is a person. */
@@ -39,6 +41,7 @@ class Person implements Reader {
         else presses.emit('key', key);
       },
       lost: leave,
+      again: () => presses.emit('key', NONE),
     });
   }
 

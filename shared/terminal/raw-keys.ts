@@ -29,7 +29,8 @@ export class RawKeys {
       if (sequence === CTRL_Z) this.#stop();
       else if (!this.#isOver) reader.press(sequence);
     });
-    for (const event of ['end', 'error', 'close'] as const) input.on(event, () => { if (!this.#isOver) reader.lost(); });
+    const lost = (): void => { if (!this.#isOver) reader.lost(); };
+    for (const event of ['end', 'error', 'close'] as const) input.on(event, lost);
     // After a stop that did not come from the keyboard, the shell has had the terminal meanwhile.
     process.on('SIGCONT', this.#takeBack);
     // Also after an error that nobody has caught: what is said of it then stays on the screen.

@@ -159,6 +159,12 @@ test('tickets: each process sells one, with the lock one does; a kill halves a f
   assert.match(stdout, /writing in place +\{"cou +no JSON any more\n.*renam.* +\{"count":1\} +whole, as before\n/);
 });
 
+test('scheduler: without a terminal it plays by itself: sold thrice, with the lock once; in 40 columns', limit, async () => {
+  const sold = /without the lock: 1 ticket, sold 3 times\nwith +the lock: 1 ticket, sold once$/m;
+  const { stdout } = await shown(['scheduler', '--workers', '3'], sold, 40);
+  assert.match(stdout.replace(/\n +/g, ' '), /There is no terminal for your keys: it plays by itself/);
+});
+
 test('queue-limits: a full queue refuses or makes wait, and bounds what piles up', limit, async () => {
   const { numbers, stdout } = await shown(
     ['queue-limits', ...TWO],

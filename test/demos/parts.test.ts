@@ -61,6 +61,7 @@ for (const [argv, message] of [
   [['--workers', '3'], /^"--workers" needs a demo before it: lifecycle, /],
   [['tickets', '--workers'], /^--workers of tickets needs a value: a whole number from 2 to \d+$/],
   [['tickets', '--workers', '1'], /^--workers of tickets must be a whole number from 2 to \d+, not "1"$/],
+  [['scheduler', '--workers', '5'], /^--workers of scheduler must be a whole number from 2 to 4, not "5"$/],
   [['pool', '--workers', '-3'], /^--workers of pool must be .*, not "-3"$/],
   [['pool', '--workers', '2.5'], /, not "2\.5"$/],
   [['pool', '--workers', '100000'], /, not "100000"$/],
