@@ -36,7 +36,8 @@ class Person implements Reader {
     const presses = new EventEmitter();
     this.#presses = on(presses, 'key', { signal: over });
     this.#keys = new RawKeys(stdin, {
-      press: (key) => {
+      press: (typed) => {
+        const key = typed.toLowerCase();
         if (key === 'q' || key === CTRL_C) leave();
         else presses.emit('key', key);
       },

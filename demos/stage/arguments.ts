@@ -51,11 +51,12 @@ export function parseArguments(argv: string[], demos: readonly Demo[], cpus: num
 
 /** All flags of a demo, with what its help says of them. */
 export function flagsOf(
-  { steps, switches = [], fewest, most = MOST_WORKERS, usual, workersAre }: Demo, cpus: number,
+  { steps, switches = [], fewest, most, usual, workersAre }: Demo, cpus: number,
 ): Flags & { workers: Value<number> } {
   return {
     workers: {
-      ...wholeNumber(fewest, most), help: `${workersAre} (here ${usual(cpus)}, at least ${fewest})`,
+      ...wholeNumber(fewest, most ?? MOST_WORKERS),
+      help: `${workersAre} (here ${usual(cpus)}, at least ${fewest}${most === undefined ? '' : `, at most ${most}`})`,
     },
     ...Object.fromEntries(steps.map(({ flag, only }): [string, Switch] => [flag, { help: `run only ${only}` }])),
     ...Object.fromEntries(switches.map(({ flag, help }): [string, Switch] => [flag, { help }])),

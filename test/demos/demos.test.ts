@@ -159,7 +159,7 @@ test('tickets: each process sells one, with the lock one does; a kill halves a f
   assert.match(stdout, /writing in place +\{"cou +no JSON any more\n.*renam.* +\{"count":1\} +whole, as before\n/);
 });
 
-test('scheduler: without a terminal it plays by itself: sold thrice, with the lock once; in 40 columns', limit, async () => {
+test('scheduler: with no terminal it plays itself: sold 3 times, with the lock once; 40 columns', limit, async () => {
   const sold = /without the lock: 1 ticket, sold 3 times\nwith +the lock: 1 ticket, sold once$/m;
   const { stdout } = await shown(['scheduler', '--workers', '3'], sold, 40);
   assert.match(stdout.replace(/\n +/g, ' '), /There is no terminal for your keys: it plays by itself/);
