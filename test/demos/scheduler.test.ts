@@ -107,7 +107,6 @@ describe('the scheduler on a terminal', { skip: ptyMissing() }, () => {
     pty.type('\r');
     await pty.see('with the lock');
     await pty.see('y for yes, n for no');
-    await pty.see('y for yes, n for no');
     pty.type('n');
     await pty.see('nobody has the lock');
     pty.type('12');
