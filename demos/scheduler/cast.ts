@@ -2,11 +2,9 @@
 // processes say and what the file says must be the same.
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { Lock, Pipe, ProcessDied } from '../../shared/multiprocessing/index.ts';
+import { Event, Lock, Pipe, ProcessDied } from '../../shared/multiprocessing/index.ts';
 import type { Connection, Death } from '../../shared/multiprocessing/index.ts';
 import { putTickets, search } from '../stage/buy-ticket.ts';
-import { newGate, open } from './gate.ts';
-import type { Gate } from './gate.ts';
 import { beginning, choose, TICKETS } from './model.ts';
 import type { Outcome, Player, State } from './model.ts';
 import { newPlayer } from './player.ts';
@@ -14,7 +12,8 @@ import type { PlayerProcess } from './player.ts';
 
 interface Actor {
   readonly process: PlayerProcess;
-  readonly gate: Gate;
+  /** Holds it before each step. */
+  readonly gate: Event;
   /** By this it says where it is. */
   readonly line: Connection<Player>;
 }
@@ -57,7 +56,7 @@ export class Cast {
   async go(who: number): Promise<Outcome> {
     const { state, outcome } = choose(this.#state, who);
     if (state === this.#state) return outcome;
-    await open(this.#actors[who]!.gate);
+    await this.#actors[who]!.gate.set();
     await this.#check(this.#state, state);
     return outcome;
   }
@@ -71,9 +70,9 @@ export class Cast {
   }
 
   #startOne(name: string, lock: Lock | undefined): Actor {
-    const [gate, itsGate] = newGate();
+    const gate = new Event();
     const [line, itsLine] = Pipe<Player>();
-    const process = newPlayer(name, this.#file, itsGate, itsLine, lock);
+    const process = newPlayer(name, this.#file, gate, itsLine, lock);
     process.start();
     const actor = { process, gate, line };
     void process.ended.then((death) => {

@@ -1,9 +1,7 @@
 // What a process of scheduler.ts runs: the tickets program, held before each of its steps. Started by cast.ts.
 import { Process } from '../../shared/multiprocessing/index.ts';
-import type { Connection, Lock } from '../../shared/multiprocessing/index.ts';
+import type { Connection, Event, Lock } from '../../shared/multiprocessing/index.ts';
 import { buy } from '../stage/buy-ticket.ts';
-import { pass } from './gate.ts';
-import type { Gate } from './gate.ts';
 import type { Player, Step } from './model.ts';
 
 export type PlayerProcess = Process<Parameters<typeof play>>;
@@ -15,10 +13,10 @@ export function newPlayer(name: string, ...args: Parameters<typeof play>): Playe
 
 /**
  * Buys a ticket, with the lock around it if there is one.
- * @param gate Holds it before each step.
+ * @param gate Holds it before each step. It is set to let it do one, and only when it has said that it is there.
  * @param line By this it says where it is, whenever it comes to a gate, waits for the lock, or has come to its end.
  */
-export async function play(file: string, gate: Gate, line: Connection<Player>, lock: Lock | undefined): Promise<void> {
+export async function play(file: string, gate: Event, line: Connection<Player>, lock: Lock | undefined): Promise<void> {
   let player: Player = { next: undefined, isWaiting: false, hasRead: undefined, hasTicket: false };
   const tell = async (changes: Partial<Player>): Promise<void> => {
     player = { ...player, ...changes };
@@ -26,7 +24,8 @@ export async function play(file: string, gate: Gate, line: Connection<Player>, l
   };
   const before = async (next: Step, hasRead = player.hasRead): Promise<void> => {
     await tell({ next, hasRead });
-    await pass(gate);
+    await gate.wait();
+    await gate.clear();
   };
 
   if (lock !== undefined) {

@@ -126,15 +126,43 @@ describe('the scheduler on a terminal', { skip: ptyMissing() }, () => {
     await ends(0);
   });
 
-  test('a process that is killed from outside ends it with a sentence, whatever it does', DEADLINE, async (t) => {
-    const { pty, children, ends } = await open(t, { args: ['--lock'] });
+  for (const [what, keys, sign] of [
+    ['both are held', 'n', '· later'], ['the other waits for the lock', 'n12', '2 …lock'],
+  ] as const) {
+    test(`a process that is killed while ${what} ends it with a sentence`, DEADLINE, async (t) => {
+      const { pty, children, ends } = await open(t, { args: ['--lock'] });
+      await pty.see('y for yes, n for no');
+      pty.type(keys);
+      await pty.see(sign);
+      const victim = children()[0]!;
+      process.kill(victim, 'SIGKILL');
+      await pty.see(`process 1 (pid ${victim}) was ended by SIGKILL: it cannot go on, and so the demo ends\r\n`);
+      await ends(1);
+    });
+  }
+
+  test('so does one that is killed in the middle of a step', DEADLINE, async (t) => {
+    const { pty, children, ends } = await open(t);
     await pty.see('y for yes, n for no');
-    pty.type('n12');
-    await pty.see('2 …lock');
+    pty.type('n');
+    await pty.see('1 or 2: who');
     const victim = children()[0]!;
+    process.kill(victim, 'SIGSTOP');
+    pty.type('1');
     process.kill(victim, 'SIGKILL');
-    await pty.see(`(pid ${victim}) was ended by SIGKILL: it cannot go on, and so the demo ends\r\n`);
+    await pty.see(`process 1 (pid ${victim}) was ended by SIGKILL: it cannot go on, and so the demo ends\r\n`);
     await ends(1);
+  });
+
+  test('a terminal that is closed ends it, and nothing is left', DEADLINE, async (t) => {
+    const { pty, pid, children } = await open(t);
+    await pty.see('y for yes, n for no');
+    pty.type('n1');
+    await pty.see('Process 1 reads');
+    const started = children();
+    pty.hangUp();
+    await pty.ended;
+    await untilGone(pid, ...started);
   });
 
   for (const [key, name] of [['q', 'q'], ['\x03', 'Ctrl-C']] as const) {
