@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Histogram } from '../../client/load/histogram.ts';
 import { makeText } from '../../client/load/text.ts';
 import { resetConnection } from '../../shared/reset.ts';
+import { afterRunning } from '../../shared/running-time.ts';
 import { descriptorLimit } from './process-tree.ts';
 
 /** What a load has shown. */
@@ -32,7 +33,7 @@ const ONE_READ = 64 * 1024;
 /** Opened at a time, so that a server's backlog does not overflow. */
 const OPENED_AT_ONCE = 128;
 const OPEN_LIMIT_MS = 30_000;
-const LAST_REPLIES_MS = 2000;
+const LAST_REPLIES_MS = 5000;
 /** So long for each connection that ends: what the server does then should not be part of the next figure. */
 const AFTER_CLOSE_MS = 0.1;
 /** Descriptors for all but the crowd: what this process and the server's master need besides. */
@@ -109,6 +110,7 @@ export class Crowd {
   async #load(seconds: number, begin: (isOver: () => boolean) => () => void): Promise<Shown> {
     let messages = 0;
     let isOver = false;
+    let first = (): void => {};
     this.#latencies = new Histogram();
     const failed = new Promise<void>((resolve) => { this.#fail = resolve; });
     const began = performance.now();
@@ -117,20 +119,30 @@ export class Crowd {
     let allHere = (): void => {};
     this.#answered = (member) => {
       if (!isOver) messages++;
+      first();
       goOn(member);
       if (this.#inFlight === 0) allHere();
     };
     await Promise.race([failed, delay(seconds * 1000)]);
+    // When the machine stood still for all that time, there is still something to measure.
+    if (messages === 0) await this.#waitAtMost(failed, new Promise((resolve) => { first = resolve; }));
     end();
     isOver = true;
     const elapsed = performance.now() - began;
     if (this.#inFlight > 0) {
-      const last = new Promise<void>((resolve) => { allHere = resolve; });
-      await Promise.race([failed, last, delay(LAST_REPLIES_MS)]);
+      await this.#waitAtMost(failed, new Promise((resolve) => { allHere = resolve; }));
     }
     if (this.#inFlight > 0) this.#problem ??= `${this.#inFlight} replies never came.`;
     const problems = this.#problem === undefined ? [] : [this.#problem];
     return { rate: messages / elapsed * 1000, p99Us: this.#latencies.percentile(0.99), problems };
+  }
+
+  /** Waits for replies, as long as the load generator does. */
+  async #waitAtMost(...what: Promise<void>[]): Promise<void> {
+    let stop = (): void => {};
+    const lapsed = new Promise<void>((resolve) => { stop = afterRunning(LAST_REPLIES_MS, resolve); });
+    await Promise.race([...what, lapsed]);
+    stop();
   }
 
   async #open(port: number, count: number): Promise<void> {

@@ -22,7 +22,7 @@
 
 enum { ONE_READ = 65536, EVENTS = 256, MOST_TEXTS = 1024, BUCKETS = 1000000 };
 static const double LAST_REPLIES_S = 5;
-static const double LAST_TURN_S = 0.01;
+static const double SHORT_TURN_S = 0.01;
 
 struct connection {
   int fd;
@@ -159,6 +159,14 @@ static void turn(double until) {
   }
 }
 
+// A machine that stands still is nobody's silence: returns how long it took, but no longer than it meant to wait.
+static double short_turn(void) {
+  double began = now();
+  turn(began + SHORT_TURN_S);
+  double took = now() - began;
+  return took < SHORT_TURN_S ? took : SHORT_TURN_S;
+}
+
 static unsigned long in_flight(unsigned count) {
   unsigned long sum = 0;
   for (unsigned i = 0; i < count; i++) sum += connections[i].in_flight;
@@ -217,15 +225,10 @@ int main(int count, char **values) {
     else begin(&connections[i], depth);
   }
   while (problem[0] == 0 && now() < began + seconds) turn(began + seconds);
+  for (double left = LAST_REPLIES_S; problem[0] == 0 && answered == 0 && left > 0;) left -= short_turn();
   double took = now() - began;
   over = 1;
-  // A machine that stands still is nobody's silence: of each turn no more counts than it meant to wait.
-  for (double left = LAST_REPLIES_S; problem[0] == 0 && in_flight(connection_count) > 0 && left > 0;) {
-    double before = now();
-    turn(before + LAST_TURN_S);
-    double waited = now() - before;
-    left -= waited < LAST_TURN_S ? waited : LAST_TURN_S;
-  }
+  for (double left = LAST_REPLIES_S; problem[0] == 0 && in_flight(connection_count) > 0 && left > 0;) left -= short_turn();
   if (in_flight(connection_count) > 0) report("%lu replies never came.", in_flight(connection_count));
   for (unsigned i = 0; i < connection_count; i++) if (connections[i].fd > 0) reset(&connections[i]);
 

@@ -77,6 +77,11 @@ export interface UntilOptions {
   readonly report?: () => string;
 }
 
+/** Whether it is stopped, as by SIGSTOP. */
+export function standsStill(pid: number): boolean {
+  return statOf(pid)?.state === 'T';
+}
+
 /** Stops a process (SIGSTOP), and settles when it stands still. */
 export function standStill(pid: number): Promise<void> {
   return standAllStill(pid, [pid]);
@@ -84,7 +89,7 @@ export function standStill(pid: number): Promise<void> {
 
 /** The same with several. @param whom What kill(2) takes: a process, or a group as a negative number. */
 export async function standAllStill(whom: number, pids: readonly number[]): Promise<void> {
-  const stopped = (): boolean => pids.every((pid) => statOf(pid)?.state === 'T');
+  const stopped = (): boolean => pids.every(standsStill);
   await until(() => {
     // Again and again: whatever stops and resumes the tests themselves may have let them go on.
     if (!stopped()) process.kill(whom, 'SIGSTOP');
