@@ -41,7 +41,8 @@ async function node(
   args: string[], input = '', env: NodeJS.ProcessEnv = process.env,
 ): Promise<{ out: string; errors: string; code: number }> {
   const child = spawn(process.execPath, [...FLAGS, ...args], { cwd: ROOT, env });
-  child.stdin.end(input);
+  // EPIPE: it ended without reading its input.
+  child.stdin.on('error', () => {}).end(input);
   const ended = new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? -1)));
   const [out, errors, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
   return { out, errors, code };
