@@ -33,6 +33,10 @@ export class BarrierOwner extends Owner {
     return super.mayGo && this.#action === undefined;
   }
 
+  override describe(): { readonly waiting: number; readonly broken: string | undefined } {
+    return { waiting: this.line.length, broken: this.#broken?.why };
+  }
+
   protected override asked(from: string, id: number, what: string): void {
     const ask: Ask = { from, id };
     switch (what as BarrierAsk) {

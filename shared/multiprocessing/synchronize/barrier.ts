@@ -110,7 +110,7 @@ export class Barrier implements Transferable {
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    return `Barrier ${inspect({ parties: this.parties }, options)}`;
+    return this.#link.describe({ parties: this.parties }, options);
   }
 
   #ask(what: BarrierAsk, wait?: Wait): Promise<number | boolean> {

@@ -1,5 +1,7 @@
 // Connects a client of an Event, a Semaphore or a Barrier with its owner, here or in another process, turns its waiting
 // into promises, and lets go of what the program has forgotten.
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { ownerOf, isWithin } from '../base/address.ts';
 import { afterTurn, mayServeAtOnce, whenRead } from '../transport/turn.ts';
 import { asksOnce, checkWait } from '../base/time-limit.ts';
@@ -79,6 +81,11 @@ export class Link {
     }
     this.#owner?.travels();
     return { kind: name, ref: this.#ref };
+  }
+
+  /** For inspect(): what it was made with, and in the process that made it what it is like. */
+  describe(made: Readonly<Record<string, unknown>>, options: InspectOptions): string {
+    return `${this.#kind.name} ${inspect({ ...made, ...this.#owner?.describe() }, options)}`;
   }
 
   /** The program has forgotten it. @returns Whether nothing of it is left here. */

@@ -44,6 +44,9 @@ export abstract class Owner {
    */
   abstract get state(): number | undefined;
 
+  /** What it is like, for those who look at it here. */
+  abstract describe(): Readonly<Record<string, unknown>>;
+
   /** Whether nothing but its state would be lost if it went: nobody but this process holds it, and nobody waits. */
   get mayGo(): boolean {
     return this.#holders.size === 1 && this.#asks.size === 0;

@@ -127,7 +127,7 @@ export class Semaphore implements Transferable {
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const [permits, bounded] = this.#link.detail;
-    return `Semaphore ${inspect({ permits, bounded: bounded === 1 }, options)}`;
+    return this.#link.describe({ permits, bounded: bounded === 1 }, options);
   }
 
   async #acquireInTime(wait: Wait): Promise<void> {
