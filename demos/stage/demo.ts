@@ -63,3 +63,9 @@ const MOST_ROWS = 8;
 export function oneForEachCpu(fewest: number): (cpus: number) => number {
   return (cpus) => Math.max(fewest, Math.min(cpus, MOST_ROWS));
 }
+
+/** Says what the parts came to. @returns Whether each showed what it should. */
+export async function sayResults(screen: Screen, results: readonly Result[]): Promise<boolean> {
+  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
+  return results.every(({ isShown }) => isShown);
+}
