@@ -25,7 +25,7 @@ luck to see it. Each of the three can be run alone.`,
   fewest: PLACES + 1,
   usual: oneForEachCpu(2 * PLACES),
   steps: [
-    { flag: 'no-semaphore', only: 'the version without the semaphore' },
+    { flag: 'no-limit', only: 'the version without the semaphore' },
     { flag: 'semaphore', only: 'the version with it' },
     { flag: 'killed', only: 'the car that breaks down' },
   ],
@@ -110,8 +110,8 @@ async function open(screen: Screen, cars: number, withSemaphore: boolean): Promi
   const most = Math.max(...visits.map(({ inside }) => inside));
   const tooMany = Math.max(0, most - PLACES);
   return {
-    text: `${withSemaphore ? 'with   ' : 'without'} the semaphore: ${cars} cars, ${PLACES} places, ${most} inside at most: `
-      + screen.wrong(`${tooMany} too many`, tooMany > 0),
+    text: `${withSemaphore ? 'with   ' : 'without'} the semaphore: ${cars} cars, ${PLACES} places, `
+      + `${most} inside at most: ` + screen.wrong(`${tooMany} too many`, tooMany > 0),
     isShown: visits.length === cars && (withSemaphore ? tooMany === 0 : most === cars),
   };
 }

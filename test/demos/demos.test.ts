@@ -167,7 +167,8 @@ test('scheduler: with no terminal it plays itself: sold 3 times, with the lock o
 
 test('event: guests who guess find nothing, those who wait for the event all eat', limit, async () => {
   const { numbers } = await shown(['event', ...TWO], new RegExp(
-    '^without the event: (\\d+) guests, (\\d+) found nothing\nwith +the event: (\\d+) guests, (\\d+) found nothing$', 'm',
+    '^without the event: (\\d+) guests, (\\d+) found nothing\\n'
+    + 'with +the event: (\\d+) guests, (\\d+) found nothing$', 'm',
   ));
   assert.deepEqual(numbers, [2, 2, 2, 0]);
 });

@@ -88,8 +88,9 @@ export class Child {
 }
 
 /** As many as there are names. */
-export function children<Names extends string[]>(
+export async function children<Names extends string[]>(
   t: Cleaner, primitive: object, ...names: Names
 ): Promise<{ [Index in keyof Names]: Child }> {
-  return Promise.all(names.map((name) => Child.start(t, primitive, name))) as Promise<{ [Index in keyof Names]: Child }>;
+  const started = await Promise.all(names.map((name) => Child.start(t, primitive, name)));
+  return started as { [Index in keyof Names]: Child };
 }

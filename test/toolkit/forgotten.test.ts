@@ -6,7 +6,8 @@ import { setImmediate } from 'node:timers/promises';
 import { Barrier, Event, Lock, Manager, Pipe, Process, Queue, Semaphore } from '../../shared/multiprocessing/index.ts';
 import { encode } from '../../shared/multiprocessing/values/codec.ts';
 import { LockClient } from '../../shared/multiprocessing/lock/lock-client.ts';
-import { expectClosed, heapAfterGc, heapBelow, keepInQueue, useAndForget, useLater } from '../fixtures/forgotten-work.ts';
+import { expectClosed, heapAfterGc, heapBelow, keepInQueue } from '../fixtures/forgotten-work.ts';
+import { useAndForget, useLater } from '../fixtures/forgotten-work.ts';
 import type { Things } from '../fixtures/forgotten-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 

@@ -49,7 +49,8 @@ describe('a semaphore', () => {
 
   test('cannot be made with anything but a whole number of permits', () => {
     for (const permits of [-1, 1.5, NaN, Infinity, '2' as unknown as number, null as unknown as number]) {
-      assert.throws(() => new Semaphore(permits), { name: 'WrongUse', message: new RegExp(`not ${inspect(permits)}$`) });
+      const message = new RegExp(`not ${inspect(permits)}$`);
+      assert.throws(() => new Semaphore(permits), { name: 'WrongUse', message });
     }
   });
 
@@ -137,7 +138,7 @@ describe('a semaphore', () => {
     assert.equal(await semaphore.value(), 0);
   });
 
-  test('is free when a wait was called off that was served already, though its process computes', DEADLINE, async (t) => {
+  test('is free when a wait is called off that was served already, and its process computes', DEADLINE, async (t) => {
     const directory = mkdtempSync(join(tmpdir(), 'echopool-'));
     t.after(() => rmSync(directory, { recursive: true }));
     const [callOff, end] = [join(directory, 'call off'), join(directory, 'end')];
