@@ -123,18 +123,21 @@ test('a queue and a dict that came after they were closed, and forgotten, say so
 test('what its maker forgot is as it was when it comes out of a queue', DEADLINE, async () => {
   const child = new Process({ module, target: keepInQueue, args: [] });
   child.start();
-  const queue = await mailFrom(child) as Queue<[Event, Semaphore, Barrier]>;
+  const queue = await mailFrom(child) as Queue<[Event, Semaphore, Barrier, Barrier]>;
+  let acted = 0;
   await (async () => {
-    const things: [Event, Semaphore, Barrier] = [new Event(), new Semaphore(3), new Barrier(1, { timeoutMs: 77 })];
+    const acts = new Barrier(1, { action: () => acted++ });
+    const things: [Event, Semaphore, Barrier, Barrier] = [new Event(), new Semaphore(3), new Barrier(1), acts];
     await things[0].set();
     await things[1].release();
     await things[2].abort();
     await queue.put(things);
   })();
   await heapAfterGc();
-  const [event, semaphore, barrier] = await queue.get();
+  const [event, semaphore, barrier, acts] = await queue.get();
   assert.deepEqual([await event.isSet(), await semaphore.value(), await barrier.broken()], [true, 4, true]);
   await assert.rejects(barrier.wait(), { name: 'BrokenBarrierError' });
+  assert.deepEqual([await acts.wait(), acted], [0, 1]);
   child.kill();
   await child.join();
 });

@@ -24,7 +24,7 @@ export interface BarrierOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Makes a barrier's owner; one that comes back has no action. */
+/** What makes a barrier. The action stays where it was made: wherever it goes, it is known without. */
 function kind(action?: () => unknown): Kind {
   return {
     name: 'Barrier', word: 'barrier',

@@ -39,8 +39,8 @@ export abstract class Owner {
   }
 
   /**
-   * What is to be kept when all have forgotten it, in case it is still on its way to somebody: undefined when it is as
-   * it was made.
+   * What is to be kept when all have forgotten it, in case it is still on its way to somebody: undefined when a new one
+   * would do as well.
    */
   abstract get state(): number | undefined;
 

@@ -33,7 +33,7 @@ export class Semaphore implements Transferable {
 
   /**
    * Makes a semaphore, which lives in this process; other processes get it in arguments or messages. So do not make one
-   * in a process that computes for long: while it does, nobody gets a permit.
+   * in a process that computes for long: while it does, nobody gets a permit, or learns that he does not.
    * @param permits How many are free at first: a whole number, 0 too.
    * @throws {WrongUse} `permits` is none.
    */
