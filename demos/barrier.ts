@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Barrier, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
 import { messageOf } from '../shared/errors.ts';
-import { oneForEachCpu, sayResults } from './stage/demo.ts';
+import { oneForEachCpu, runSteps } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 
@@ -88,13 +88,10 @@ export async function neverCome(opening: Barrier, _everybody: Barrier): Promise<
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
-async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
-  const results: Result[] = [];
-  for (const step of steps) {
-    const isKilled = step === 'killed';
-    results.push(isKilled ? await loseOne(screen, workers) : await buildAll(screen, workers, step === 'barrier'));
-  }
-  return await sayResults(screen, results);
+function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  return runSteps(screen, steps, (step) => (
+    step === 'killed' ? loseOne(screen, workers) : buildAll(screen, workers, step === 'barrier')
+  ));
 }
 
 async function buildAll(screen: Screen, workers: number, withBarrier: boolean): Promise<Result> {

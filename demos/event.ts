@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Barrier, Event, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { oneForEachCpu, sayResults } from './stage/demo.ts';
+import { oneForEachCpu, runSteps } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 
@@ -71,10 +71,8 @@ export async function dine(guest: number, house: House, ready?: Event): Promise<
   await house.dinners.push({ guest, came, sat, plates });
 }
 
-async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
-  const results: Result[] = [];
-  for (const step of steps) results.push(await serve(screen, workers, step === 'event'));
-  return await sayResults(screen, results);
+function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  return runSteps(screen, steps, (step) => serve(screen, workers, step === 'event'));
 }
 
 async function serve(screen: Screen, guests: number, withEvent: boolean): Promise<Result> {

@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Barrier, describeDeath, Manager, Process, Semaphore } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { oneForEachCpu, sayResults } from './stage/demo.ts';
+import { oneForEachCpu, runSteps } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 
@@ -74,12 +74,10 @@ export async function breakDown(places: Semaphore, isInside: Barrier): Promise<v
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
-async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
-  const results: Result[] = [];
-  for (const step of steps) {
-    results.push(step === 'killed' ? await loseOne(screen) : await open(screen, workers, step === 'semaphore'));
-  }
-  return await sayResults(screen, results);
+function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  return runSteps(screen, steps, (step) => (
+    step === 'killed' ? loseOne(screen) : open(screen, workers, step === 'semaphore')
+  ));
 }
 
 async function open(screen: Screen, cars: number, withSemaphore: boolean): Promise<Result> {

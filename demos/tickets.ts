@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Barrier, Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
 import { buy, putTickets, search } from './stage/buy-ticket.ts';
-import { oneForEachCpu, sayResults, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
+import { oneForEachCpu, runSteps, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 import { inTemporaryFolder } from './stage/temporary-folder.ts';
@@ -85,13 +85,10 @@ async function network(ms: number): Promise<void> {
   await sleep(Math.random() * ms);
 }
 
-async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
-  const results: Result[] = [];
-  for (const step of steps) {
-    const isHalfWritten = step === 'half-written';
-    results.push(isHalfWritten ? await showHalfWritten(screen) : await sellTickets(screen, workers, step === 'lock'));
-  }
-  return await sayResults(screen, results);
+function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  return runSteps(screen, steps, (step) => (
+    step === 'half-written' ? showHalfWritten(screen) : sellTickets(screen, workers, step === 'lock')
+  ));
 }
 
 async function sellTickets(screen: Screen, workers: number, withLock: boolean): Promise<Result> {

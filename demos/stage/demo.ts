@@ -69,3 +69,12 @@ export async function sayResults(screen: Screen, results: readonly Result[]): Pr
   await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
   return results.every(({ isShown }) => isShown);
 }
+
+/** Runs these steps one after the other, and says what they came to. @returns As {@link sayResults}. */
+export async function runSteps(
+  screen: Screen, steps: readonly string[], runStep: (step: string) => Promise<Result>,
+): Promise<boolean> {
+  const results: Result[] = [];
+  for (const step of steps) results.push(await runStep(step));
+  return await sayResults(screen, results);
+}
