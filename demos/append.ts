@@ -4,9 +4,7 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Manager, Pool } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
+import { Barrier, Pool } from '../shared/multiprocessing/index.ts';
 import { oneForEachCpu } from './stage/demo.ts';
 import type { Demo, Options } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
@@ -54,7 +52,7 @@ function lineOf(task: number): string {
 export async function work(path: string, flag: Flag, tasks: number[], everybody: Barrier): Promise<void> {
   const file = await open(path, flag);
   let end = (await file.stat()).size;
-  await meet(everybody);
+  await everybody.wait();
   for (const task of tasks) {
     const { bytesWritten } = await file.write(lineOf(task), end);
     end += bytesWritten;
@@ -65,14 +63,13 @@ export async function work(path: string, flag: Flag, tasks: number[], everybody:
 
 async function run(screen: Screen, { workers }: Options): Promise<boolean> {
   const pool = new Pool(workers);
-  const manager = new Manager();
   const results: { text: string; found: number }[] = [];
   for (const { flag, title, summary } of parts) {
     await screen.title(`${results.length + 1}. open(file, '${flag}'): ${title}`);
     const lines = await inTemporaryFolder(async (folder) => {
       const path = join(folder, 'words.txt');
       await (await open(path, 'w')).close();
-      const everybody = newBarrier(manager, workers);
+      const everybody = new Barrier(workers);
       await Promise.all(Array.from({ length: workers }, (_, worker) => {
         const tasks = Array.from({ length: TASKS }, (_, task) => task).filter((task) => task % workers === worker);
         return pool.apply({ module, target: work }, [path, flag, tasks, everybody]);

@@ -1,11 +1,9 @@
 // Teaches the difference between "taken" and "done": taskDone() and join() of a JoinableQueue, with consumers that are
 // daemons. After program 45 of the second Python tutorial, whose producer waits until all it made has been dealt with.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { currentProcess, JoinableQueue, Manager, Process } from '../shared/multiprocessing/index.ts';
+import { Barrier, currentProcess, JoinableQueue, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
-import { oneForEachCpu } from './stage/demo.ts';
+import { oneForEachCpu, sayResults } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import { haveEnded } from './stage/running.ts';
 import type { Screen } from './stage/screen.ts';
@@ -52,7 +50,7 @@ interface Notebook {
 /** The program of the tutorial. It waits for its producer, and not for its daemons. */
 export async function program(way: Way, consumers: number, book: Notebook): Promise<void> {
   const things = new JoinableQueue<number>();
-  const looked = newBarrier(new Manager(), way === 'empty' ? 2 : 1);
+  const looked = new Barrier(way === 'empty' ? 2 : 1);
   const producer = new Process({ module, target: produce, args: [things, way, looked, book], name: 'producer' });
   producer.start();
   for (let i = 1; i <= consumers; i++) {
@@ -74,7 +72,7 @@ export async function produce(things: JoinableQueue<number>, way: Way, looked: B
   else while (!await things.empty()) await sleep(1);
   await counts.set('seen', await counts.get('done') ?? 0);
   await notes.push({ who: 'producer', mark: '░', from, to: Date.now() });
-  await meet(looked);
+  await looked.wait();
 }
 
 /** @param looked Where the one with the last thing lets the producer look. With join there is nobody to wait for. */
@@ -86,7 +84,7 @@ export async function consume(things: JoinableQueue<number>, looked: Barrier, bo
     const thing = await things.get();
     const from = Date.now();
     await sleep(5 + Math.random() * 40);
-    if (thing === THINGS - 1) await meet(looked);
+    if (thing === THINGS - 1) await looked.wait();
     await counts.increment('done');
     await notes.push({ who: name, mark: String(thing), from, to: Date.now() });
     await things.taskDone();
@@ -121,6 +119,5 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
       isShown: areGone && main.exitCode === 0 && (way === 'join' ? seen === THINGS : seen < THINGS),
     });
   }
-  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
-  return results.every(({ isShown }) => isShown);
+  return await sayResults(screen, results);
 }

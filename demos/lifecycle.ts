@@ -2,10 +2,8 @@
 // parent. After the first part of the second Python tutorial: some people talk, and the program waits for all of them.
 import { constants } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { currentProcess, Manager, Process } from '../shared/multiprocessing/index.ts';
+import { Barrier, currentProcess, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy, Lock } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
 import { oneForEachCpu } from './stage/demo.ts';
 import type { Demo, Options } from './stage/demo.ts';
 import { haveEnded } from './stage/running.ts';
@@ -72,20 +70,20 @@ export async function household(notes: ListProxy<Note>, everybody: Barrier): Pro
   new Process({ module, target: daemonChild, args: [notes, everybody], name: 'daemon', daemon: true }).start();
   new Process({ module, target: ordinaryChild, args: [notes, everybody], name: 'ordinary' }).start();
   await note(notes, 'begins');
-  await meet(everybody);
+  await everybody.wait();
   await note(notes, 'ends');
 }
 
 export async function ordinaryChild(notes: ListProxy<Note>, everybody: Barrier): Promise<void> {
   await note(notes, 'begins');
-  await meet(everybody);
+  await everybody.wait();
   await sleep(80);
   await note(notes, 'ends');
 }
 
 export async function daemonChild(notes: ListProxy<Note>, everybody: Barrier): Promise<void> {
   await note(notes, 'begins');
-  await meet(everybody);
+  await everybody.wait();
   await talksForEver();
 }
 
@@ -149,7 +147,7 @@ async function showExitCodes(screen: Screen): Promise<(number | null)[]> {
 async function showDaemon(screen: Screen, manager: Manager): Promise<{ waited: boolean; daemonGone: boolean }> {
   await screen.title('3. a parent and its two children');
   const notes = manager.list<Note>();
-  const parent = new Process({ module, target: household, args: [notes, newBarrier(manager, 3)], name: 'parent' });
+  const parent = new Process({ module, target: household, args: [notes, new Barrier(3)], name: 'parent' });
   parent.start();
   await parent.join();
   const parentEnded = Date.now();

@@ -1,9 +1,7 @@
 // Teaches data that processes share by a Manager: a list and a dict that five of them fill, and a counter that loses
 // what others count between its get and its set. After the second Python tutorial's program on the Manager.
-import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
+import { Barrier, Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { DictProxy, ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
 import type { Demo, Options } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 
@@ -51,7 +49,7 @@ export async function work({ list, dict, counts, lock, everybody, alone }: Share
 async function addOne(counts: DictProxy<number>, key: string, lock: Lock | undefined, haveRead: Barrier) {
   await lock?.acquire(); // The only difference, with its release.
   const count = await counts.get(key) ?? 0;
-  await meet(haveRead);
+  await haveRead.wait();
   await counts.set(key, count + 1);
   await lock?.release();
 }
@@ -63,8 +61,8 @@ async function run(screen: Screen, { workers }: Options): Promise<boolean> {
     dict: manager.dict<string | number>({ name: 'demo' }),
     counts: manager.dict<number>(),
     lock: new Lock(),
-    everybody: newBarrier(manager, workers),
-    alone: newBarrier(manager, 1),
+    everybody: new Barrier(workers),
+    alone: new Barrier(1),
   };
   await screen.title(`1. ${workers} processes fill a list and a dict`);
   const processes = Array.from({ length: workers }, () => new Process({ module, target: work, args: [shared] }));

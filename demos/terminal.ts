@@ -1,11 +1,9 @@
 // Teaches that processes share their terminal: blocks of lines get mixed up, unless a Lock lets one print at a time.
 // After the first part of the first Python tutorial: workers say that they run, work a little, and say that it is done.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
+import { Barrier, Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
-import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
+import { oneForEachCpu, sayResults, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import { Screen } from './stage/screen.ts';
 
@@ -58,7 +56,7 @@ interface Shared {
 
 export async function work(worker: number, { opening, handOver, lines, times }: Shared, lock?: Lock): Promise<void> {
   const screen = new Screen(new Lock()); // Nobody else has that lock: it keeps a line whole, and no more.
-  await meet(opening);
+  await opening.wait();
   for (let block = 1; block <= BLOCKS; block++) {
     const wanted = Date.now();
     await lock?.acquire();
@@ -67,7 +65,7 @@ export async function work(worker: number, { opening, handOver, lines, times }: 
       await screen.say(screen.ofWorker(worker, `  ${text[0]} worker ${worker}, block ${block}${text.slice(1)}`));
       await lines.push({ worker, block });
       await sleep(PAUSE_MS);
-      await meet(handOver);
+      await handOver.wait();
     }
     const done = Date.now();
     await lock?.release();
@@ -88,16 +86,15 @@ async function run(screen: Screen, { workers, steps }: Options): Promise<boolean
       isShown: torn === (withLock ? 0 : blocks),
     });
   }
-  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
-  return results.every(({ isShown }) => isShown);
+  return await sayResults(screen, results);
 }
 
 /** @returns How many blocks had lines of others between their own. */
 async function printBlocks(screen: Screen, workers: number, lock: Lock | undefined): Promise<number> {
   const manager = new Manager();
   const shared: Shared = {
-    opening: newBarrier(manager, workers),
-    handOver: newBarrier(manager, lock === undefined ? workers : 1), // As many as there can be at a time.
+    opening: new Barrier(workers),
+    handOver: new Barrier(lock === undefined ? workers : 1), // As many as there can be at a time.
     lines: manager.list(),
     times: manager.list(),
   };

@@ -1,9 +1,7 @@
 // The last part of tickets.ts: a writer that is killed in the middle leaves half a file, unless it writes beside it.
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Manager, Process } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
+import { Barrier, Process } from '../shared/multiprocessing/index.ts';
 import type { Result } from './stage/demo.ts';
 import { replaceFile } from './stage/replace-file.ts';
 import type { Screen } from './stage/screen.ts';
@@ -16,7 +14,7 @@ const NEW = JSON.stringify({ count: 0 });
 export async function writeHalf(path: string, inTheMiddle: Barrier): Promise<void> {
   const file = await open(path, 'w');
   await file.write(NEW.slice(0, NEW.length / 2));
-  await meet(inTheMiddle);
+  await inTheMiddle.wait();
   await new Promise(() => setInterval(() => {}, 1000));
 }
 
@@ -24,18 +22,17 @@ export async function writeHalf(path: string, inTheMiddle: Barrier): Promise<voi
 export async function showHalfWritten(screen: Screen): Promise<Result> {
   await screen.title('a writer is killed in the middle of writing');
   return await inTemporaryFolder(async (folder) => {
-    const manager = new Manager();
     const contents: string[] = [];
     for (const [file, draft, how] of [
       ['in-place.json', 'in-place.json', 'writing in place'],
       ['renamed.json', 'renamed.json.draft', 'writing beside it, to rename at the end'],
     ] as const) {
       await replaceFile(join(folder, file), OLD);
-      const inTheMiddle = newBarrier(manager, 2);
+      const inTheMiddle = new Barrier(2);
       const args: [string, Barrier] = [join(folder, draft), inTheMiddle];
       const writer = new Process({ module: import.meta.url, target: writeHalf, args });
       writer.start();
-      await meet(inTheMiddle);
+      await inTheMiddle.wait();
       writer.kill();
       await writer.join();
       const content = await readFile(join(folder, file), 'utf8');

@@ -2,12 +2,10 @@
 // After both Python tutorials: search() tells how many tickets are left, buy() takes one, and the network is slow.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
+import { Barrier, Lock, Manager, Process } from '../shared/multiprocessing/index.ts';
 import type { ListProxy } from '../shared/multiprocessing/index.ts';
-import { meet, newBarrier } from './stage/barrier.ts';
-import type { Barrier } from './stage/barrier.ts';
 import { buy, putTickets, search } from './stage/buy-ticket.ts';
-import { oneForEachCpu, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
+import { oneForEachCpu, runSteps, WITHOUT_AND_WITH_LOCK } from './stage/demo.ts';
 import type { Demo, Options, Result } from './stage/demo.ts';
 import type { Screen } from './stage/screen.ts';
 import { inTemporaryFolder } from './stage/temporary-folder.ts';
@@ -63,8 +61,8 @@ interface Office {
 
 /** Plays some of the buyers, all at the same time. */
 export async function play(worker: number, buyers: number, office: Office, lock: Lock | undefined): Promise<void> {
-  let met: Promise<void> | undefined;
-  await meet(office.opening);
+  let met: Promise<unknown> | undefined;
+  await office.opening.wait();
   await Promise.all(Array.from({ length: buyers }, async () => {
     await network(60);
     const wasTold = await search(office.file);
@@ -74,7 +72,7 @@ export async function play(worker: number, buyers: number, office: Office, lock:
       if (step === 'write') return await network(20);
       if (step !== 'compare') return;
       await network(2);
-      await (met ??= meet(office.haveRead)); // Until the others have read too.
+      await (met ??= office.haveRead.wait()); // Until the others have read too.
     });
     const done = Date.now();
     await lock?.release();
@@ -87,14 +85,10 @@ async function network(ms: number): Promise<void> {
   await sleep(Math.random() * ms);
 }
 
-async function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
-  const results: Result[] = [];
-  for (const step of steps) {
-    const isHalfWritten = step === 'half-written';
-    results.push(isHalfWritten ? await showHalfWritten(screen) : await sellTickets(screen, workers, step === 'lock'));
-  }
-  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
-  return results.every(({ isShown }) => isShown);
+function run(screen: Screen, { workers, steps }: Options): Promise<boolean> {
+  return runSteps(screen, steps, (step) => (
+    step === 'half-written' ? showHalfWritten(screen) : sellTickets(screen, workers, step === 'lock')
+  ));
 }
 
 async function sellTickets(screen: Screen, workers: number, withLock: boolean): Promise<Result> {
@@ -117,8 +111,8 @@ async function sell(screen: Screen, workers: number, lock: Lock | undefined): Pr
     const manager = new Manager();
     const office: Office = {
       file,
-      opening: newBarrier(manager, workers),
-      haveRead: newBarrier(manager, lock === undefined ? workers : 1), // As many as there can be at a time.
+      opening: new Barrier(workers),
+      haveRead: new Barrier(lock === undefined ? workers : 1), // As many as there can be at a time.
       trips: manager.list<Trip>(),
     };
     const processes = Array.from({ length: workers }, (_, i) => {

@@ -63,3 +63,18 @@ const MOST_ROWS = 8;
 export function oneForEachCpu(fewest: number): (cpus: number) => number {
   return (cpus) => Math.max(fewest, Math.min(cpus, MOST_ROWS));
 }
+
+/** Says what the parts came to. @returns Whether each showed what it should. */
+export async function sayResults(screen: Screen, results: readonly Result[]): Promise<boolean> {
+  await screen.say(`\n${results.map(({ text }) => text).join('\n')}`);
+  return results.every(({ isShown }) => isShown);
+}
+
+/** Runs these steps one after the other, and says what they came to. @returns As {@link sayResults}. */
+export async function runSteps(
+  screen: Screen, steps: readonly string[], runStep: (step: string) => Promise<Result>,
+): Promise<boolean> {
+  const results: Result[] = [];
+  for (const step of steps) results.push(await runStep(step));
+  return await sayResults(screen, results);
+}

@@ -1,6 +1,6 @@
 // The toolkit's front door: processes, and what they share. Follows Python's multiprocessing, in JavaScript's manners:
 // camelCase, times in milliseconds, and whatever may wait is a promise. For everybody but the server, which imports the
-// files that it needs: behind this one are nearly seventy, and each costs a process's start about a millisecond.
+// files that it needs: behind this one are about eighty, and each costs a process's start about a millisecond.
 export { Barrier } from './synchronize/barrier.ts';
 export type { BarrierOptions } from './synchronize/barrier.ts';
 export { Channel } from './transport/channel.ts';

@@ -165,6 +165,38 @@ test('scheduler: with no terminal it plays itself: sold 3 times, with the lock o
   assert.match(stdout.replace(/\n +/g, ' '), /There is no terminal for your keys: it plays by itself/);
 });
 
+test('event: guests who guess find nothing, those who wait for the event all eat', limit, async () => {
+  const { numbers } = await shown(['event', ...TWO], new RegExp(
+    '^without the event: (\\d+) guests, (\\d+) found nothing\\n'
+    + 'with +the event: (\\d+) guests, (\\d+) found nothing$', 'm',
+  ));
+  assert.deepEqual(numbers, [2, 2, 2, 0]);
+});
+
+test('semaphore: never more inside than there are places; one that dies inside loses none', limit, async () => {
+  const { numbers, stdout } = await shown(['semaphore', '--workers', '3'], new RegExp(
+    '^without the semaphore: 3 cars, 2 places, (\\d+) inside at most: (\\d+) too many\n'
+    + 'with +the semaphore: 3 cars, 2 places, (\\d+) inside at most: (\\d+) too many$', 'm',
+  ));
+  const [crowded, tooMany, most, none] = numbers as [number, number, number, number];
+  assert.deepEqual([crowded, tooMany, none], [3, 1, 0]);
+  assert.ok(most <= 2);
+  assert.match(stdout, /car 1 is inside: 0 places are free\n.*is told: car 1 \(pid \d+\) was ended by SIGKILL\n/);
+  assert.match(stdout, /^a car broke down inside: 1 of 1 places free in the end; the next car was told$/m);
+});
+
+test('barrier: without it stones are missing, with it none; who waits for the dead learns of it', limit, async () => {
+  const { numbers } = await shown(['barrier', ...TWO], new RegExp(
+    '^without the barrier: (\\d+) looks, (\\d+) found stones missing\n'
+    + 'with +the barrier: (\\d+) looks, (\\d+) found stones missing\n'
+    + 'a worker killed on its way: (\\d+) of (\\d+) others were told who died$', 'm',
+  ));
+  const [looks, missing, ...rest] = numbers as [number, number, ...number[]];
+  assert.equal(looks, 6);
+  assert.ok(missing >= 3);
+  assert.deepEqual(rest, [6, 0, 1, 1]);
+});
+
 test('queue-limits: a full queue refuses or makes wait, and bounds what piles up', limit, async () => {
   const { numbers, stdout } = await shown(
     ['queue-limits', ...TWO],

@@ -49,7 +49,9 @@ export class Child {
     const as = `${++this.#lastCall}`;
     this.tell({ type: 'call', as, method, timeoutMs });
     await this.#next(({ type }) => type === 'asked');
-    return { result: this.#resultOf(as) };
+    const result = this.#resultOf(as);
+    result.catch(() => {}); // It may be awaited late, or never.
+    return { result };
   }
 
   async does(method: string, timeoutMs?: number): Promise<unknown> {
@@ -83,4 +85,12 @@ export class Child {
   }
 
   #reading: Promise<void> | undefined;
+}
+
+/** As many as there are names. */
+export async function children<Names extends string[]>(
+  t: Cleaner, primitive: object, ...names: Names
+): Promise<{ [Index in keyof Names]: Child }> {
+  const started = await Promise.all(names.map((name) => Child.start(t, primitive, name)));
+  return started as { [Index in keyof Names]: Child };
 }

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { once, EventEmitter } from 'node:events';
 import { describe, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { Lock, Manager, Pipe, Process, Queue } from '../../shared/multiprocessing/index.ts';
+import { Barrier, Event, Lock, Manager, Pipe, Process, Queue, Semaphore } from '../../shared/multiprocessing/index.ts';
 import { encode } from '../../shared/multiprocessing/values/codec.ts';
 import { LockClient } from '../../shared/multiprocessing/lock/lock-client.ts';
-import { expectClosed, heapAfterGc, heapBelow, useAndForget, useLater } from '../fixtures/forgotten-work.ts';
+import { expectClosed, heapAfterGc, heapBelow, keepInQueue } from '../fixtures/forgotten-work.ts';
+import { useAndForget, useLater } from '../fixtures/forgotten-work.ts';
 import type { Things } from '../fixtures/forgotten-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 
@@ -15,6 +16,8 @@ const module = moduleUrl('test/fixtures/forgotten-work.ts');
 const MANY = 1000;
 /** A primitive that is kept takes 2,000 bytes and more. */
 const FEW_BYTES = 400;
+/** So many kinds are passed on together. */
+const KINDS = 6;
 
 /** Makes and forgets many, after as many that warm up code and caches. @returns How many bytes each of them left. */
 async function left(make: () => void): Promise<number> {
@@ -36,6 +39,9 @@ async function mailFrom(process: Process<never[]>): Promise<unknown> {
 describe('what is made, passed on and forgotten leaves nothing behind', () => {
   for (const [name, make] of Object.entries({
     'a Lock': () => encode(new Lock(), 'it'),
+    'an Event': () => encode(new Event(), 'it'),
+    'a Semaphore': () => encode(new Semaphore(2), 'it'),
+    'a Barrier': () => encode(new Barrier(2, { timeoutMs: 10 }), 'it'),
     'a Queue': () => encode(new Queue(), 'it'),
     'a Queue that was closed': () => {
       const queue = new Queue();
@@ -67,18 +73,21 @@ describe('what is made, passed on and forgotten leaves nothing behind', () => {
 
 test('a process that was passed many primitives, used and forgot them, keeps nothing of them', DEADLINE, async () => {
   const [here, there] = Pipe<Things | number | null>();
-  const child = new Process({ module, target: useAndForget, args: [there, 3 * FEW_BYTES], daemon: true });
+  const child = new Process({ module, target: useAndForget, args: [there, KINDS * FEW_BYTES], daemon: true });
   child.start();
   const count = 250;
   for (let i = 0; i < count; i++) {
     const manager = new Manager();
-    await here.send({ lock: new Lock(), queue: new Queue<number>(), dict: manager.dict<number>() });
+    await here.send({
+      lock: new Lock(), queue: new Queue<number>(), dict: manager.dict<number>(),
+      event: new Event(), semaphore: new Semaphore(1), barrier: new Barrier(1),
+    });
     await here.recv();
     manager.shutdown();
   }
   await here.send(null);
   const bytes = await here.recv() as number / (count - 100);
-  assert.ok(bytes <= 3 * FEW_BYTES, `${bytes} bytes for each three`);
+  assert.ok(bytes <= KINDS * FEW_BYTES, `${bytes} bytes for each of them all`);
   await child.join();
 });
 
@@ -108,6 +117,28 @@ test('a queue and a dict that came after they were closed, and forgotten, say so
     child.channel.post([queue, dict]);
   })();
   assert.deepEqual(await mailFrom(child), ['QueueClosed', 'QueueClosed', 'ManagerClosed']);
+  await child.join();
+});
+
+test('what its maker forgot is as it was when it comes out of a queue', DEADLINE, async () => {
+  const child = new Process({ module, target: keepInQueue, args: [] });
+  child.start();
+  const queue = await mailFrom(child) as Queue<[Event, Semaphore, Barrier, Barrier]>;
+  let acted = 0;
+  await (async () => {
+    const acts = new Barrier(1, { action: () => acted++ });
+    const things: [Event, Semaphore, Barrier, Barrier] = [new Event(), new Semaphore(3), new Barrier(1), acts];
+    await things[0].set();
+    await things[1].release();
+    await things[2].abort();
+    await queue.put(things);
+  })();
+  await heapAfterGc();
+  const [event, semaphore, barrier, acts] = await queue.get();
+  assert.deepEqual([await event.isSet(), await semaphore.value(), await barrier.broken()], [true, 4, true]);
+  await assert.rejects(barrier.wait(), { name: 'BrokenBarrierError' });
+  assert.deepEqual([await acts.wait(), acted], [0, 1]);
+  child.kill();
   await child.join();
 });
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TRANSFER } from '../../shared/multiprocessing/values/codec.ts';
-import { Lock, Manager, Pipe } from '../../shared/multiprocessing/index.ts';
+import { Barrier, Event, Lock, Manager, Pipe, Semaphore } from '../../shared/multiprocessing/index.ts';
 import * as router from '../../shared/multiprocessing/transport/router.ts';
 import { sendGarbage } from '../fixtures/malformed-work.ts';
 import { echo } from '../fixtures/pipe-work.ts';
@@ -11,7 +11,7 @@ import { DEADLINE, startProcess } from '../helpers/processes.ts';
 
 const module = moduleUrl('test/fixtures/malformed-work.ts');
 
-test('malformed messages to a lock, a pipe, a dict and a list are ignored, and so are deaths not the teller\'s to tell',
+test('malformed messages to primitives of every kind are ignored, and so are deaths not the teller\'s to tell',
   DEADLINE, async (t) => {
     const lock = new Lock();
     const manager = new Manager();
@@ -22,10 +22,15 @@ test('malformed messages to a lock, a pipe, a dict and a list are ignored, and s
     await here.send('at home there');
     await here.recv();
     const pipe = router.newRef('pipe').replace(/\d+$/, (number) => String(Number(number) - 1));
-    const refs = [lock, dict, list].map((primitive) => primitive[TRANSFER]().ref);
+    const event = new Event();
+    const semaphore = new Semaphore(1, { bounded: true });
+    const barrier = new Barrier(2);
+    const shared = [event, semaphore, barrier];
+    const refs = [lock, dict, list, ...shared].map((primitive) => primitive[TRANSFER]().ref);
     await lock.acquire();
     const waits = lock.acquire();
-    const all = [...refs, `${pipe}/0`, `${pipe}/1`, '#pipes', '#lock-99', '#dict-99', '#nothing'];
+    const all = [...refs, `${pipe}/0`, `${pipe}/1`, '#pipes', '#lock-99', '#dict-99', '#event-99',
+      '#semaphore.x-99', '#barrier.-99', '#nothing'];
     const { mail, process } = startProcess(t, { module, target: sendGarbage, args: [all, 500, 1] });
     assert.equal(await mail.next(), 'sent');
     await process.join();
@@ -33,6 +38,14 @@ test('malformed messages to a lock, a pipe, a dict and a list are ignored, and s
     await lock.release();
     assert.equal(await waits, true, 'the lock is had');
     assert.equal(lock.abandonedBy, undefined);
+    assert.equal(await event.wait(0), false);
+    await event.set();
+    assert.equal(await event.isSet(), true);
+    assert.equal(await semaphore.acquire(), true);
+    await semaphore.release();
+    assert.equal(await semaphore.value(), 1);
+    await barrier.reset();
+    assert.deepEqual(await Promise.all([barrier.wait(), barrier.wait()]), [0, 1]);
     await here.send('still here');
     assert.equal(await here.recv(), 'still here');
     await dict.set('other', 5);

@@ -125,6 +125,8 @@ class BarrierModel extends SynchronizeModel {
   /** Something has happened that breaks a barrier, or ends a round, since it was reset. */
   #mayBreak = false;
   #mustBeBroken = false;
+  /** Those who wait although their time is up. */
+  readonly #lapsing = new Set<InLine>();
 
   constructor(random: () => number, trouble: Trouble) {
     const parties = 1 + Math.floor(random() * 4);
@@ -134,9 +136,11 @@ class BarrierModel extends SynchronizeModel {
 
   protected override told(who: InLine, message: FromOwner): void {
     if (message.type === 'refuse') {
+      this.#mayBreak ||= this.#lapsing.size > 0;
       assert.ok(message.error === 'broken' && this.#mayBreak);
       return;
     }
+    this.#lapsing.delete(who);
     if (this.#next === 0) assert.equal(this.line.length, this.#parties, 'when all have come');
     assert.equal(this.line[0], who);
     assert.ok(message.type === 'answer');
@@ -158,7 +162,9 @@ class BarrierModel extends SynchronizeModel {
 
   protected override hears(from: string, message: ToOwner): void {
     if (this.toldDead.has(from)) return;
-    if (message.type === 'expire') this.#mayBreak = true;
+    const who = 'id' in message ? this.line.find((who) => who.from === from && who.id === message.id) : undefined;
+    if (who !== undefined && message.type === 'expire') this.#lapsing.add(who);
+    if (who !== undefined && message.type === 'withdraw') this.#lapsing.delete(who);
     if (message.type !== 'ask') return;
     if (message.what === 'abort') this.#mayBreak = this.#mustBeBroken = true;
     if (message.what === 'reset') {
@@ -186,6 +192,7 @@ class BarrierModel extends SynchronizeModel {
     assert.equal(this.#next, 0, 'all of a round go on');
     const isBroken = this.askNow('broken');
     if (this.#mustBeBroken) assert.equal(isBroken, true, 'broken until it is reset');
+    assert.ok(isBroken === false || this.#mayBreak, 'nothing has broken it');
     if (isBroken === true) assert.equal(waiting, 0, 'nobody waits at a broken barrier');
     else assert.ok(waiting < this.#parties, 'nobody waits when all are there');
     assert.equal(this.askNow('waiting'), waiting);
@@ -274,7 +281,8 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
 for (const [what, make] of Object.entries<(random: () => number, trouble: Trouble) => SynchronizeModel>({
   'a semaphore gives out what it has, in order, and has back what the dead held':
     (random, trouble) => new SemaphoreModel(random, trouble, 'holders'),
-  'a semaphore whose permits any process releases': (random, trouble) => new SemaphoreModel(random, trouble, 'strangers'),
+  'a semaphore whose permits any process releases':
+    (random, trouble) => new SemaphoreModel(random, trouble, 'strangers'),
   'a semaphore whose permits are signals': (random, trouble) => new SemaphoreModel(random, trouble, 'signals'),
   'a barrier lets pass when all have come, or is broken': (random, trouble) => new BarrierModel(random, trouble),
   'an event lets all go on when it is set': (random, trouble) => new EventModel(random, trouble),

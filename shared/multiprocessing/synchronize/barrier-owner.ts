@@ -9,6 +9,10 @@ import type { Ask, OwnerHost } from './owner.ts';
 
 export type BarrierAsk = 'wait' | 'waiting' | 'broken' | 'abort' | 'reset';
 
+const BROKEN = 1;
+/** But with an action, which nothing else has. */
+const AS_NEW = 0;
+
 export class BarrierOwner extends Owner {
   readonly #parties: number;
   readonly #action: (() => unknown) | undefined;
@@ -21,16 +25,16 @@ export class BarrierOwner extends Owner {
     super(host);
     this.#parties = parties;
     this.#action = action;
-    if (state !== undefined) this.#broken = { error: 'broken', why: 'it was so before all forgot it', death: null };
+    if (state === BROKEN) this.#broken = { error: 'broken', why: 'it was so before all forgot it', death: null };
   }
 
   get state(): number | undefined {
-    return this.#broken === undefined ? undefined : 1;
+    if (this.#broken !== undefined) return BROKEN;
+    return this.#action === undefined ? undefined : AS_NEW;
   }
 
-  /** Nothing else has the action. */
-  override get mayGo(): boolean {
-    return super.mayGo && this.#action === undefined;
+  override describe(): { readonly waiting: number; readonly broken: string | undefined } {
+    return { waiting: this.line.length, broken: this.#broken?.why };
   }
 
   protected override asked(from: string, id: number, what: string): void {

@@ -24,7 +24,7 @@ export interface BarrierOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Makes a barrier's owner; one that comes back has no action. */
+/** What makes a barrier. The action stays where it was made: wherever it goes, it is known without. */
 function kind(action?: () => unknown): Kind {
   return {
     name: 'Barrier', word: 'barrier',
@@ -62,17 +62,17 @@ export class Barrier implements Transferable {
   }
 
   /**
-   * Waits until all have come. The wait counts from the moment of the call, whether this process awaits it at once or
-   * not.
-   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`. Without a limit the barrier's own counts,
-   * and `Infinity` is none. When the time is up, the barrier is broken for all, as nobody knows who would come instead.
-   * When the signal aborts, it is as if this one had not come, and the others wait on; should all have come before
-   * that is heard, they go on.
-   * @returns The place in which it came, from 0 to `parties` - 1, other than that of any other in this round: so that
-   * one of them can do what is to be done once.
-   * @throws {BrokenBarrierError} The barrier is or was broken: one who waits died or gave up, or a process that held the
-   * barrier failed, whether it was to come or not; the action threw; {@link abort} or {@link reset} was called. It says
-   * which. A process that ended in good order breaks nothing: another may come in its place.
+   * Waits until all have come. One has come when this is called, whether it awaits that at once or not.
+   *
+   * When a time limit runs out, the barrier is broken for all, as in Python. When a signal aborts, it is as if this one
+   * had not come, and the others wait on; should all have come before that is heard, they go on.
+   * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`. Without a time limit the barrier's own
+   * counts; `Infinity` is none.
+   * @returns The place in which it came, from 0 to `parties` - 1, another for each in a round: so one of them can do
+   * what is to be done once.
+   * @throws {BrokenBarrierError} The barrier is broken, or was meanwhile, and why: one who waits died or gave up; a
+   * process that has the barrier failed, whether it was to come or not; the action threw; {@link abort} or
+   * {@link reset} was called. One that ends in good order breaks nothing: another may come in its place.
    * @throws {ProcessDied} The process in which the barrier lives is dead. @throws The signal's `reason`.
    * @throws {WrongUse} `wait` is none.
    */
@@ -91,7 +91,10 @@ export class Barrier implements Transferable {
     return await this.#ask('broken') as boolean;
   }
 
-  /** Breaks it: who waits, now or later, is rejected with `BrokenBarrierError`. @throws {ProcessDied} As {@link wait}. */
+  /**
+   * Breaks it: who waits, now or later, is rejected with `BrokenBarrierError`.
+   * @throws {ProcessDied} As {@link wait}.
+   */
   async abort(): Promise<void> {
     await this.#ask('abort');
   }
@@ -110,7 +113,7 @@ export class Barrier implements Transferable {
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    return `Barrier ${inspect({ parties: this.parties }, options)}`;
+    return this.#link.describe({ parties: this.parties }, options);
   }
 
   #ask(what: BarrierAsk, wait?: Wait): Promise<number | boolean> {

@@ -18,6 +18,10 @@ export class EventOwner extends Owner {
     return this.#isSet ? 1 : undefined;
   }
 
+  override describe(): { readonly isSet: boolean } {
+    return { isSet: this.#isSet };
+  }
+
   protected override asked(from: string, id: number, what: string): void {
     switch (what as EventAsk) {
       case 'set':

@@ -1,6 +1,7 @@
 // Event: something that happens once, or is so or not, and for which many processes wait. Follows Python's
 // multiprocessing.Event. Whether it is set lies with the process that made it (event-owner.ts): to ask is a message.
 import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { TRANSFER } from '../values/codec.ts';
 import type { Reference, Transferable } from '../values/codec.ts';
 import { EventOwner } from './event-owner.ts';
@@ -62,8 +63,8 @@ export class Event implements Transferable {
     return this.#link.travel(this);
   }
 
-  [inspect.custom](): string {
-    return 'Event {}';
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return this.#link.describe({}, options);
   }
 
   #ask(what: EventAsk, wait?: Wait): Promise<number | boolean> {

@@ -1,5 +1,7 @@
 // Connects a client of an Event, a Semaphore or a Barrier with its owner, here or in another process, turns its waiting
 // into promises, and lets go of what the program has forgotten.
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import { ownerOf, isWithin } from '../base/address.ts';
 import { afterTurn, mayServeAtOnce, whenRead } from '../transport/turn.ts';
 import { asksOnce, checkWait } from '../base/time-limit.ts';
@@ -39,11 +41,14 @@ export class Link {
   /** @param ref The name of one that was made before; its detail is in there. */
   constructor(kind: Kind, detail: readonly number[], ref?: string) {
     const self = router.selfAddress();
-    this.#kind = kind;
+    const before = ref === undefined ? undefined : takeLeft(ref);
+    this.#kind = before?.kind ?? kind;
     this.detail = detail;
     this.client = new Client(kind.word, (message) => this.#tell(message));
     this.#ref = ref;
-    if (ref === undefined || ownerOf(ref) === self) this.#owner = kind.owner(this.#host(self), detail, stateOf(ref));
+    if (ref === undefined || ownerOf(ref) === self) {
+      this.#owner = this.#kind.owner(this.#host(self), detail, before?.state);
+    }
     if (ref !== undefined) this.#open(ref);
     this.#tell({ type: 'here', who: `${currentProcess().name} (pid ${process.pid})` });
   }
@@ -81,12 +86,17 @@ export class Link {
     return { kind: name, ref: this.#ref };
   }
 
+  /** For inspect(): what it was made with, and in the process that made it what it is like. */
+  describe(made: Readonly<Record<string, unknown>>, options: InspectOptions): string {
+    return `${this.#kind.name} ${inspect({ ...made, ...this.#owner?.describe() }, options)}`;
+  }
+
   /** The program has forgotten it. @returns Whether nothing of it is left here. */
   isGone(): boolean {
     const ref = this.#ref!;
     if (!this.client.isIdle || this.#owner?.mayGo === false) return false;
     if (this.#owner === undefined) this.#tell({ type: 'gone' });
-    else if (this.#owner.state !== undefined) remember(ref, this.#owner.state);
+    else if (this.#owner.state !== undefined) leave(ref, { kind: this.#kind, state: this.#owner.state });
     router.removeEndpoint(ref);
     return true;
   }
@@ -140,19 +150,24 @@ interface Known {
 /** Those that others have to do with, by their names in the tree: one that comes back is the one that left. */
 const known = new Map<string, Known>();
 
-/** The last that were forgotten here and are not as new: should one come back, it is as it was. */
-const states = new Map<string, number>();
-const MOST_STATES = 10_000;
-
-function remember(ref: string, state: number): void {
-  states.set(ref, state);
-  if (states.size > MOST_STATES) states.delete(states.keys().next().value!);
+interface Left {
+  readonly kind: Kind;
+  readonly state: number;
 }
 
-function stateOf(ref: string | undefined): number | undefined {
-  const state = ref === undefined ? undefined : states.get(ref);
-  if (ref !== undefined) states.delete(ref);
-  return state;
+/** The last that were forgotten here and that are not as any other of their kind: should one come back, it is so. */
+const left = new Map<string, Left>();
+const MOST_LEFT = 10_000;
+
+function leave(ref: string, what: Left): void {
+  left.set(ref, what);
+  if (left.size > MOST_LEFT) left.delete(left.keys().next().value!);
+}
+
+function takeLeft(ref: string): Left | undefined {
+  const what = left.get(ref);
+  left.delete(ref);
+  return what;
 }
 
 function know(ref: string, link: Link): Known {

@@ -39,10 +39,13 @@ export abstract class Owner {
   }
 
   /**
-   * What is to be kept when all have forgotten it, in case it is still on its way to somebody: undefined when it is as
-   * it was made.
+   * What is to be kept when all have forgotten it, in case it is still on its way to somebody: undefined when a new one
+   * would do as well.
    */
   abstract get state(): number | undefined;
+
+  /** What it is like, for those who look at it here. */
+  abstract describe(): Readonly<Record<string, unknown>>;
 
   /** Whether nothing but its state would be lost if it went: nobody but this process holds it, and nobody waits. */
   get mayGo(): boolean {

@@ -35,6 +35,10 @@ export class SemaphoreOwner extends Owner {
     return this.#free === this.#initial ? undefined : this.#free;
   }
 
+  override describe(): { readonly value: number; readonly waiting: number } {
+    return { value: this.#free, waiting: this.line.length };
+  }
+
   protected override asked(from: string, id: number, what: string): void {
     switch (what as SemaphoreAsk) {
       case 'acquire':

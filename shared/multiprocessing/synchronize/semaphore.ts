@@ -33,7 +33,7 @@ export class Semaphore implements Transferable {
 
   /**
    * Makes a semaphore, which lives in this process; other processes get it in arguments or messages. So do not make one
-   * in a process that computes for long: while it does, nobody gets a permit.
+   * in a process that computes for long: while it does, nobody gets a permit, or learns that he does not.
    * @param permits How many are free at first: a whole number, 0 too.
    * @throws {WrongUse} `permits` is none.
    */
@@ -58,8 +58,8 @@ export class Semaphore implements Transferable {
    * @param wait How long to wait, in milliseconds, or `{ timeoutMs, signal }`; 0 asks once. Without it there is no
    * limit.
    * @returns Whether this process has it now: false when the time ran out.
-   * @throws {ProcessDied} The process in which the semaphore lives is dead; or no permit is free or held, a process that
-   * might have released one failed, and all who are left wait as well.
+   * @throws {ProcessDied} The process in which the semaphore lives is dead; or no permit is free or held, a process
+   * that might have released one failed, and all who still have the semaphore wait as well.
    * @throws The signal's `reason`, when it is aborted before the permit is had; should it be granted after that, it is
    * free again. @throws {WrongUse} `wait` is none.
    */
@@ -68,10 +68,10 @@ export class Semaphore implements Transferable {
   }
 
   /**
-   * Gives a permit back: it leaves this process at once, whether that awaits it or not. As in Python any process may, one
-   * that has taken none too: it then gives back the one of the process that has held some for longest; and if nobody
-   * holds any, there is one more than before. {@link withPermit} never releases one too many. When the process in which
-   * the semaphore lives is dead, there is nothing left to give back, and nothing happens.
+   * Gives a permit back: it leaves this process at once, whether that awaits it or not. As in Python any process may,
+   * one that has taken none too: it then gives back the one of the process that has held some for longest; and if
+   * nobody holds any, there is one more than before. {@link withPermit} never releases one too many. When the process
+   * in which the semaphore lives is dead, there is nothing left to give back, and nothing happens.
    * @throws {WrongUse} The semaphore is bounded, and all its permits are free.
    */
   async release(): Promise<void> {
@@ -127,7 +127,7 @@ export class Semaphore implements Transferable {
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const [permits, bounded] = this.#link.detail;
-    return `Semaphore ${inspect({ permits, bounded: bounded === 1 }, options)}`;
+    return this.#link.describe({ permits, bounded: bounded === 1 }, options);
   }
 
   async #acquireInTime(wait: Wait): Promise<void> {
