@@ -26,6 +26,17 @@ export class Child {
     return child;
   }
 
+  /** One that makes the primitive itself. */
+  static async maker<Made extends object>(
+    t: Cleaner, kind: 'Barrier' | 'Semaphore', name: string,
+  ): Promise<{ child: Child; made: Made }> {
+    const started = startProcess(t, { module, target: work.makeAndObey, args: [kind], name });
+    const made = await started.mail.next() as Made;
+    const child = new Child(started);
+    await child.#next(({ type }) => type === 'ready');
+    return { child, made };
+  }
+
   /** `B (pid 4711)` */
   get who(): string {
     return `${this.process.name} (pid ${this.process.pid})`;

@@ -200,6 +200,18 @@ describe('nobody waits at a barrier in vain because a process died', () => {
     await assert.rejects(inA.result, broken(`${b.who} exited with code 0`));
   });
 
+  test('one of two that are not each other\'s parent, in the line of the other', DEADLINE, async (t) => {
+    const { child: maker, made } = await Child.maker<Barrier>(t, 'Barrier', 'A');
+    const b = await Child.start(t, made, 'B');
+    const inMaker = await maker.begins('wait');
+    await b.does('waiting');
+    await b.dies();
+    await assert.rejects(inMaker.result, broken(`${b.who} was ended by SIGKILL`));
+    await made.reset();
+    const again = await maker.begins('wait');
+    assert.deepEqual([await made.wait(), await again.result].sort(), [0, 1]);
+  });
+
   test('and one that has ended in good order breaks nothing: another comes in its place', DEADLINE, async (t) => {
     const barrier = new Barrier(2);
     const [a, b] = await children(t, barrier, 'A', 'B');

@@ -185,6 +185,29 @@ describe('a permit is not lost when a process dies', () => {
     assert.equal(semaphore.abandonedBy, undefined, 'it is known');
   });
 
+  test('whose child held one', DEADLINE, async (t) => {
+    const semaphore = new Semaphore(1);
+    const command = { type: 'call', as: 'it', method: 'acquire' } as const;
+    const { process: parent, mail } = startProcess(t, {
+      module, target: work.obeyInChild, args: [semaphore, command], name: 'parent',
+    });
+    assert.deepEqual(await mail.next(), { type: 'asked' });
+    assert.deepEqual(await mail.next(), { type: 'came', as: 'it', value: true });
+    const next = semaphore.acquire();
+    parent.kill();
+    assert.equal(await next, true);
+    assert.equal(semaphore.abandonedBy?.name, 'parent');
+  });
+
+  test('that is a sibling of the one in which the semaphore lives', DEADLINE, async (t) => {
+    const { child: maker, made } = await Child.maker<Semaphore>(t, 'Semaphore', 'A');
+    const b = await Child.start(t, made, 'B');
+    assert.equal(await b.does('acquire'), true);
+    const inMaker = await maker.begins('acquire');
+    await b.dies();
+    assert.deepEqual(await inMaker.result, { value: true, abandonedBy: 'B' });
+  });
+
   test('that ended in good order with one', DEADLINE, async (t) => {
     const semaphore = new Semaphore(1);
     const [a] = await children(t, semaphore, 'A');

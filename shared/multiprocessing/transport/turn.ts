@@ -1,6 +1,6 @@
 // Turns of the event loop. A loop of awaits that are served at once never lets the event loop turn, and then no message
 // comes in or goes out; so whoever serves at once asks here how long that may go on. And what such a loop has to tell
-// others is collected here, and told as one. Used by the parts of Queue; tellNow by all that tells other processes.
+// others is collected here, and told as one. Used by what owners serve at once; tellNow by all that tells others.
 
 /** For this long the operations of one turn may be served at once, in milliseconds. */
 const SLICE_MS = 2;
