@@ -21,7 +21,7 @@ const SETTLED = 'wait() has settled';
  * @throws {WrongUse} One of them is neither; a process was not started; a connection was passed on.
  * @throws {PipeClosed} A connection is closed on this side. @throws The signal's `reason`.
  */
-export async function wait<Waitable extends Connection<never> | Process>(
+export async function wait<Waitable extends Connection | Process>(
   objects: Iterable<Waitable>, limits?: Wait,
 ): Promise<Waitable[]> {
   const { timeoutMs, signal } = checkWait(limits);
@@ -59,7 +59,7 @@ export async function wait<Waitable extends Connection<never> | Process>(
   }
 }
 
-function untilReady(object: Connection<never> | Process, limits: WaitOptions): Promise<boolean> {
+function untilReady(object: Connection | Process, limits: WaitOptions): Promise<boolean> {
   return object instanceof Process ? object.join(limits) : object.poll(limits);
 }
 
