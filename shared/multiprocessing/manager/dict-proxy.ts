@@ -19,7 +19,7 @@ export type DictSource<V> = Readonly<Record<string, V>> | Iterable<readonly [key
 
 /**
  * A dict that several processes use, in the order in which keys were first set. Each method is one message to the
- * process in which it was made, and one answer; it settles when that process has done it, in one step that nobody else's
+ * process in which it was made, and one answer; it settles when that process has done it, in one step that no other
  * call comes between. So `set` after `get` loses what others set in between: count with `increment`.
  *
  * It settles only then, and not when the message is sent, although messages between processes keep their order: what a
@@ -81,12 +81,12 @@ export class DictProxy<V = unknown> implements Transferable {
     return await this.#caller.call({ type: 'delete', key: checked(key) }) as boolean;
   }
 
-  /** Takes a value off the dict, with its key; undefined when there is none. What two processes pop is never the same. */
+  /** Takes a key off the dict. @returns Its value, which nobody else pops; undefined when there is none. */
   async pop(key: string): Promise<V | undefined> {
     return this.#open(await this.#caller.call({ type: 'pop', key: checked(key) }) as Packed);
   }
 
-  /** Takes the entry off the dict whose key was set last; undefined when the dict is empty. */
+  /** Takes the last entry off the dict, as Python's popitem; undefined when the dict is empty. */
   async popItem(): Promise<[key: string, value: V] | undefined> {
     const entry = await this.#caller.call({ type: 'popItem' }) as DictEntry | undefined;
     return entry === undefined ? undefined : [entry[0], this.#open(entry[1])];
@@ -176,7 +176,8 @@ function entriesOf(source: unknown): [unknown, unknown][] {
     const isEmpty = entries.length === 0 && !(Symbol.iterator in source) && !isPlainPart(source);
     if (!isEmpty && entries.every(isEntry)) return entries;
   }
-  throw new WrongUse(`a shared dict is filled from an object's properties or from entries, not from ${inspect(source)}`);
+  const allowed = 'from an object\'s properties or from entries';
+  throw new WrongUse(`a shared dict is filled ${allowed}, not from ${inspect(source)}`);
 }
 
 function isEntry(entry: unknown): entry is [unknown, unknown] {

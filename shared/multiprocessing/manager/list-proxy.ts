@@ -58,8 +58,9 @@ export class ListProxy<T = unknown> implements Transferable {
    * end. @returns The new length. @throws {NotCloneable}
    */
   async insert(index: number, value: T): Promise<number> {
-    const place = checked(index);
-    return await this.#caller.call({ type: 'insert', index: place, value: pack(value, 'the value to insert') }) as number;
+    checked(index);
+    const packed = pack(value, 'the value to insert');
+    return await this.#caller.call({ type: 'insert', index, value: packed }) as number;
   }
 
   /**
@@ -106,10 +107,13 @@ export class ListProxy<T = unknown> implements Transferable {
    * Sorts the list: numbers by their size, with NaN as the last, and strings by their UTF-16 units, as `<` compares
    * them. A function that compares cannot be sent: of other values sort an array, in the process that needs the order.
    * @param options `reverse`: the largest comes first.
-   * @throws {WrongUse} They are not numbers alone, nor strings alone. The list is as before.
+   * @throws {WrongUse} They are not numbers alone, nor strings alone: the list is as before. Or `options` are none.
    */
-  async sort({ reverse = false }: { readonly reverse?: boolean | undefined } = {}): Promise<void> {
-    await this.#caller.call({ type: 'sort', isReversed: Boolean(reverse) });
+  async sort(options: { readonly reverse?: boolean | undefined } = {}): Promise<void> {
+    if (typeof options !== 'object' || options === null) {
+      throw new WrongUse(`sort takes { reverse }, and no function that compares, not ${inspect(options)}`);
+    }
+    await this.#caller.call({ type: 'sort', isReversed: options.reverse === true });
   }
 
   /** A part of the list, or all of it, as Array.prototype.slice: an array of your own, in which values are frozen. */

@@ -1,5 +1,5 @@
-// The dict itself of a Manager, in the process that made it; dict-proxy.ts is how others see it. Each call is one step: it
-// is done when the next one begins.
+// A dict of a Manager, in the process that made it; dict-proxy.ts is how processes see it. Each call is one step: it is
+// done when the next one begins.
 import { inspect } from 'node:util';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { hasShape, isNumber, isString } from '../base/shape.ts';

@@ -1,5 +1,5 @@
-// The list itself of a Manager, in the process that made it; list-proxy.ts is how others see it. Each call is one step: it
-// is done when the next one begins.
+// A list of a Manager, in the process that made it; list-proxy.ts is how processes see it. Each call is one step: it is
+// done when the next one begins.
 import { ManagerClosed } from '../base/errors.ts';
 import { hasShape, isBoolean } from '../base/shape.ts';
 import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';

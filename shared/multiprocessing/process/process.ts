@@ -24,7 +24,6 @@ import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from '../base/keep-alive.ts';
 import type { Refable } from '../base/keep-alive.ts';
-import { FAILED } from './messages.ts';
 import type { StartMessage } from './messages.ts';
 import { GUARD, importingNow, lineageOf, locate, programFile } from './modules.ts';
 import type { Target } from './modules.ts';
@@ -45,6 +44,9 @@ export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arg
   /** A daemon is ended when its parent ends; for the others the parent waits. Default: false. */
   readonly daemon?: boolean | undefined;
 };
+
+/** The name under which a child tells its parent what its target threw, where envelopes name a primitive. */
+export const FAILED = '!';
 
 let lastNumber = 0;
 const running = new Set<Process>();
@@ -207,8 +209,8 @@ export class Process<Args extends readonly unknown[] = never[]> {
   }
 
   /**
-   * Ends the process with the block, `await using child = new Process(…)`: asks it to, and waits until it has. To let it
-   * finish its work, join it in the block. One that was never started or has ended is left alone.
+   * Ends the process with the block, `await using child = new Process(…)`: asks it to, and waits until it has. To let
+   * it finish its work, join it in the block. One that was not started is left alone.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.isAlive()) return;

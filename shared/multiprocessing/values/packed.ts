@@ -37,7 +37,7 @@ export function packLater(value: unknown, what = WHAT): () => Packed {
 }
 
 /**
- * Clones several values at once. When one of them cannot be cloned, nothing has happened to the primitives in the others.
+ * Clones several values at once. When one of them cannot be cloned, nothing has happened to the primitives in others.
  * @param what How the error names each. @throws {NotCloneable}
  */
 export function packAll(values: readonly unknown[], what: (index: number) => string): Packed[] {
