@@ -95,6 +95,11 @@ describe('a list', { concurrency: 4 }, () => {
     assert.equal(await list.remove(undefined), true);
     const { end } = await list.get(0) as { end: Connection };
     await isAlive(end, here);
+    const [left, gone] = Pipe();
+    await list.push({ end: gone });
+    assert.equal(await list.includes({ end: null }), false);
+    await list.clear();
+    await assert.rejects(left.recv(), closed);
     const [own, mate] = Pipe();
     const message = /^the value to look for cannot be .*: a\.0 is a primitive of the toolkit$/;
     const refused = { code: 'ERR_NOT_CLONEABLE', message };
@@ -220,6 +225,19 @@ describe('a dict and a list that hold primitives', { concurrency: 4 }, () => {
       const [here, there] = Pipe();
       await isAlive(await take(there) as Connection, here);
     }
+  });
+
+  test('keep the ends of pipes that a process gave them which was killed then', DEADLINE, async (t) => {
+    const manager = new Manager();
+    const [dict, list] = [manager.dict<unknown>(), manager.list<unknown>()];
+    const pipes = Array.from({ length: 4 }, () => Pipe());
+    const args: Parameters<typeof work.giveEnds> = [dict, list, pipes.map(([, there]) => there)];
+    const { process } = startProcess(t, { module, target: work.giveEnds, args });
+    await process.join();
+    assert.equal(process.exitCode, -9);
+    const kept = [await dict.pop('a'), await dict.get('b'), ...await list.slice()].flat() as Connection[];
+    for (const [i, end] of kept.entries()) await isAlive(end, pipes[i]![0]);
+    assert.equal(kept.length, 4);
   });
 
   test('leave an end of a pipe at home when what was to come with it cannot be sent', DEADLINE, async () => {

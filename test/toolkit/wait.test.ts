@@ -51,7 +51,11 @@ describe('wait', { concurrency: 4 }, () => {
     assert.deepEqual(await wait([a, b], 0), [a], 'nothing was taken');
     assert.deepEqual(await wait([b, a], -1), [a]);
     assert.equal(await a.recv(), null);
-    assert.deepEqual(await wait([a, b], 0), []);
+    const { signal } = new AbortController();
+    for (const limits of [{ signal, timeoutMs: 0 }, { signal, timeoutMs: 1 }]) {
+      assert.deepEqual(await wait([a, b], limits), []);
+      assert.equal(getEventListeners(signal, 'abort').length, 0);
+    }
     await assertFree(a, b);
   });
 
