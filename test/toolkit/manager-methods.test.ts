@@ -240,6 +240,24 @@ describe('a dict and a list that hold primitives', { concurrency: 4 }, () => {
     assert.equal(kept.length, 4);
   });
 
+  test('say so at the other ends of pipes when a process dies that was to get them', DEADLINE, async (t) => {
+    const manager = new Manager();
+    const pipes = Array.from({ length: 3 }, () => Pipe());
+    const [first, second, third] = pipes.map(([, there]) => there);
+    const dict = manager.dict<unknown>({ end: second, last: [third] });
+    const list = manager.list<unknown>([{ first }]);
+    const maker = startProcess(t, { module, target: work.pushAndRead, args: [list] });
+    assert.equal(await maker.mail.next(), 'pushed');
+    await list.reverse();
+    const { process, mail } = startProcess(t, { module, target: work.popAndBlock, args: [dict, list] });
+    assert.equal(await mail.next(), 'asked');
+    assert.deepEqual([await dict.size(), await list.length()], [0, 0]);
+    process.kill();
+    const died = `${process.name} (pid ${process.pid}) was ended by SIGKILL: the other end of the pipe is gone with it`;
+    assert.equal(await maker.mail.next(), died, 'in a process that never had to do with it');
+    for (const [here] of pipes) await assert.rejects(here.recv(), { code: 'ERR_PROCESS_DIED' });
+  });
+
   test('leave an end of a pipe at home when what was to come with it cannot be sent', DEADLINE, async () => {
     const manager = new Manager();
     const [dict, list] = [manager.dict<unknown>(), manager.list<unknown>()];

@@ -97,6 +97,7 @@ export class DictProxy<V = unknown> implements Transferable {
     await this.#caller.call({ type: 'clear' });
   }
 
+  /** Whether a key is in the dict. */
   async has(key: string): Promise<boolean> {
     return await this.#caller.call({ type: 'has', key: checked(key) }) as boolean;
   }
@@ -106,6 +107,7 @@ export class DictProxy<V = unknown> implements Transferable {
     return await this.#caller.call({ type: 'size' }) as number;
   }
 
+  /** All keys, in their order. */
   async keys(): Promise<string[]> {
     return await this.#caller.call({ type: 'keys' }) as string[];
   }
@@ -115,6 +117,7 @@ export class DictProxy<V = unknown> implements Transferable {
     return (await this.#caller.call({ type: 'values' }) as Packed[]).map((value) => this.#open(value));
   }
 
+  /** All keys with their values, as from {@link values}. */
   async entries(): Promise<[key: string, value: V][]> {
     const entries = await this.#caller.call({ type: 'entries' }) as [string, Packed][];
     return entries.map(([key, value]) => [key, this.#open(value)]);

@@ -84,6 +84,7 @@ export class ListProxy<T = unknown> implements Transferable {
     await this.#caller.call({ type: 'clear' });
   }
 
+  /** The number of values. */
   async length(): Promise<number> {
     return await this.#caller.call({ type: 'length' }) as number;
   }

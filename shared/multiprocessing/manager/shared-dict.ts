@@ -3,7 +3,8 @@
 import { inspect } from 'node:util';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { hasShape, isNumber, isString } from '../base/shape.ts';
-import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { endCustody, giveCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import * as router from '../transport/router.ts';
 import { isPacked } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import type { Callable } from './call.ts';
@@ -36,7 +37,7 @@ export class SharedDict implements Callable<DictCall> {
     });
   }
 
-  handle(call: DictCall): unknown {
+  handle(call: DictCall, from = router.selfAddress()): unknown {
     if (this.isShutDown) {
       for (const value of broughtBy(call)) refuseCustody(value);
       throw new ManagerClosed('the manager of this dict was shut down');
@@ -57,9 +58,9 @@ export class SharedDict implements Callable<DictCall> {
         endCustody(this.#values.get(call.key));
         return this.#values.delete(call.key);
       case 'pop':
-        return this.#take(call.key);
+        return this.#pop(call.key, from);
       case 'popItem':
-        return this.#takeLast();
+        return this.#popItem(from);
       case 'clear':
         return this.#clear();
       case 'has':
@@ -103,16 +104,16 @@ export class SharedDict implements Callable<DictCall> {
     return before + by;
   }
 
-  /** Who asked for it answers for it from now on. */
-  #take(key: string): Packed {
+  #pop(key: string, from: string): Packed {
     const value = this.#values.get(key);
     this.#values.delete(key);
+    giveCustody(value, from);
     return value;
   }
 
-  #takeLast(): DictEntry | undefined {
+  #popItem(from: string): DictEntry | undefined {
     const last = [...this.#values.keys()].at(-1);
-    return last === undefined ? undefined : [last, this.#take(last)];
+    return last === undefined ? undefined : [last, this.#pop(last, from)];
   }
 
   #clear(): void {

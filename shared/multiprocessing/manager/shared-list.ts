@@ -2,7 +2,8 @@
 // done when the next one begins.
 import { ManagerClosed } from '../base/errors.ts';
 import { hasShape, isBoolean } from '../base/shape.ts';
-import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { endCustody, giveCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import * as router from '../transport/router.ts';
 import { isPacked } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import type { Callable } from './call.ts';
@@ -36,7 +37,7 @@ export class SharedList implements Callable<ListCall> {
     });
   }
 
-  handle(call: ListCall): unknown {
+  handle(call: ListCall, from = router.selfAddress()): unknown {
     if (this.isShutDown) {
       for (const value of broughtBy(call)) refuseCustody(value);
       throw new ManagerClosed('the manager of this list was shut down');
@@ -51,7 +52,7 @@ export class SharedList implements Callable<ListCall> {
       case 'insert':
         return this.#insert(call.index, [call.value]);
       case 'pop':
-        return this.#take(this.#placeOf(call.index));
+        return this.#pop(call.index, from);
       case 'slice':
         return this.#values.slice(call.start, call.end);
       case 'indexOf':
@@ -105,15 +106,18 @@ export class SharedList implements Callable<ListCall> {
     return this.#values.length;
   }
 
-  /** Who asked for it answers for it from now on. */
-  #take(place: number | undefined): Packed {
-    return place === undefined ? undefined : this.#values.splice(place, 1)[0];
+  #pop(index: number, from: string): Packed {
+    const place = this.#placeOf(index);
+    if (place === undefined) return undefined;
+    const [value] = this.#values.splice(place, 1);
+    giveCustody(value, from);
+    return value;
   }
 
   #remove(value: Packed): boolean {
     const place = this.#values.findIndex(sameAs(value));
     if (place === -1) return false;
-    endCustody(this.#take(place));
+    endCustody(this.#values.splice(place, 1)[0]);
     return true;
   }
 

@@ -34,8 +34,7 @@ export async function wait<Waitable extends Connection | Process>(
     return await new Promise<Waitable[]>((resolve, reject) => {
       const ready = new Set<Waitable>();
       const settle = (): void => resolve(all.filter((object) => ready.has(object)));
-      /** @param isOver Called when none of them was ready. */
-      const askAll = (limit: WaitOptions, isOver: () => void): void => {
+      const askAll = (limit: WaitOptions): void => {
         let left = all.length;
         for (const object of all) {
           untilReady(object, limit).then((isReady) => {
@@ -43,15 +42,15 @@ export async function wait<Waitable extends Connection | Process>(
             if (isReady) ready.add(object);
             // What became ready with it is to be told with it.
             if (isReady) afterThis(settle);
-            else if (left === 0) isOver();
+            else if (left === 0) settle();
           }, reject);
         }
       };
       // When the time is up, each is asked once more: what was sent before may still be on its way.
-      const askOnce = (): void => askAll({ timeoutMs: 0, signal: waits.signal }, settle);
+      const askOnce = (): void => askAll({ timeoutMs: 0, signal: waits.signal });
       endWatch = watchWait({ timeoutMs: once ? undefined : timeoutMs, signal }, askOnce, reject);
       if (once) askOnce();
-      else askAll({ signal: waits.signal }, settle);
+      else askAll({ signal: waits.signal });
     });
   } finally {
     endWatch();
