@@ -49,7 +49,7 @@ describe('await using', () => {
   test('is possible with all that can be closed', () => {
     assert.ok(closable.length >= Object.keys(CASES).length);
     for (const { name, prototype } of closable) {
-      if (name === 'Pool') continue;
+      if (name === 'Pool') continue; // It is tested with the pools.
       assert.ok(Symbol.asyncDispose in prototype, `${name} can be closed, and not by await using`);
       assert.ok(Object.hasOwn(CASES, name), `${name} is to be tested here`);
     }
