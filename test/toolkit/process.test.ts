@@ -159,6 +159,9 @@ describe('a process', { concurrency: 4 }, () => {
     assert.ok(new Process({ module, target: work.exits, args: ['three'] }));
     // @ts-expect-error It takes one.
     assert.ok(new Process({ module, target: work.exits, args: [] }));
+    // @ts-expect-error They may be left out only where none are needed.
+    assert.ok(new Process({ module, target: work.exits }));
+    assert.ok(new Process({ module, target: work.nothing }));
   });
 
   test('names the argument that cannot be sent, and can be tried again', DEADLINE, async () => {

@@ -12,8 +12,11 @@ import { mayServeAtOnce, nextTurn } from '../transport/turn.ts';
 
 /** The object itself, in its owner. It handles one call after the other, each at once. */
 export interface Callable<Call> {
-  /** @returns The answer, whose type follows from the call. Throws what the caller is to be rejected with. */
-  handle(call: Call): unknown;
+  /**
+   * @param from The address of the caller.
+   * @returns The answer, whose type follows from the call. Throws what the caller is to be rejected with.
+   */
+  handle(call: Call, from: string): unknown;
   /** Whether that, which came from another process, is a call. */
   understands(call: unknown): call is Call;
   readonly isShutDown: boolean;
@@ -69,7 +72,7 @@ function callHere<Call>(object: Callable<Call>, kind: string, opened: (ref: stri
       return name;
     },
     call: async (call) => {
-      const result = object.handle(call);
+      const result = object.handle(call, router.selfAddress());
       if (!mayServeAtOnce()) await new Promise<void>(nextTurn);
       return result;
     },
@@ -231,7 +234,7 @@ function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
       const { id, call } = body;
       const answer = answerTo(id, () => {
         if (!object.understands(call)) throw new WrongUse('that is no call which a shared dict or list understands');
-        return object.handle(call);
+        return object.handle(call, from);
       });
       try {
         router.post(from, ref, answer);

@@ -1,94 +1,26 @@
-// DictProxy: a dict of a Manager, as every process sees it; and the dict itself, which lives in the manager's process.
-// Follows the DictProxy of Python's multiprocessing.managers.
+// DictProxy: a dict of a Manager, as every process sees it; shared-dict.ts is the dict itself. Follows the DictProxy of
+// Python's multiprocessing.managers, with the names of JavaScript's Map where that has the same.
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Proxies } from './call.ts';
-import type { Callable, Caller } from './call.ts';
+import type { Caller } from './call.ts';
 import { defineKind, TRANSFER } from '../values/codec.ts';
 import type { Reference, Transferable } from '../values/codec.ts';
-import { ManagerClosed, WrongUse } from '../base/errors.ts';
+import { isPlainPart } from '../values/cloneable.ts';
+import { WrongUse } from '../base/errors.ts';
 import { freeze } from './frozen.ts';
-import { isPacked, pack, unpack } from '../values/packed.ts';
-import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { pack, packAll, unpack } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
-import { hasShape, isNumber, isString } from '../base/shape.ts';
+import { SharedDict } from './shared-dict.ts';
+import type { DictCall, DictEntry } from './shared-dict.ts';
 
-type DictCall =
-  | { readonly type: 'get' | 'delete' | 'has'; readonly key: string }
-  | { readonly type: 'set'; readonly key: string; readonly value: Packed }
-  | { readonly type: 'increment'; readonly key: string; readonly by: number }
-  | { readonly type: 'size' | 'keys' | 'values' | 'entries' };
-
-const KEY = { key: isString };
-
-/** The dict itself. It keeps packed values, which only those who get them unpack. */
-export class SharedDict implements Callable<DictCall> {
-  /** A Map, so that `__proto__` is a key like any other. */
-  readonly #values = new Map<string, Packed>();
-  isShutDown = false;
-  onShutdown: (() => void) | undefined;
-
-  understands(call: unknown): call is DictCall {
-    return hasShape<DictCall>(call, {
-      get: KEY, delete: KEY, has: KEY, set: { key: isString, value: isPacked },
-      increment: { key: isString, by: isNumber },
-      size: {}, keys: {}, values: {}, entries: {},
-    });
-  }
-
-  handle(call: DictCall): unknown {
-    if (this.isShutDown) {
-      if (call.type === 'set') refuseCustody(call.value);
-      throw new ManagerClosed('the manager of this dict was shut down');
-    }
-    switch (call.type) {
-      case 'get':
-        return this.#values.get(call.key);
-      case 'set':
-        takeCustody(call.value);
-        endCustody(this.#values.get(call.key));
-        this.#values.set(call.key, call.value);
-        return undefined;
-      case 'delete':
-        endCustody(this.#values.get(call.key));
-        return this.#values.delete(call.key);
-      case 'has':
-        return this.#values.has(call.key);
-      case 'size':
-        return this.#values.size;
-      case 'keys':
-        return [...this.#values.keys()];
-      case 'values':
-        return [...this.#values.values()];
-      case 'entries':
-        return [...this.#values];
-      case 'increment':
-        return this.#increment(call.key, call.by);
-    }
-  }
-
-  /** Nothing is kept any more, and every call is answered with that. */
-  shutdown(): void {
-    this.isShutDown = true;
-    this.onShutdown?.();
-    for (const value of this.#values.values()) endCustody(value);
-    this.#values.clear();
-  }
-
-  #increment(key: string, by: number): number {
-    const before = this.#values.has(key) ? this.#values.get(key) : 0;
-    if (typeof before !== 'number') {
-      throw new WrongUse(`increment needs a number, and the value of ${inspect(key)} is of type ${typeof before}`);
-    }
-    this.#values.set(key, before + by);
-    return before + by;
-  }
-}
+/** What a dict can be filled from: the own properties of a plain object, or entries, as a Map has them. */
+export type DictSource<V> = Readonly<Record<string, V>> | Iterable<readonly [key: string, value: V]>;
 
 /**
  * A dict that several processes use, in the order in which keys were first set. Each method is one message to the
- * process in which it was made, and one answer; it settles when that process has done it. So `set` after `get` loses
- * what others set in between: count with `increment`.
+ * process in which it was made, and one answer; it settles when that process has done it, in one step that no other
+ * call comes between. So `set` after `get` loses what others set in between: count with `increment`.
  *
  * It settles only then, and not when the message is sent, although messages between processes keep their order: what a
  * process learns in another way, over a socket or from a file, must not be ahead of the dict. Many calls at once are as
@@ -119,6 +51,23 @@ export class DictProxy<V = unknown> implements Transferable {
   }
 
   /**
+   * Sets many keys in one step: nobody finds a part of them set.
+   * @param entries A plain object, a Map, or other entries. @throws {NotCloneable} None was set.
+   */
+  async update(entries: DictSource<V>): Promise<void> {
+    await this.#caller.call({ type: 'update', entries: packEntries(entries) });
+  }
+
+  /**
+   * Sets a key's value if there is none, in one step. @returns The value that the key has then, as {@link get}.
+   * @throws {NotCloneable}
+   */
+  async setDefault(key: string, value: V): Promise<V> {
+    const packed = pack(value, `the value of ${inspect(checked(key))}`);
+    return this.#open(await this.#caller.call({ type: 'setDefault', key, value: packed }) as Packed);
+  }
+
+  /**
    * Adds to a number, in one step that no other process can get between. A missing key starts at 0.
    * @returns The sum. @throws {WrongUse} The value, or `by`, is not a number.
    */
@@ -132,6 +81,23 @@ export class DictProxy<V = unknown> implements Transferable {
     return await this.#caller.call({ type: 'delete', key: checked(key) }) as boolean;
   }
 
+  /** Takes a key off the dict. @returns Its value, which nobody else pops; undefined when there is none. */
+  async pop(key: string): Promise<V | undefined> {
+    return this.#open(await this.#caller.call({ type: 'pop', key: checked(key) }) as Packed);
+  }
+
+  /** Takes the last entry off the dict, as Python's popitem; undefined when the dict is empty. */
+  async popItem(): Promise<[key: string, value: V] | undefined> {
+    const entry = await this.#caller.call({ type: 'popItem' }) as DictEntry | undefined;
+    return entry === undefined ? undefined : [entry[0], this.#open(entry[1])];
+  }
+
+  /** Removes all keys. */
+  async clear(): Promise<void> {
+    await this.#caller.call({ type: 'clear' });
+  }
+
+  /** Whether a key is in the dict. */
   async has(key: string): Promise<boolean> {
     return await this.#caller.call({ type: 'has', key: checked(key) }) as boolean;
   }
@@ -141,6 +107,7 @@ export class DictProxy<V = unknown> implements Transferable {
     return await this.#caller.call({ type: 'size' }) as number;
   }
 
+  /** All keys, in their order. */
   async keys(): Promise<string[]> {
     return await this.#caller.call({ type: 'keys' }) as string[];
   }
@@ -150,6 +117,7 @@ export class DictProxy<V = unknown> implements Transferable {
     return (await this.#caller.call({ type: 'values' }) as Packed[]).map((value) => this.#open(value));
   }
 
+  /** All keys with their values, as from {@link values}. */
   async entries(): Promise<[key: string, value: V][]> {
     const entries = await this.#caller.call({ type: 'entries' }) as [string, Packed][];
     return entries.map(([key, value]) => [key, this.#open(value)]);
@@ -184,10 +152,8 @@ const proxies = new Proxies<DictCall, DictProxy>(
 );
 
 /** For Manager: the proxy in the process in which the dict lives, with what it starts with. */
-export function shareDict<V>(dict: SharedDict, initial: Readonly<Record<string, V>>): DictProxy<V> {
-  for (const [key, value] of Object.entries(initial)) {
-    dict.handle({ type: 'set', key, value: pack(value, `the value of ${inspect(key)}`) });
-  }
+export function shareDict<V>(dict: SharedDict, initial: DictSource<V>): DictProxy<V> {
+  dict.handle({ type: 'update', entries: packEntries(initial) });
   return proxies.of(dict) as DictProxy<V>;
 }
 
@@ -196,4 +162,27 @@ defineKind('DictProxy', ({ ref }) => proxies.arrived(ref));
 function checked(key: unknown): string {
   if (typeof key === 'string') return key;
   throw new WrongUse(`a key of a shared dict is a string, not ${inspect(key)}`);
+}
+
+/** Each key once, with the value that it has last. @throws {WrongUse} @throws {NotCloneable} */
+function packEntries(source: DictSource<unknown>): DictEntry[] {
+  const entries = [...new Map(entriesOf(source))];
+  const keys = entries.map(([key]) => checked(key));
+  const values = packAll(entries.map(([, value]) => value), (i) => `the value of ${inspect(keys[i])}`);
+  return keys.map((key, i) => [key, values[i]]);
+}
+
+function entriesOf(source: unknown): [unknown, unknown][] {
+  if (typeof source === 'object' && source !== null) {
+    const entries: unknown[] = Symbol.iterator in source ? [...source as Iterable<unknown>] : Object.entries(source);
+    // An object of a class that shows nothing, as a promise or another dict: its content would be lost without a word.
+    const isEmpty = entries.length === 0 && !(Symbol.iterator in source) && !isPlainPart(source);
+    if (!isEmpty && entries.every(isEntry)) return entries;
+  }
+  const allowed = 'from an object\'s properties or from entries';
+  throw new WrongUse(`a shared dict is filled ${allowed}, not from ${inspect(source)}`);
+}
+
+function isEntry(entry: unknown): entry is [unknown, unknown] {
+  return Array.isArray(entry);
 }

@@ -4,10 +4,12 @@ import type { InspectOptions } from 'node:util';
 import { TRANSFER } from '../values/codec.ts';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { whenForgotten } from '../base/forgotten.ts';
-import { SharedDict, shareDict } from './dict-proxy.ts';
-import type { DictProxy } from './dict-proxy.ts';
-import { SharedList, shareList } from './list-proxy.ts';
+import { shareDict } from './dict-proxy.ts';
+import type { DictProxy, DictSource } from './dict-proxy.ts';
+import { shareList } from './list-proxy.ts';
 import type { ListProxy } from './list-proxy.ts';
+import { SharedDict } from './shared-dict.ts';
+import { SharedList } from './shared-list.ts';
 
 /**
  * Makes dicts and lists, which live in this process until the manager is shut down or the process ends; other processes
@@ -27,10 +29,10 @@ export class Manager {
   #isClosed = false;
 
   /**
-   * Makes a dict. @param initial What is in it at first: the object's own properties.
-   * @throws {ManagerClosed} @throws {NotCloneable} A value cannot be sent.
+   * Makes a dict. @param initial What is in it at first: an object's own properties, a Map, or other entries.
+   * @throws {ManagerClosed} @throws {NotCloneable} A value cannot be sent. @throws {WrongUse} A key is not a string.
    */
-  dict<V = unknown>(initial: Readonly<Record<string, V>> = {}): DictProxy<V> {
+  dict<V = unknown>(initial: DictSource<V> = {}): DictProxy<V> {
     this.#refuseIfClosed();
     const dict = new SharedDict();
     const proxy = shareDict(dict, initial);
@@ -39,10 +41,10 @@ export class Manager {
   }
 
   /**
-   * Makes a list. @param initial What is in it at first.
+   * Makes a list. @param initial What is in it at first: an array, or another iterable.
    * @throws {ManagerClosed} @throws {NotCloneable} A value cannot be sent.
    */
-  list<T = unknown>(initial: readonly T[] = []): ListProxy<T> {
+  list<T = unknown>(initial: Iterable<T> = []): ListProxy<T> {
     this.#refuseIfClosed();
     const list = new SharedList();
     const proxy = shareList(list, initial);
@@ -55,6 +57,11 @@ export class Manager {
     this.#isClosed = true;
     for (const object of this.#objects) object.deref()?.shutdown();
     this.#objects.clear();
+  }
+
+  /** Shuts it down with the block: `await using manager = new Manager()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.shutdown();
   }
 
   /** For codec.ts. */

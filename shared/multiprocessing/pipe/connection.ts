@@ -129,6 +129,11 @@ export class Connection<T = unknown> implements Transferable {
     this.#becomeClosed(new PipeClosed('this end of the pipe was closed'));
   }
 
+  /** Closes this end with the block: `await using end = …`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
   /** For codec.ts: the end leaves this process, with all that is unread. */
   [TRANSFER](): Reference {
     const refusal = this.#refusal() ?? (this.#isOrphaned ? this.#end : undefined);

@@ -96,6 +96,9 @@ export class PipeHub {
       case 'left':
         if (!end.here) end.home = undefined;
         break;
+      case 'given':
+        if (!end.here) this.#given(side, message.to);
+        break;
       case 'lost':
         if (!end.here && end.trip === message.trip) this.#finish(side, { type: 'closed' });
         break;
@@ -132,6 +135,12 @@ export class PipeHub {
     const end = this.#ends[side];
     if (end.home !== undefined && end.home !== home) this.#tell(side, end.home, { type: 'gone', trip: end.trip });
     end.home = home;
+  }
+
+  /** Who never had to do with this process would not be heard to die; and who is dead is told of by what comes back. */
+  #given(side: Side, to: string): void {
+    this.#answersNow(side, to);
+    if (to !== router.selfAddress()) router.post(to, refOf(this.#pipe!, side), router.ATTACH);
   }
 
   #bring(end: End, item: Packed, from: Side): void {

@@ -1,7 +1,7 @@
 // What the ends of a Pipe and its hub tell each other, and the names under which they do.
 import type { Death } from '../base/errors.ts';
 import { isPacked } from '../values/packed.ts';
-import type { Lost } from '../transport/custody.ts';
+import type { Given, Lost } from '../transport/custody.ts';
 import type { Load } from './window.ts';
 import type { Packed } from '../values/packed.ts';
 import { hasShape, isCount, isDeath, isObject, isString } from '../base/shape.ts';
@@ -22,6 +22,7 @@ export type ToHub =
   | { readonly type: 'ask'; readonly id: number } // Answer when all that has come for me is on its way to me.
   | { readonly type: 'pass'; readonly trip: number; readonly read: number } // This end leaves; so many were read.
   | { readonly type: 'left' } // My process ends; what it passed on has been sent.
+  | Given
   | Lost
   | { readonly type: 'close' };
 
@@ -39,7 +40,7 @@ export type FromHub =
 export function readToHub(body: unknown): ToHub | undefined {
   const is = hasShape<ToHub>(body, {
     value: { item: isPacked }, read: { count: isCount }, ask: { id: isCount }, pass: { trip: isCount, read: isCount },
-    left: {}, lost: { trip: isCount }, close: {},
+    left: {}, given: { to: isString }, lost: { trip: isCount }, close: {},
   });
   return is ? body : undefined;
 }

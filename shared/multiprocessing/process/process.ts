@@ -15,7 +15,6 @@ import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
 import type { Port } from '../transport/channel.ts';
 import { prepare, referencesIn } from '../values/codec.ts';
-import type { Encoded } from '../values/codec.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
@@ -25,8 +24,9 @@ import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from '../base/keep-alive.ts';
 import type { Refable } from '../base/keep-alive.ts';
+import type { StartMessage } from './messages.ts';
 import { GUARD, importingNow, lineageOf, locate, programFile } from './modules.ts';
-import type { Located, Target } from './modules.ts';
+import type { Target } from './modules.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
 import * as router from '../transport/router.ts';
@@ -44,20 +44,6 @@ export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arg
   /** A daemon is ended when its parent ends; for the others the parent waits. Default: false. */
   readonly daemon?: boolean | undefined;
 };
-
-/** The first message to a forked child: who it is and what to run. */
-export interface StartMessage extends Located {
-  readonly address: string;
-  readonly name: string;
-  readonly daemon: boolean;
-  readonly cwd: string | undefined;
-  readonly program: string | undefined;
-  /** What its parent, that one's parent … were started for, and itself. */
-  readonly lineage: readonly string[];
-  readonly args: Encoded[];
-  /** The descriptor by which it sends what it has not got rid of when it exits. */
-  readonly exitFd: number;
-}
 
 /** The name under which a child tells its parent what its target threw, where envelopes name a primitive. */
 export const FAILED = '!';
@@ -220,6 +206,16 @@ export class Process<Args extends readonly unknown[] = never[]> {
   sendSignal(signal: NodeJS.Signals): void {
     if (!this.#isStarted) throw new WrongUse(`${this.name} cannot be sent ${signal} before start()`);
     this.#child?.kill(signal);
+  }
+
+  /**
+   * Ends the process with the block, `await using child = new Process(…)`: asks it to, and waits until it has. To let
+   * it finish its work, join it in the block. One that was not started is left alone.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.isAlive()) return;
+    this.terminate();
+    await this.join();
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {

@@ -10,7 +10,7 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { defineKind, TRANSFER } from '../values/codec.ts';
 import type { Reference, Transferable } from '../values/codec.ts';
-import { QueueClosed, WrongUse } from '../base/errors.ts';
+import { ProcessDied, QueueClosed, WrongUse } from '../base/errors.ts';
 import { lookAgain, whenForgotten } from '../base/forgotten.ts';
 import { QueueLink } from './link.ts';
 import * as router from '../transport/router.ts';
@@ -114,6 +114,15 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    */
   close(): Promise<void> {
     return this.link.close();
+  }
+
+  /** Closes the queue for all with the block: `await using queue = …`. One whose process is dead is closed by that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await this.close();
+    } catch (error) {
+      if (!(error instanceof ProcessDied)) throw error;
+    }
   }
 
   /** Takes items until the queue is closed and empty: `for await (const item of queue)`. */

@@ -24,6 +24,19 @@ export function takeCustody(item: Packed): void {
   }
 }
 
+/** Tells the hub of a Pipe that another process answers for an end of it which is on its way there. */
+export interface Given {
+  readonly type: 'given';
+  readonly to: string;
+}
+
+/** Says that a value which this process kept is on its way to the process at `to`, and with it the ends in it. */
+export function giveCustody(item: Packed, to: string): void {
+  for (const { kind, ref } of referencesIn(encodedPart(item))) {
+    if (kind === CONNECTION) router.post(ownerOf(ref), ref, { type: 'given', to } satisfies Given);
+  }
+}
+
 /** Says that nobody will take a value which this process kept: an end of a Pipe in it is closed with that. */
 export function endCustody(item: Packed): void {
   for (const { kind, ref, detail } of referencesIn(encodedPart(item))) {

@@ -48,9 +48,9 @@ export function encode(value: unknown, what: string): Encoded {
 
 /**
  * The first half of {@link encode}: clones the value, or throws. The primitives in it travel when the returned function
- * is called, once; until then nothing has happened to them.
+ * is called, once; until then nothing has happened to them. @param isData Of a value that may have none.
  */
-export function prepare(value: unknown, what: string): () => Encoded {
+export function prepare(value: unknown, what: string, isData = false): () => Encoded {
   if (typeof value !== 'object' || value === null) {
     if (typeof value === 'function' || typeof value === 'symbol') throw notCloneable(what, `it is a ${typeof value}`);
     if (typeof value === 'string' && value.length > MOST_BYTES / 2) throw notCloneable(what, tooLarge(value.length));
@@ -61,6 +61,8 @@ export function prepare(value: unknown, what: string): () => Encoded {
     const bytes = serialize(survey(value) ? withoutSubstituted(value, [], found, new Map()) : value);
     if (bytes.length > MOST_BYTES) throw new Error(tooLarge(bytes.length));
     if (found.length === 0) return () => ({ bytes });
+    const primitive = isData ? found.find(({ object }) => isTransferable(object)) : undefined;
+    if (primitive !== undefined) throw new Error(`${primitive.path.join('.') || 'it'} is a primitive of the toolkit`);
     const errors: [readonly string[], RemoteError][] = [];
     for (const { path, object } of found) if (!isTransferable(object)) errors.push([path, takeApart(object)]);
     return () => {

@@ -37,6 +37,24 @@ export function packLater(value: unknown, what = WHAT): () => Packed {
 }
 
 /**
+ * Clones several values at once. When one of them cannot be cloned, nothing has happened to the primitives in others.
+ * @param what How the error names each. @throws {NotCloneable}
+ */
+export function packAll(values: readonly unknown[], what: (index: number) => string): Packed[] {
+  return values.map((value, i) => packLater(value, what(i))).map((travel) => travel());
+}
+
+/**
+ * Clones a value that others are only compared with, and of which nothing may travel.
+ * @throws {NotCloneable} As {@link pack}; and there is a primitive of the toolkit in it.
+ */
+export function packData(value: unknown, what: string): Packed {
+  const plain = copyPlain(value);
+  if (typeof value !== 'object' || value === null || plain === NOT_PLAIN) return prepare(value, what, true)();
+  return { plain: plain as object };
+}
+
+/**
  * Clones an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
  * parts and little text they are not even copied. @throws {NotCloneable}
  */
