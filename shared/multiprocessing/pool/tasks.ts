@@ -1,19 +1,26 @@
-// What a Pool has to do: the calls of apply and map, the tasks of which they consist, and those that wait for a worker.
-// Used by pool.ts.
+// What a Pool has to do: calls, the tasks of which they consist, and those that wait for a worker. Used by the files
+// around it.
 import { Fifo } from '../base/fifo.ts';
+import type { Located } from '../process/modules.ts';
+import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
-/** A call of apply, with one task, or of map. It settles once; whatever comes after that is ignored. */
+/** A call of apply, with one task; or of map or imap, with many. It hears once of each task. */
 export interface Job {
-  readonly isMap: boolean;
-  readonly resolve: (results: unknown[][]) => void;
-  readonly reject: (error: unknown) => void;
-  /** What came of each task. */
-  readonly results: unknown[][];
-  /** How many are not done. */
+  /** It has many tasks, and a worker that is quick may have the next one ahead. */
+  readonly isMany: boolean;
+  /** How many of its tasks wait, or are with a worker. */
   left: number;
   /** Nobody wants what comes of it any more. */
   isDropped: boolean;
+  /**
+   * A task is done.
+   * @param results What came of each input, in order.
+   * @param failures What was thrown instead, by the input's place: only where each input is a call of its own.
+   */
+  done(part: number, results: unknown, failures: ReadonlyMap<number, Error>): void;
+  /** A task has failed as a whole. */
+  failed(part: number, error: unknown): void;
 }
 
 export interface Task {
@@ -24,10 +31,39 @@ export interface Task {
   readonly message: ToPoolWorker;
 }
 
-/** A task is done. */
-export function taskDone({ job, part }: Task, results: unknown[]): void {
-  job.results[part] = results;
-  if (--job.left === 0) job.resolve(job.results);
+let lastTask = 0;
+
+/** @param inputs What it is called with, an array. @param how ToPoolWorker has it. */
+export function newTask(
+  job: Job, part: number, located: Located, inputs: Packed, how: 'once' | 'all' | 'each',
+): Task {
+  const id = ++lastTask;
+  return { job, part, id, message: { type: 'task', id, ...located, inputs, how } };
+}
+
+/** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
+export class Call implements Job {
+  readonly isMany: boolean;
+  left = 0;
+  isDropped = false;
+  readonly #results: unknown[][] = [];
+  readonly #resolve: (results: unknown[][]) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(isMany: boolean, resolve: (results: unknown[][]) => void, reject: (error: unknown) => void) {
+    this.isMany = isMany;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  done(part: number, results: unknown): void {
+    this.#results[part] = results as unknown[];
+    if (this.left === 0) this.#resolve(this.#results);
+  }
+
+  failed(_part: number, error: unknown): void {
+    this.#reject(error);
+  }
 }
 
 /** The tasks that wait, in order. */

@@ -1,0 +1,286 @@
+// The workers of a Pool: who does which task, and what becomes of it when one dies, has done its share, or cannot even
+// be started. Used by pool.ts.
+import { ProcessDied, WrongUse, messageOf } from '../base/errors.ts';
+import type { Death } from '../base/errors.ts';
+import type { WaitOptions } from '../base/time-limit.ts';
+import { Joiners } from '../process/joiners.ts';
+import { lineageOf } from '../process/modules.ts';
+import { Process } from '../process/process.ts';
+import { unpack } from '../values/packed.ts';
+import { rebuildError } from '../values/remote-error.ts';
+import type { PoolPlan } from './options.ts';
+import { readAnswer, serveTasks } from './pool-worker.ts';
+import type { FromPoolWorker, ToPoolWorker } from './pool-worker.ts';
+import { WaitingTasks } from './tasks.ts';
+import type { Job, Task } from './tasks.ts';
+
+interface Worker {
+  readonly process: Process<never[]>;
+  /** What it does, and behind that what it was given ahead. */
+  readonly tasks: Task[];
+  /** How many more it may be given. */
+  left: number;
+  /** When it began with the first of them. */
+  begunAt: number;
+  /** Whether it did the one before quickly. */
+  isQuick: boolean;
+  /** Whether it could be started: it begins no task before. */
+  isReady: boolean;
+  /** It was told to end, and gets no more. */
+  isEnding: boolean;
+}
+
+/** Who may still have tasks for the workers when the pool takes no more calls: an imap. */
+export interface Supplier {
+  /** Nobody waits for its tasks now. The workers need not stay for it; should it have some later, they are started. */
+  readonly isIdle: boolean;
+  /** There are no workers any more, for this reason. */
+  poolEnded(reason: Error): void;
+}
+
+/** What is done in this time is quick, in milliseconds: then it does not matter if the next part waits behind it. */
+const QUICK_MS = 5;
+/** How many workers in a row may end before they are ready until the pool gives up. */
+const MOST_FAILED_STARTS = 3;
+/** So many pools may be in one another: each has as many workers as there are CPUs, and these multiply. */
+const MOST_NESTED = 2;
+
+const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
+
+export class Crew {
+  readonly name: string;
+  readonly #plan: PoolPlan;
+  readonly #workers = new Set<Worker>();
+  readonly #waiting = new WaitingTasks();
+  readonly #suppliers = new Set<Supplier>();
+  readonly #joiners = new Joiners();
+  #state: 'open' | 'closed' | 'terminated' = 'open';
+  #done = 0;
+  #failedStarts = 0;
+  /** Why it has no workers and gets none. */
+  #failure: Error | undefined;
+  #lastWorker = 0;
+
+  /** Starts the workers. @throws {WrongUse} They may not be started here. @throws {NotCloneable} */
+  constructor(name: string, plan: PoolPlan) {
+    this.name = name;
+    this.#plan = plan;
+    lineageOf({ module: POOL_WORKER.href, target: serveTasks.name }, name, MOST_NESTED);
+    while (this.#workers.size < plan.size) this.#startWorker();
+  }
+
+  get size(): number {
+    return this.#plan.size;
+  }
+
+  get state(): 'open' | 'closed' | 'terminated' {
+    return this.#state;
+  }
+
+  get running(): number {
+    return [...this.#workers].filter(({ tasks }) => tasks.length > 0).length;
+  }
+
+  get waiting(): number {
+    const ahead = [...this.#workers].reduce((count, { tasks }) => count + Math.max(0, tasks.length - 1), 0);
+    return this.#waiting.length + ahead;
+  }
+
+  get done(): number {
+    return this.#done;
+  }
+
+  /** @throws {WrongUse} It is closed or terminated. @throws {ProcessDied} Its workers cannot be started. */
+  checkOpen(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#state !== 'open') throw new WrongUse(`${this.name} is ${this.#state} and takes no more tasks`);
+  }
+
+  /** Takes tasks, and the job is told of each once. */
+  submit(tasks: readonly Task[]): void {
+    for (const task of tasks) {
+      task.job.left++;
+      if (this.#state === 'terminated') this.#fail(task, this.#failure ?? this.#terminated());
+      else this.#waiting.push(task);
+    }
+    this.look();
+  }
+
+  /** The workers stay while it has tasks for them. */
+  add(supplier: Supplier): void {
+    this.#suppliers.add(supplier);
+  }
+
+  /** It has no more. */
+  remove(supplier: Supplier): void {
+    if (this.#suppliers.delete(supplier)) this.look();
+  }
+
+  /** Nobody waits for the job any more. @returns Where it is, for an error. */
+  drop(job: Job, kill = false): string {
+    const busy = [...this.#workers].filter(({ tasks }) => tasks.some((task) => task.job === job));
+    const begun = busy.reduce((count, { tasks }) => count + tasks.length, 0);
+    // All that is left of it waits, but for what workers have: one of them has tasks of one job only.
+    this.#waiting.drop(job, job.left - begun);
+    if (kill) for (const worker of busy) this.#kill(worker);
+    const who = busy.map(({ process }) => describe(process)).join(' and ');
+    if (who === '') return `it waits for a worker of ${this.name}`;
+    return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+  }
+
+  close(): void {
+    if (this.#state === 'open') this.#state = 'closed';
+    this.look();
+  }
+
+  terminate(): void {
+    this.#state = 'terminated';
+    this.#rejectAll(this.#terminated());
+    for (const worker of this.#workers) this.#kill(worker);
+  }
+
+  async join(limits: WaitOptions): Promise<boolean> {
+    if (this.#workers.size === 0) return true;
+    return await this.#joiners.wait(limits);
+  }
+
+  /** Gives the tasks that wait to the workers that are free, and sees to it that there are the workers needed. */
+  look(): void {
+    if (this.#state !== 'terminated' && (this.#state === 'open' || this.#waiting.length > 0)) this.#fillUp();
+    for (const worker of this.#workers) {
+      if (worker.tasks.length > 0 || worker.isEnding) continue;
+      if (worker.left === 0) this.#end(worker, true);
+      else if (this.#waiting.length > 0) this.#give(worker);
+      else if (this.#state === 'closed' && [...this.#suppliers].every(({ isIdle }) => isIdle)) this.#end(worker, false);
+    }
+    for (const worker of this.#workers) {
+      const [task] = worker.tasks;
+      if (task?.job.isMany !== true || worker.tasks.length > 1 || !worker.isQuick || worker.left === 0) continue;
+      if (this.#waiting.first()?.job === task.job) this.#give(worker);
+    }
+  }
+
+  #give(worker: Worker): void {
+    const task = this.#waiting.shift()!;
+    worker.left--;
+    if (worker.tasks.push(task) === 1) worker.begunAt = performance.now();
+    worker.process.channel.postOwn(task.message);
+  }
+
+  #end(worker: Worker, leave: boolean): void {
+    worker.isEnding = true;
+    worker.process.channel.post({ type: 'end', leave } satisfies ToPoolWorker);
+  }
+
+  #kill(worker: Worker): void {
+    worker.isEnding = true;
+    worker.process.kill();
+  }
+
+  /** Another worker for each that is gone. */
+  #fillUp(): void {
+    while (this.#workers.size < this.#plan.size && this.#failedStarts < MOST_FAILED_STARTS) {
+      try {
+        this.#startWorker();
+      } catch (error) {
+        this.#failedStarts++;
+        if (this.#workers.size === 0 && this.#failedStarts === MOST_FAILED_STARTS) this.#giveUp(error as Error);
+      }
+    }
+  }
+
+  #startWorker(): void {
+    const { initializer, args, maxTasksPerChild, forkOptions } = this.#plan;
+    const process = new Process({
+      ...forkOptions, module: POOL_WORKER, target: serveTasks, args: [initializer, ...args],
+      name: `${this.name}:${++this.#lastWorker}`, daemon: true,
+    });
+    const worker: Worker = {
+      process, tasks: [], left: maxTasksPerChild, begunAt: 0, isQuick: false, isReady: false, isEnding: false,
+    };
+    process.start();
+    this.#workers.add(worker);
+    process.channel.listen((message) => this.#heard(worker, readAnswer(message)));
+    void process.ended.then((death) => this.#ended(worker, death));
+  }
+
+  #heard(worker: Worker, answer: FromPoolWorker | undefined): void {
+    if (answer === undefined) return;
+    if (answer.type === 'ready') {
+      worker.isReady = true;
+      this.#failedStarts = 0;
+      return;
+    }
+    const [task] = worker.tasks;
+    if (task === undefined || answer.id !== task.id) return;
+    worker.tasks.shift();
+    const now = performance.now();
+    worker.isQuick = now - worker.begunAt < QUICK_MS;
+    worker.begunAt = now;
+    this.#settle(task, answer, describe(worker.process));
+    this.look();
+  }
+
+  #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' }>, who: string): void {
+    if (answer.type === 'failed') return this.#fail(task, rebuildError(answer.error, who));
+    let results: unknown;
+    let failures: Map<number, Error>;
+    try {
+      results = unpack(answer.results);
+      failures = new Map((answer.failures ?? []).map(([place, error]) => [place, rebuildError(error, who)]));
+    } catch (error) {
+      return this.#fail(task, error);
+    }
+    this.#done++;
+    task.job.left--;
+    task.job.done(task.part, results, failures);
+  }
+
+  #fail(task: Task, error: unknown): void {
+    this.#done++;
+    task.job.left--;
+    task.job.failed(task.part, error);
+  }
+
+  #ended(worker: Worker, death: Death): void {
+    this.#workers.delete(worker);
+    const { error } = worker.process;
+    const because = error === undefined ? {} : { cause: error };
+    // Those that it had not begun are for another.
+    const [begun, unbegun] = worker.isReady ? [worker.tasks.slice(0, 1), worker.tasks.slice(1)] : [[], worker.tasks];
+    if (this.#state !== 'terminated') this.#waiting.unshift(unbegun);
+    else for (const task of unbegun) this.#fail(task, this.#terminated());
+    const [task] = begun;
+    if (task !== undefined) this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    if (!worker.isReady && !worker.isEnding) this.#failedStarts++;
+    else if (worker.isReady && this.#failedStarts >= MOST_FAILED_STARTS) this.#failedStarts = 0;
+    this.look();
+    if (this.#workers.size > 0) return;
+    if (this.#state !== 'terminated' && this.#failedStarts >= MOST_FAILED_STARTS) {
+      const why = error === undefined ? '' : `: ${messageOf(error)}`;
+      this.#giveUp(new ProcessDied(death, `${this.name} cannot start its workers${why}`, because));
+    }
+    this.#joiners.release();
+  }
+
+  #terminated(): WrongUse {
+    return new WrongUse(`${this.name} was terminated before the task was begun`);
+  }
+
+  /** No worker can be started: nobody may wait for one. */
+  #giveUp(failure: Error): void {
+    this.#state = 'terminated';
+    this.#failure = failure;
+    this.#rejectAll(failure);
+  }
+
+  #rejectAll(reason: Error): void {
+    for (const supplier of this.#suppliers) supplier.poolEnded(reason);
+    this.#suppliers.clear();
+    for (const task of this.#waiting.takeAll()) this.#fail(task, reason);
+  }
+}
+
+function describe({ name, pid }: Process<never[]>): string {
+  return `${name} (pid ${pid})`;
+}
