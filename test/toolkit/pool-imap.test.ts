@@ -1,7 +1,9 @@
 // Pool.imap and imapUnordered: results one after the other, of a source that is read only as far as they are taken.
 import assert from 'node:assert/strict';
+import { getEventListeners } from 'node:events';
 import { after, before, test } from 'node:test';
 import { Pool } from '../../shared/multiprocessing/index.ts';
+import { heapAfterGc } from '../fixtures/forgotten-work.ts';
 import * as work from '../fixtures/pool-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { DEADLINE, until } from '../helpers/processes.ts';
@@ -277,6 +279,36 @@ test('await using closes the source, however the block ends', DEADLINE, async ()
     for await (const _ of results);
   }, /three is refused/);
   assert.equal(source.closed, 1);
+});
+
+test('results that are forgotten after an error close their source', DEADLINE, async () => {
+  const source = new Source(Infinity);
+  await assert.rejects(all(pool.imap({ module, target: work.refuseThree }, source)), /three is refused/);
+  assert.equal(source.closed, 0, 'the caller might come back');
+  for (let rounds = 0; rounds < 100 && source.closed === 0; rounds++) await heapAfterGc();
+  assert.equal(source.closed, 1);
+});
+
+test('an iteration that has come to its end listens to no signal any more', DEADLINE, async () => {
+  const { signal } = new AbortController();
+  for (const source of [new Source(5), new Source(5, new Error('early')), new Source(Infinity)]) {
+    const results = pool.imap(square, source, { signal, timeoutMs: 1e9 });
+    for (let taken = 0; taken < 5; taken++) await results.next();
+    assert.equal(getEventListeners(signal, 'abort').length, 1);
+    if (source.error !== undefined) await assert.rejects(results.next(), source.error);
+    if (source.items === Infinity) await results.return();
+    else await results.next();
+    assert.equal(getEventListeners(signal, 'abort').length, 0);
+  }
+});
+
+test('a map of a source that throws rejects with that, and the pool goes on', DEADLINE, async () => {
+  for (const chunksize of [undefined, 1, 3]) {
+    const source = new Source(3, new RangeError('early'));
+    await assert.rejects(pool.map(square, source, { chunksize }), source.error);
+  }
+  assert.deepEqual(await pool.map(square, new Source(9), { chunksize: 2 }), squares(9));
+  await assert.rejects(pool.map(square, [1], { chunksize: 0 }), { name: 'WrongUse', message: /chunksize.*not 0$/ });
 });
 
 test('what is no iterable, and a chunk of no items, is refused at once', () => {

@@ -35,6 +35,14 @@ test('a worker for each task does a map and an imap as well, and a pool that is 
   assert.equal(await pool.join(), true);
 });
 
+test('a pool that is closed early still does all, with a worker for each task', DEADLINE, async () => {
+  const pool = new Pool({ size: 3, maxTasksPerChild: 1 });
+  const called = numbers(6).map((n) => pool.apply({ module, target: work.squareLater }, [n]));
+  pool.close();
+  assert.equal(await pool.join(), true);
+  assert.deepEqual(await Promise.all(called), squares(6));
+});
+
 test('an idle worker that has done its share makes place for another before it is needed', DEADLINE, async () => {
   await using pool = new Pool({ size: 1, maxTasksPerChild: 2 });
   const pids = [await pool.apply(pidOf), await pool.apply(pidOf)];

@@ -5,30 +5,14 @@ import type { Death } from '../base/errors.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
 import { Joiners } from '../process/joiners.ts';
 import { lineageOf } from '../process/modules.ts';
-import { Process } from '../process/process.ts';
 import { unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
+import { CrewWorker, PURPOSE } from './crew-worker.ts';
 import type { PoolPlan } from './options.ts';
-import { readAnswer, serveTasks } from './pool-worker.ts';
-import type { FromPoolWorker, ToPoolWorker } from './pool-worker.ts';
+import { readAnswer } from './pool-worker.ts';
+import type { FromPoolWorker } from './pool-worker.ts';
 import { WaitingTasks } from './tasks.ts';
 import type { Job, Task } from './tasks.ts';
-
-interface Worker {
-  readonly process: Process<never[]>;
-  /** What it does, and behind that what it was given ahead. */
-  readonly tasks: Task[];
-  /** How many more it may be given. */
-  left: number;
-  /** When it began with the first of them. */
-  begunAt: number;
-  /** Whether it did the one before quickly. */
-  isQuick: boolean;
-  /** Whether it could be started: it begins no task before. */
-  isReady: boolean;
-  /** It was told to end, and gets no more. */
-  isEnding: boolean;
-}
 
 /** Who may still have tasks for the workers when the pool takes no more calls: an imap. */
 export interface Supplier {
@@ -38,19 +22,15 @@ export interface Supplier {
   poolEnded(reason: Error): void;
 }
 
-/** What is done in this time is quick, in milliseconds: then it does not matter if the next part waits behind it. */
-const QUICK_MS = 5;
 /** How many workers in a row may end before they are ready until the pool gives up. */
 const MOST_FAILED_STARTS = 3;
 /** So many pools may be in one another: each has as many workers as there are CPUs, and these multiply. */
 const MOST_NESTED = 2;
 
-const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
-
 export class Crew {
   readonly name: string;
   readonly #plan: PoolPlan;
-  readonly #workers = new Set<Worker>();
+  readonly #workers = new Set<CrewWorker>();
   readonly #waiting = new WaitingTasks();
   readonly #suppliers = new Set<Supplier>();
   readonly #joiners = new Joiners();
@@ -65,7 +45,7 @@ export class Crew {
   constructor(name: string, plan: PoolPlan) {
     this.name = name;
     this.#plan = plan;
-    lineageOf({ module: POOL_WORKER.href, target: serveTasks.name }, name, MOST_NESTED);
+    lineageOf(PURPOSE, name, MOST_NESTED);
     while (this.#workers.size < plan.size) this.#startWorker();
   }
 
@@ -122,8 +102,8 @@ export class Crew {
     const begun = busy.reduce((count, { tasks }) => count + tasks.length, 0);
     // All that is left of it waits, but for what workers have: one of them has tasks of one job only.
     this.#waiting.drop(job, job.left - begun);
-    if (kill) for (const worker of busy) this.#kill(worker);
-    const who = busy.map(({ process }) => describe(process)).join(' and ');
+    if (kill) for (const worker of busy) worker.kill();
+    const who = busy.map((worker) => worker.describe()).join(' and ');
     if (who === '') return `it waits for a worker of ${this.name}`;
     return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
   }
@@ -136,7 +116,7 @@ export class Crew {
   terminate(): void {
     this.#state = 'terminated';
     this.#rejectAll(this.#terminated());
-    for (const worker of this.#workers) this.#kill(worker);
+    for (const worker of this.#workers) worker.kill();
   }
 
   async join(limits: WaitOptions): Promise<boolean> {
@@ -148,33 +128,14 @@ export class Crew {
   look(): void {
     if (this.#state !== 'terminated' && (this.#state === 'open' || this.#waiting.length > 0)) this.#fillUp();
     for (const worker of this.#workers) {
-      if (worker.tasks.length > 0 || worker.isEnding) continue;
-      if (worker.left === 0) this.#end(worker, true);
-      else if (this.#waiting.length > 0) this.#give(worker);
-      else if (this.#state === 'closed' && [...this.#suppliers].every(({ isIdle }) => isIdle)) this.#end(worker, false);
+      if (!worker.isFree) continue;
+      if (worker.isSpent) worker.end(true);
+      else if (this.#waiting.length > 0) worker.give(this.#waiting.shift()!);
+      else if (this.#state === 'closed' && [...this.#suppliers].every(({ isIdle }) => isIdle)) worker.end(false);
     }
     for (const worker of this.#workers) {
-      const [task] = worker.tasks;
-      if (task?.job.isMany !== true || worker.tasks.length > 1 || !worker.isQuick || worker.left === 0) continue;
-      if (this.#waiting.first()?.job === task.job) this.#give(worker);
+      if (worker.takesAhead(this.#waiting.first())) worker.give(this.#waiting.shift()!);
     }
-  }
-
-  #give(worker: Worker): void {
-    const task = this.#waiting.shift()!;
-    worker.left--;
-    if (worker.tasks.push(task) === 1) worker.begunAt = performance.now();
-    worker.process.channel.postOwn(task.message);
-  }
-
-  #end(worker: Worker, leave: boolean): void {
-    worker.isEnding = true;
-    worker.process.channel.post({ type: 'end', leave } satisfies ToPoolWorker);
-  }
-
-  #kill(worker: Worker): void {
-    worker.isEnding = true;
-    worker.process.kill();
   }
 
   /** Another worker for each that is gone. */
@@ -190,34 +151,22 @@ export class Crew {
   }
 
   #startWorker(): void {
-    const { initializer, args, maxTasksPerChild, forkOptions } = this.#plan;
-    const process = new Process({
-      ...forkOptions, module: POOL_WORKER, target: serveTasks, args: [initializer, ...args],
-      name: `${this.name}:${++this.#lastWorker}`, daemon: true,
-    });
-    const worker: Worker = {
-      process, tasks: [], left: maxTasksPerChild, begunAt: 0, isQuick: false, isReady: false, isEnding: false,
-    };
-    process.start();
+    const worker = new CrewWorker(`${this.name}:${++this.#lastWorker}`, this.#plan);
     this.#workers.add(worker);
-    process.channel.listen((message) => this.#heard(worker, readAnswer(message)));
-    void process.ended.then((death) => this.#ended(worker, death));
+    worker.process.channel.listen((message) => this.#heard(worker, readAnswer(message)));
+    void worker.process.ended.then((death) => this.#ended(worker, death));
   }
 
-  #heard(worker: Worker, answer: FromPoolWorker | undefined): void {
+  #heard(worker: CrewWorker, answer: FromPoolWorker | undefined): void {
     if (answer === undefined) return;
     if (answer.type === 'ready') {
       worker.isReady = true;
       this.#failedStarts = 0;
       return;
     }
-    const [task] = worker.tasks;
-    if (task === undefined || answer.id !== task.id) return;
-    worker.tasks.shift();
-    const now = performance.now();
-    worker.isQuick = now - worker.begunAt < QUICK_MS;
-    worker.begunAt = now;
-    this.#settle(task, answer, describe(worker.process));
+    const task = worker.finish(answer.id);
+    if (task === undefined) return;
+    this.#settle(task, answer, worker.describe());
     this.look();
   }
 
@@ -242,7 +191,7 @@ export class Crew {
     task.job.failed(task.part, error);
   }
 
-  #ended(worker: Worker, death: Death): void {
+  #ended(worker: CrewWorker, death: Death): void {
     this.#workers.delete(worker);
     const { error } = worker.process;
     const because = error === undefined ? {} : { cause: error };
@@ -279,8 +228,4 @@ export class Crew {
     this.#suppliers.clear();
     for (const task of this.#waiting.takeAll()) this.#fail(task, reason);
   }
-}
-
-function describe({ name, pid }: Process<never[]>): string {
-  return `${name} (pid ${pid})`;
 }
