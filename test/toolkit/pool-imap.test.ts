@@ -246,7 +246,7 @@ test('a pool that is closed does what it was given by an imap, and then its work
   assert.equal(await own.join(), true);
 });
 
-test('a loop that an error has ended keeps no closed pool; who comes back after it gets the rest', DEADLINE, async () => {
+test('a loop that an error has ended keeps no closed pool; who comes back gets the rest', DEADLINE, async () => {
   const own = new Pool(2);
   const items = numbers(50).map((n) => ({ n, fate: n === 3 ? 'thrown' as const : 'done' as const }));
   const results = own.imap(obey, items);

@@ -166,7 +166,10 @@ export class Iteration implements Job, Supplier {
     taker.resolve(END);
   }
 
-  /** Reads as far ahead as it may, and on when a chunk was begun. The source's own errors come last, behind what was read before. */
+  /**
+   * Reads as far ahead as it may, and always to the end of a chunk. The source's own error comes last, behind what was
+   * read before.
+   */
   async #read(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
