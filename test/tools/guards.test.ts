@@ -168,6 +168,8 @@ describe('upper-casing makes no copy', () => {
 
 describe('many things in a row travel in few messages:', { concurrency: true }, () => {
   const MANY = 1000;
+  /** A queue packs what comes within a turn: on a machine with much to do these are shorter, so there is room. */
+  const MOST_MESSAGES = MANY / 10;
 
   async function countsOf(mail: { next(): Promise<unknown> }): Promise<Counts> {
     return await mail.next() as Counts;
@@ -176,8 +178,8 @@ describe('many things in a row travel in few messages:', { concurrency: true }, 
   test('items that are put into a queue', DEADLINE, async (t) => {
     const { mail } = startProcess(t, { module, target: work.putMany, args: [new Queue<number>(), MANY] });
     const { sent, received } = await countsOf(mail);
-    assert.ok(sent <= MANY / 20, `${sent} messages from the putting process`);
-    assert.ok(received <= MANY / 20, `${received} messages to the putting process`);
+    assert.ok(sent <= MOST_MESSAGES, `${sent} messages from the putting process`);
+    assert.ok(received <= MOST_MESSAGES, `${received} messages to the putting process`);
   });
 
   test('items that are taken from a queue', DEADLINE, async (t) => {
@@ -185,8 +187,8 @@ describe('many things in a row travel in few messages:', { concurrency: true }, 
     for (let i = 0; i < MANY; i++) await queue.put(i);
     const { mail } = startProcess(t, { module, target: work.getMany, args: [queue, MANY] });
     const { sent, received } = await countsOf(mail);
-    assert.ok(sent <= MANY / 20, `${sent} messages from the taking process`);
-    assert.ok(received <= MANY / 20, `${received} messages to the taking process`);
+    assert.ok(sent <= MOST_MESSAGES, `${sent} messages from the taking process`);
+    assert.ok(received <= MOST_MESSAGES, `${received} messages to the taking process`);
   });
 
   test('changes of a shared dict that nobody awaits one by one', DEADLINE, async (t) => {
