@@ -45,7 +45,7 @@ export function chartSvg(works: readonly Work[]): string {
       const length = (BARS.most * server.value / most).toFixed(1);
       body.push(
         `<text x="${BARS.x - 10}" y="${y + 14}" text-anchor="end">${escapeXml(server.name)}</text>`,
-        `<rect class="${i === 0 ? 'ours' : 'bar'}" x="${BARS.x}" y="${y + 2}" width="${length}" height="${ROW - 6}"/>`,
+        `<rect class="${i === 0 ? 'ours' : 'bar'}" x="${BARS.x}" y="${y + 2}" width="${length}" height="16"/>`,
         `<text x="${(BARS.x + Number(length) + 8).toFixed(1)}" y="${y + 14}">${figureOf(server.value)}</text>`,
       );
       y += ROW;
@@ -53,13 +53,16 @@ export function chartSvg(works: readonly Work[]): string {
     y += ROW / 2;
   }
   return svg({
-    label: works.map(({ name, unit, servers }) => (
-      `${name}, ${unit}: ${servers.map((server) => `${server.name} ${figureOf(server.value)}`).join(', ')}`)).join('; '),
+    label: works.map(sentence).join('; '),
     width: WIDTH, height: y - ROW / 2 + MARGIN,
     style: 'text { font: 14px system-ui, "DejaVu Sans", sans-serif }',
     light: '.bar { fill: #afb8c1 } .ours { fill: #0969da }', dark: '.bar { fill: #656c76 } .ours { fill: #58a6ff }',
     body,
   });
+}
+
+function sentence({ name, unit, servers }: Work): string {
+  return `${name}, ${unit}: ${servers.map((server) => `${server.name} ${figureOf(server.value)}`).join(', ')}`;
 }
 
 function figureOf(value: number): string {

@@ -16,8 +16,8 @@ export interface Picture {
   readonly name: string;
   /** Its files, from the folder of package.json. */
   readonly files: readonly string[];
-  /** What it shows or is drawn by: when one of these changes, it is old. */
-  sources(): readonly string[];
+  /** What it shows and is drawn by: when that is another text, it is old. */
+  madeFrom(): string;
   /** Makes its files below `folder`. */
   make(folder: string): Promise<void>;
 }
@@ -27,13 +27,13 @@ export const pictures: readonly Picture[] = [
   ofDemo('semaphore'),
   {
     name: 'speed', files: ['docs/pictures/speed.svg'],
-    sources: () => [SPEED, 'test/pictures/chart-svg.ts', 'test/pictures/svg.ts'],
-    make: async (folder) => write(folder, 'docs/pictures/speed.svg', chartSvg(worksOf(read(SPEED)))),
+    madeFrom: chart,
+    make: async (folder) => write(folder, 'docs/pictures/speed.svg', chart()),
   },
   {
     name: 'page', files: ['docs/page-light.png', 'docs/page-dark.png'],
-    sources: () => ['test/pictures/page.ts', ...readdirSync(join(ROOT, 'server/admin/page'))
-      .filter((name) => /\.(?:js|css|html)$/.test(name)).map((name) => `server/admin/page/${name}`).sort()],
+    madeFrom: () => textOf('test/pictures/page.ts', ...readdirSync(join(ROOT, 'server/admin/page'))
+      .filter((name) => /\.(?:js|css|html)$/.test(name)).sort().map((name) => `server/admin/page/${name}`)),
     make: async (folder) => await takePagePictures((scheme) => join(folder, `docs/page-${scheme}.png`)),
   },
 ];
@@ -60,18 +60,24 @@ function stampsIn(folder: string): Record<string, string> {
   }
 }
 
-function stampOf({ sources }: Picture): string {
-  const hash = createHash('sha256');
-  for (const path of sources()) hash.update(`${path}\n`).update(read(path));
-  return hash.digest('hex').slice(0, 16);
+function stampOf(picture: Picture): string {
+  return createHash('sha256').update(picture.madeFrom()).digest('hex').slice(0, 16);
+}
+
+function chart(): string {
+  return chartSvg(worksOf(read(SPEED)));
+}
+
+function textOf(...paths: string[]): string {
+  return paths.map((path) => `${path}\n${read(path)}`).join('');
 }
 
 function ofDemo(name: string, ...flags: string[]): Picture {
   const file = `docs/pictures/${name}.svg`;
   return {
     name, files: [file],
-    sources: () => [...importsOf(`demos/${name}.ts`), ...['demo', 'terminal-svg', 'svg'].map((part) => (
-      `test/pictures/${part}.ts`))],
+    madeFrom: () => textOf(...importsOf(`demos/${name}.ts`), ...['demo', 'terminal-svg', 'svg'].map((part) => (
+      `test/pictures/${part}.ts`))),
     make: async (folder) => write(folder, file, await demoPicture([name, ...flags])),
   };
 }

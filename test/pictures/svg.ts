@@ -14,7 +14,8 @@ export interface Drawing {
 }
 
 export function svg({ label, width, height, style, light, dark, body }: Drawing): string {
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" role="img">
+  const size = `viewBox="0 0 ${width} ${height}" width="${width}" height="${height}"`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" xml:space="preserve">
 <title>${escapeXml(label)}</title>
 <style>
 ${style}

@@ -1,21 +1,23 @@
-// The README: that its examples do what they say, and that what it names is there.
+// The examples of README.md and docs/toolkit.md: that they do what they say.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { helpText } from '../../server/help.ts';
 import { ROOT } from '../helpers/paths.ts';
 
 const run = promisify(execFile);
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+const pages = ['README.md', 'docs/toolkit.md'].map((page) => readFileSync(join(ROOT, page), 'utf8'));
 
-describe('the examples of the README', () => {
-  const examples = [...readme.matchAll(/```ts\n(.*?)\/\/ prints: (.*?)\n```/gs)].map(([, code, printed]) => (
-    { name: /export (?:async )?function (\w+)/.exec(code!)![1]!, code: code!, printed: printed! }));
+describe('the examples of the pages', () => {
+  const blocks = new Set(pages.flatMap((page) => [...page.matchAll(/```ts\n(.*?)```/gs)].map(([, block]) => block!)));
+  const examples = [...blocks].flatMap((block) => {
+    const [, code, printed] = /^(.*)\/\/ prints: (.*?)\n$/s.exec(block) ?? [];
+    if (code === undefined) return [];
+    return [{ name: /export (?:async )?function (\w+)/.exec(code)![1]!, code, printed: printed! }];
+  });
 
   /** A clone, as far as they need it, with each example saved in it. */
   const clone = mkdtempSync(join(tmpdir(), 'echopool-readme-'));
@@ -35,9 +37,13 @@ describe('the examples of the README', () => {
   });
 
   test('have one of every primitive', () => {
-    for (const name of ['Process', 'Lock', 'Queue', 'JoinableQueue', 'Pipe', 'Manager', 'Pool']) {
+    const names = [
+      'Process', 'Lock', 'Event', 'Semaphore', 'Barrier', 'Queue', 'JoinableQueue', 'Pipe', 'wait', 'Manager', 'Pool',
+    ];
+    for (const name of names) {
       assert.ok(examples.some(({ code }) => new RegExp(`\\b(new )?${name}\\b[<(]`).test(code)), name);
     }
+    assert.equal(new Set(examples.map(({ name }) => name)).size, examples.length, 'each has a name of its own');
   });
 
   for (const { name, printed } of examples) {
@@ -47,31 +53,13 @@ describe('the examples of the README', () => {
     });
   }
 
-  test('run through tsx, as the README says', { timeout: 20_000 }, async () => {
+  test('run through tsx, as both pages say', { timeout: 20_000 }, async () => {
     // With one process of its own, which is compiled anew as each is.
     const { name, printed } = examples.find(({ code }) => code.split('new Process(').length === 2)!;
-    assert.match(readme, /`node --import tsx FILE\.ts`/);
+    for (const page of pages) assert.match(page, /`node --import tsx FILE\.ts`/);
     const { stdout } = await run(process.execPath, ['--import', 'tsx', `${name}.ts`], {
       cwd: clone, env: { ...process.env, TMPDIR: clone },
     });
     assert.equal(stdout.trim(), printed);
-  });
-});
-
-describe('the README', () => {
-  test('names every flag that the server has, and no other', () => {
-    const inHelp = new Set([...helpText().matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag]) => flag));
-    const table = readme.slice(readme.indexOf('## Flags'), readme.indexOf('Signals to the master'));
-    assert.deepEqual(new Set([...table.matchAll(/`(--[a-z-]+)[ `]/g)].map(([, flag]) => flag)), inHelp);
-  });
-
-  test('names only npm scripts that there are', () => {
-    for (const [, script] of readme.matchAll(/npm run (?:--silent )?([a-z:]+)/g)) {
-      assert.ok(manifest.scripts[script!], script);
-    }
-  });
-
-  test('names only files that there are', () => {
-    for (const [, path] of readme.matchAll(/\]\(([^)#]+)\)/g)) assert.ok(existsSync(join(ROOT, path!)), path);
   });
 });
