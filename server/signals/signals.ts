@@ -1,4 +1,4 @@
-// What signals ask of the master. Installed by main.ts, which does it; the README has the table.
+// What signals ask of the master. Installed by main.ts, which does it; docs/flags.md tells of them.
 import { isatty } from 'node:tty';
 import { afterRunning } from '../../shared/running-time.ts';
 import { continueChildren, isFromTerminal, stopWithJob } from './job-control.ts';

@@ -7,7 +7,9 @@ import { test } from 'node:test';
 import { ROOT } from '../helpers/paths.ts';
 
 const TOOLKIT = 'shared/multiprocessing/';
-const PAGES = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', 'docs/design.md', 'docs/faults.md'];
+const PAGES = [
+  'ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', 'docs/design.md', 'docs/faults.md', 'docs/lessons.md',
+];
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const architecture = read('ARCHITECTURE.md');
 
