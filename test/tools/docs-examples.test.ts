@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 import { ROOT } from '../helpers/paths.ts';
 
 const run = promisify(execFile);
+const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: Record<string, string> };
 const pages = ['README.md', 'docs/toolkit.md'].map((page) => readFileSync(join(ROOT, page), 'utf8'));
 
 describe('the examples of the pages', () => {
@@ -18,18 +19,23 @@ describe('the examples of the pages', () => {
     if (code === undefined) return [];
     return [{ name: /export (?:async )?function (\w+)/.exec(code)![1]!, code, printed: printed! }];
   });
+  const canBeInstalled = exports['./server'] !== undefined && exports['./client'] !== undefined;
+  const inTests = canBeInstalled ? [...blocks].find((block) => block.includes("from 'echopool/server'")) : undefined;
 
   /** A clone, as far as they need it, with each example saved in it. */
   const clone = mkdtempSync(join(tmpdir(), 'echopool-readme-'));
   after(() => rmSync(clone, { recursive: true }));
   before(async () => {
-    for (const part of ['package.json', 'tsconfig.json', 'shared']) {
+    for (const part of ['package.json', 'tsconfig.json', 'shared', 'server', 'client', 'demos']) {
       cpSync(join(ROOT, part), join(clone, part), { recursive: true });
     }
     symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
     for (const { name, code } of examples) writeFileSync(join(clone, `${name}.ts`), code);
-    const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'build' };
-    const config = { extends: './tsconfig.json', compilerOptions, include: ['*.ts', 'shared'] };
+    if (inTests !== undefined) writeFileSync(join(clone, 'own.test.ts'), inTests);
+    // Where the package has its modules, so that an example finds them by the package's name.
+    const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'dist' };
+    const include = ['*.ts', 'shared', 'server', 'client', 'demos'];
+    const config = { extends: './tsconfig.json', compilerOptions, include };
     writeFileSync(join(clone, 'tsconfig.examples.json'), JSON.stringify(config));
     // Once for all: through tsx each of their processes would be compiled by itself, which takes longer than all the
     // rest.
@@ -48,10 +54,18 @@ describe('the examples of the pages', () => {
 
   for (const { name, printed } of examples) {
     test(`print what they say: ${name}`, { timeout: 20_000 }, async () => {
-      const { stdout } = await run(process.execPath, [`build/${name}.js`], { cwd: clone });
+      const { stdout } = await run(process.execPath, [`dist/${name}.js`], { cwd: clone });
       assert.equal(stdout.trim(), printed);
     });
   }
+
+  test('start a server of their own in a test, as README.md does', {
+    timeout: 60_000, skip: canBeInstalled ? false : 'the package has no echopool/server',
+  }, async () => {
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
+    const args = ['--test', '--test-reporter=tap', 'dist/own.test.js'];
+    assert.match((await run(process.execPath, args, { cwd: clone, env })).stdout, /^# pass 1$/m);
+  });
 
   test('run through tsx, as both pages say', { timeout: 20_000 }, async () => {
     // With one process of its own, which is compiled anew as each is.
