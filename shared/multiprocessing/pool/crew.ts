@@ -142,8 +142,8 @@ export class Crew {
 
   /** It takes no calls any more, and nobody has tasks for workers that have none. */
   get #isDone(): boolean {
-    if (this.#state === 'closed') return this.#waiting.length === 0 && [...this.#suppliers].every(({ isIdle }) => isIdle);
-    return this.#state === 'terminated';
+    if (this.#state !== 'closed') return this.#state === 'terminated';
+    return this.#waiting.length === 0 && [...this.#suppliers].every(({ isIdle }) => isIdle);
   }
 
   get #isAtEnd(): boolean {
