@@ -46,10 +46,13 @@ export class CrewWorker {
     return this.#left === 0;
   }
 
-  /** Whether it may be given one more of what it is at: it need not wait for it then. */
+  /**
+   * Whether it may be given one more of what it is at: it need not wait for it then. Only of what is gathered: should
+   * the one that it is at take long, the other waits behind it, though others may be free.
+   */
   takesAhead(next: Task | undefined): boolean {
     const [task] = this.tasks;
-    return task?.job.isMany === true && this.tasks.length === 1 && this.#isQuick && !this.isSpent && !this.isEnding
+    return task?.job.isGathered === true && this.tasks.length === 1 && this.#isQuick && !this.isSpent && !this.isEnding
       && next?.job === task.job;
   }
 

@@ -1,5 +1,6 @@
 // The workers of a Pool: who does which task, and what becomes of it when one dies, has done its share, or cannot even
 // be started. Used by pool.ts.
+import { inspect } from 'node:util';
 import { ProcessDied, WrongUse, messageOf } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
@@ -120,7 +121,7 @@ export class Crew {
   }
 
   async join(limits: WaitOptions): Promise<boolean> {
-    if (this.#workers.size === 0) return true;
+    if (this.#isAtEnd) return true;
     return await this.#joiners.wait(limits);
   }
 
@@ -131,11 +132,22 @@ export class Crew {
       if (!worker.isFree) continue;
       if (worker.isSpent) worker.end(true);
       else if (this.#waiting.length > 0) worker.give(this.#waiting.shift()!);
-      else if (this.#state === 'closed' && [...this.#suppliers].every(({ isIdle }) => isIdle)) worker.end(false);
+      else if (this.#isDone) worker.end(false);
     }
     for (const worker of this.#workers) {
       if (worker.takesAhead(this.#waiting.first())) worker.give(this.#waiting.shift()!);
     }
+    if (this.#isAtEnd) this.#joiners.release();
+  }
+
+  /** It takes no calls any more, and nobody has tasks for workers that have none. */
+  get #isDone(): boolean {
+    if (this.#state !== 'closed') return this.#state === 'terminated';
+    return this.#waiting.length === 0 && [...this.#suppliers].every(({ isIdle }) => isIdle);
+  }
+
+  get #isAtEnd(): boolean {
+    return this.#workers.size === 0 && this.#isDone;
   }
 
   /** Another worker for each that is gone. */
@@ -172,10 +184,12 @@ export class Crew {
 
   #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' }>, who: string): void {
     if (answer.type === 'failed') return this.#fail(task, rebuildError(answer.error, who));
-    let results: unknown;
+    let results: unknown[];
     let failures: Map<number, Error>;
     try {
-      results = unpack(answer.results);
+      const given = unpack(answer.results);
+      if (!Array.isArray(given)) throw new WrongUse(`${who} answered with ${inspect(given)}, which no task does`);
+      results = given;
       failures = new Map((answer.failures ?? []).map(([place, error]) => [place, rebuildError(error, who)]));
     } catch (error) {
       return this.#fail(task, error);
@@ -209,7 +223,6 @@ export class Crew {
       const why = error === undefined ? '' : `: ${messageOf(error)}`;
       this.#giveUp(new ProcessDied(death, `${this.name} cannot start its workers${why}`, because));
     }
-    this.#joiners.release();
   }
 
   #terminated(): WrongUse {
@@ -221,6 +234,7 @@ export class Crew {
     this.#state = 'terminated';
     this.#failure = failure;
     this.#rejectAll(failure);
+    this.look();
   }
 
   #rejectAll(reason: Error): void {

@@ -11,7 +11,7 @@ import type { Located } from '../process/modules.ts';
 import { packOwn } from '../values/packed.ts';
 import type { Crew, Supplier } from './crew.ts';
 import type { TaskOptions } from './options.ts';
-import type { Source } from './source.ts';
+import type { Source, Step } from './source.ts';
 import { newTask } from './tasks.ts';
 import type { Job } from './tasks.ts';
 
@@ -43,7 +43,7 @@ const CHUNKS_AHEAD = 4;
 const END: IteratorResult<never, undefined> = { done: true, value: undefined };
 
 export class Iteration implements Job, Supplier {
-  readonly isMany = true;
+  readonly isGathered = false;
   left = 0;
   isDropped = false;
   isIdle = false;
@@ -62,6 +62,8 @@ export class Iteration implements Job, Supplier {
   #state: 'reading' | 'read' | 'over' = 'reading';
   /** The source is being asked: only one thing at a time. */
   #isAsking = false;
+  /** It runs right now, in our own call. */
+  #isInside = false;
   /** Why it came to an end, for the next one who asks. */
   #failure: { readonly error: unknown } | undefined;
   readonly #endWatch: () => void;
@@ -173,11 +175,11 @@ export class Iteration implements Job, Supplier {
   async #read(): Promise<void> {
     if (this.#isAsking) return;
     this.#isAsking = true;
-    const { source, chunksize } = this.#plan;
+    const { chunksize } = this.#plan;
     let items: unknown[] = [];
     try {
       while (this.#state === 'reading' && (items.length > 0 || this.#mayRead())) {
-        const asked = source.next();
+        const asked = this.#ask();
         const step = 'then' in asked ? await asked : asked;
         if (this.#state !== 'reading') return;
         if (step.done === true) {
@@ -198,6 +200,17 @@ export class Iteration implements Job, Supplier {
     if (items.length > 0) this.#begin(items);
     this.#plan.crew.remove(this);
     if (this.#takers.length > 0) this.#serve();
+  }
+
+  /** The source itself may leave or call off all this, and cannot be closed before it has answered. */
+  #ask(): Step | PromiseLike<Step> {
+    this.#isInside = true;
+    try {
+      return this.#plan.source.next();
+    } finally {
+      this.#isInside = false;
+      if (this.#state !== 'reading') this.#abandonSource();
+    }
   }
 
   #mayRead(): boolean {
@@ -259,6 +272,7 @@ export class Iteration implements Job, Supplier {
 
   /** Why the caller gets no more is said to it already, and comes before what the source may throw at its end. */
   #abandonSource(): void {
+    if (this.#isInside) return;
     this.#plan.source.close().catch(() => {});
   }
 }

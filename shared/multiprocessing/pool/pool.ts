@@ -2,8 +2,8 @@
 //
 // A worker does one task at a time, and the rest wait here, in order. So when a worker dies it is plain what it took
 // with it: that one task rejects with the reason, another worker takes its place, and nothing else notices. (In Python
-// the caller waits for ever: python/cpython#82265.) Only of a map or imap whose parts are quick a worker gets the next
-// part ahead, so that it need not wait for it; it comes back when the worker dies.
+// the caller waits for ever: python/cpython#82265.) Only of a map whose parts are quick a worker gets the next part
+// ahead, so that it need not wait for it; it comes back when the worker dies.
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { TimedOut, WrongUse } from '../base/errors.ts';

@@ -7,8 +7,8 @@ import type { ToPoolWorker } from './pool-worker.ts';
 
 /** A call of apply, with one task; or of map or imap, with many. It hears once of each task. */
 export interface Job {
-  /** It has many tasks, and a worker that is quick may have the next one ahead. */
-  readonly isMany: boolean;
+  /** Nobody has anything of it before all is done: then a task may wait behind another, at a worker that is quick. */
+  readonly isGathered: boolean;
   /** How many of its tasks wait, or are with a worker. */
   left: number;
   /** Nobody wants what comes of it any more. */
@@ -43,15 +43,15 @@ export function newTask(
 
 /** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
 export class Call implements Job {
-  readonly isMany: boolean;
+  readonly isGathered: boolean;
   left = 0;
   isDropped = false;
   readonly #results: unknown[][] = [];
   readonly #resolve: (results: unknown[][]) => void;
   readonly #reject: (error: unknown) => void;
 
-  constructor(isMany: boolean, resolve: (results: unknown[][]) => void, reject: (error: unknown) => void) {
-    this.isMany = isMany;
+  constructor(isGathered: boolean, resolve: (results: unknown[][]) => void, reject: (error: unknown) => void) {
+    this.isGathered = isGathered;
     this.#resolve = resolve;
     this.#reject = reject;
   }
