@@ -4,16 +4,17 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
-import { parseStatusCommand, parseTopCommand } from '../../client/admin/config.ts';
-import { parseClientCommand } from '../../client/config.ts';
-import { parseLoadCommand } from '../../client/load/config.ts';
+import { parseStatusCommand, parseTopCommand, STATUS_HELP, TOP_HELP } from '../../client/admin/config.ts';
+import { CLIENT_HELP, parseClientCommand } from '../../client/config.ts';
+import { loadHelp, parseLoadCommand } from '../../client/load/config.ts';
 import { demos } from '../../demos/catalog.ts';
 import { parseArguments } from '../../demos/stage/arguments.ts';
+import { helpFor } from '../../demos/stage/help.ts';
 import { parseConfig } from '../../server/config.ts';
 import { helpText } from '../../server/help.ts';
-import { parseBenchCommand } from '../bench/config.ts';
+import { benchHelp, parseBenchCommand } from '../bench/config.ts';
 import { ROOT } from '../helpers/paths.ts';
-import { readSettings } from '../soak/settings.ts';
+import { readSettings, SOAK_HELP } from '../soak/settings.ts';
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const manifest = JSON.parse(read('package.json')) as { version: string; scripts: Record<string, string> };
@@ -68,6 +69,23 @@ test('docs/flags.md has every flag of the server, and no other', () => {
     [...cell!.matchAll(/`(--[a-z-]+)[ `]/g)].map(([, flag]) => flag)))), inHelp);
 });
 
+/** Of other programs, which the pages name too. */
+const FLAGS_OF_NODE = ['--import', '--test'];
+
+test('a flag or a variable that a page names is one of a program', () => {
+  const helps = [
+    helpText(), CLIENT_HELP, loadHelp(), STATUS_HELP, TOP_HELP, benchHelp(4), SOAK_HELP,
+    ...demos.map((demo) => helpFor(demo, 4)),
+  ];
+  const flags = new Set([...helps.flatMap((help) => help.match(/--[a-z-]+/g) ?? []), ...FLAGS_OF_NODE]);
+  const variables = new Set([...flags].map((flag) => `ECHOPOOL_${flag.slice(2).toUpperCase().replaceAll('-', '_')}`));
+  const named = pages.flatMap((page) => (
+    [...read(page).matchAll(/`(--[a-z][a-z-]*)|\b(ECHOPOOL_[A-Z_]+)/g)].map(([, flag, name]) => ({ page, flag, name }))));
+  assert.ok(named.length > 100, `${named.length} found`);
+  assert.deepEqual(named.filter(({ flag, name }) => (
+    flag === undefined ? !variables.has(name!) : !flags.has(flag))), []);
+});
+
 const TYPED = /^ {4}(?:\$ )?((?:npm|node|npx) .*)$|`((?:npm|node|npx) [^`\n]*)`/gm;
 const CHOICE = / ?\[([^\]]*)\]/g;
 
@@ -95,6 +113,7 @@ const READERS: Readonly<Record<string, (args: string[]) => unknown>> = {
 
 /** Why a command is none of ours; undefined when its program understands it. */
 function whyNot(command: string): string | undefined {
+  if (/^npx echopool\b/.test(command)) return whyNot(asScript(command));
   const words = (command.match(/'[^']*'|\S+/g) ?? []).map((word) => word.replace(/^'(.*)'$/, '$1'));
   const [, script, dashes, ...args] = /^npm (?:run )?/.test(command)
     ? words.filter((word) => word !== 'run' && !/^-s$|^--silent$/.test(word))
@@ -112,10 +131,19 @@ function whyNot(command: string): string | undefined {
   }
 }
 
+/** What does in a clone what the package's command does: `npx echopool load -c 1` is `npm run load -- -c 1`. */
+function asScript(command: string): string {
+  const [, name, rest = ''] = /^npx echopool(?: ([a-z]\S*))?(?: (.*))?$/.exec(command) ?? [];
+  return `npm run ${name === undefined || name === 'serve' ? 'start' : name} -- ${rest}`.trim();
+}
+
 test('what a page tells the reader to type is understood by its program', () => {
   assert.match(whyNot('npm start -- --prot 1') ?? '', /--prot/);
   assert.match(whyNot('npm start --port 1') ?? '', /keeps/);
   assert.match(whyNot('npm run lod -- -c 1') ?? '', /no script/);
+  assert.match(whyNot('npx echopool --prot 1') ?? '', /--prot/);
+  assert.match(whyNot('npx echopool lod -c 1') ?? '', /no script/);
+  assert.equal(whyNot('npx echopool load -c 1'), undefined);
   const all = pages.flatMap((page) => commandsIn(page).map((command) => [page, command] as const));
   assert.ok(all.length > 60, `${all.length} commands found`);
   assert.deepEqual(all.flatMap(([page, command]) => {
