@@ -74,8 +74,9 @@ const CHOICE = / ?\[([^\]]*)\]/g;
 /** Commands that a page tells the reader to type: without what is in brackets, and with each choice of it. */
 function commandsIn(page: string): string[] {
   const typed = [...read(page).replaceAll('\\|', '|').matchAll(TYPED)];
-  return typed.map(([, line, inline]) => (line ?? inline)!.split(/ {3,}|; | && /)[0]!.trim()).flatMap((command) => {
-    const plain = command.replace(CHOICE, '');
+  const commands = typed.flatMap(([, line, inline]) => (line ?? inline)!.split(/ {3,}|; /)[0]!.split(' && '));
+  return commands.flatMap((command) => {
+    const plain = command.replace(CHOICE, '').trim();
     const choices = [...command.matchAll(CHOICE)].flatMap(([, choice]) => choice!.split(' | '));
     return [plain, ...choices.map((choice) => `${plain} ${choice}`)];
   });
