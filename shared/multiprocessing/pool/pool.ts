@@ -18,6 +18,7 @@ import { taskDone, WaitingTasks } from './tasks.ts';
 import type { Job, Task } from './tasks.ts';
 import { readAnswer, serveTasks } from './pool-worker.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
+import { ownFile } from '../base/own-file.ts';
 import { Process } from '../process/process.ts';
 import { packOwn, unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
@@ -68,7 +69,7 @@ const MOST_FAILED_STARTS = 3;
 /** So many pools may be in one another: each has as many workers as there are CPUs, and these multiply. */
 const MOST_NESTED = 2;
 
-const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
+const poolWorker = (): URL => ownFile(import.meta.url, 'multiprocessing/pool/pool', './pool-worker');
 
 let lastPool = 0;
 let lastTask = 0;
@@ -100,7 +101,7 @@ export class Pool {
     }
     this.#size = size;
     this.#forkOptions = forkOptions;
-    lineageOf({ module: POOL_WORKER.href, target: serveTasks.name }, this.#name, MOST_NESTED);
+    lineageOf({ module: poolWorker().href, target: serveTasks.name }, this.#name, MOST_NESTED);
     while (this.#workers.size < size) this.#startWorker();
   }
 
@@ -233,7 +234,7 @@ export class Pool {
 
   #startWorker(): void {
     const process = new Process({
-      ...this.#forkOptions, module: POOL_WORKER, target: serveTasks,
+      ...this.#forkOptions, module: poolWorker(), target: serveTasks,
       name: `${this.#name}:${++this.#lastWorker}`, daemon: true,
     });
     const worker: PoolWorker = { process, tasks: [], begunAt: 0, isQuick: false, proven: false };
