@@ -40,7 +40,9 @@ export class ServerProcess {
   readonly #lastErrors: string[] = [];
   #seen: ((event: LogEvent) => void) | undefined;
   #closing: Promise<void> | undefined;
-  /** Settles when it has ended, with why; undefined: with the exit code 0. */
+  /** So many wait for what this process does, and keep the caller running; the first waits for its start. */
+  #waiting = 1;
+  /** Settles when it has ended, with why; undefined: with the exit code 0. Who waits for it only, calls `whenEnded`. */
   readonly ended: Promise<string | undefined>;
 
   /** @param seen Is told of each event too, until {@link rest}. */
@@ -52,10 +54,18 @@ export class ServerProcess {
     this.ended = this.#listen();
   }
 
-  /** Nothing that it prints is waited for any more. From now on it keeps the caller running no longer. */
+  /** It has started, or not: nobody waits for that any more. */
   rest(): void {
     this.#seen = undefined;
-    this.#holdCaller(false);
+    this.#wait(-1);
+  }
+
+  /** The same as `ended`, and keeps the caller running meanwhile. */
+  async whenEnded(): Promise<string | undefined> {
+    this.#wait(+1);
+    const why = await this.ended;
+    this.#wait(-1);
+    return why;
   }
 
   /** Stops it in order. @throws EchoServerError (by rejecting) when it did not stop, and was killed. */
@@ -66,20 +76,18 @@ export class ServerProcess {
   /** Ends it at once. */
   async kill(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await this.ended;
+    await this.whenEnded();
   }
 
   async #close(): Promise<void> {
-    this.#holdCaller(true);
     let isStuck = false;
     const endLimit = afterRunning(this.#stopLimitMs, () => {
       isStuck = true;
       this.#child.kill('SIGKILL');
     });
     this.#child.kill('SIGTERM');
-    await this.ended;
+    await this.whenEnded();
     endLimit();
-    this.#holdCaller(false);
     if (!isStuck) return;
     const limit = `${this.#stopLimitMs / 1000} s`;
     const why = `the echo server (pid ${this.#child.pid}) did not stop within ${limit}, and was killed`;
@@ -109,10 +117,11 @@ export class ServerProcess {
     if (log !== undefined) process.nextTick(log, event);
   }
 
-  #holdCaller(holds: boolean): void {
+  #wait(change: 1 | -1): void {
+    this.#waiting += change;
     const { stdout, stderr, channel } = this.#child;
     const streams = [stdout, stderr].filter((stream) => stream instanceof Socket);
-    for (const handle of [this.#child, channel, ...streams]) holds ? handle?.ref() : handle?.unref();
+    for (const handle of [this.#child, channel, ...streams]) this.#waiting > 0 ? handle?.ref() : handle?.unref();
   }
 }
 

@@ -32,7 +32,7 @@ export interface EchoServer extends AsyncDisposable {
   close(): Promise<void>;
   /**
    * Resolves, never rejects, when it has ended: with undefined after a clean stop, whoever asked for it, else with an
-   * error that says why. Waiting for this does not keep the caller running.
+   * error that says why. Until then it keeps the caller running; a server alone does not.
    */
   whenEnded(): Promise<EchoServerError | undefined>;
   /** The same as {@link close}. */
@@ -73,17 +73,17 @@ export async function startEchoServer(options: EchoServerOptions = {}): Promise<
     });
   });
   await startOf(server, isListening, signal);
-  server.rest();
   const pid = child.pid!;
-  const ended = server.ended.then((why) => (why === undefined ? undefined
-    : new EchoServerError('ERR_ECHOPOOL_SERVER_DIED', `${why} (pid ${pid})`)));
   const { host, port, path } = listening[0]!;
   const addresses = listening.map((event) => addressIn(event));
   return {
     host: host === undefined ? `unix:${String(path)}` : String(host), port: Number(port ?? 0),
     address: addresses[0]!, addresses, admin, pid,
     close: () => server.close(),
-    whenEnded: () => ended,
+    whenEnded: async () => {
+      const why = await server.whenEnded();
+      return why === undefined ? undefined : new EchoServerError('ERR_ECHOPOOL_SERVER_DIED', `${why} (pid ${pid})`);
+    },
     [Symbol.asyncDispose]: () => server.close(),
   };
 }
@@ -94,6 +94,7 @@ async function startOf(server: ServerProcess, isListening: Promise<true>, signal
   const failed = server.ended.then((why) => why ?? 'it ended before it listened');
   const why = await Promise.race([isListening, failed, aborted]);
   stop();
+  server.rest();
   if (why === true) return;
   await server.kill();
   signal?.throwIfAborted();
