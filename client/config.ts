@@ -29,7 +29,9 @@ const flags = {
   version: { help: 'print the version and leave' },
 } satisfies Flags;
 
-export const CLIENT_HELP = `Usage: npm run client -- [HOST [PORT]] [flags]
+/** The text for `--help`. @param call What stands before the flags: `echopool client`. */
+export function clientHelp(call: string): string {
+  return `Usage: ${call} [HOST [PORT]] [flags]
 
 Sends lines to an upper-casing echo server and prints what comes back.
 
@@ -42,13 +44,14 @@ Ctrl-D leaves; Ctrl-C clears what is typed, or else leaves; Ctrl-Z stops the cli
 away, the next message connects again. Of a reply, whatever a terminal might obey, and whatever cannot be seen, is
 shown as \\x1b or \\u{202e}; one of more than 1 MiB is cut.
 
-Otherwise (printf 'hi\\n' | npm run --silent client): prints one reply a line, in order, and nothing else.
+Otherwise (printf 'hi\\n' | ${call.replace(/^npm run (.*) --$/, 'npm run --silent $1')}): prints one reply a line, in order, and nothing else.
 
 Either way a message is a line without the white space (ASCII) around it; empty lines are not sent.
 
 Exit codes: 0 all went well, 1 it never connected or replies are missing (on a terminal: that to the last message),
 2 wrong use.
 `;
+}
 
 /**
  * Reads the client's arguments (without node and the script) and environment.

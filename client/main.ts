@@ -3,8 +3,9 @@
 
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
+import { callOf, complainsAs } from '../shared/called.ts';
 import { UsageError } from '../shared/errors.ts';
-import { CLIENT_HELP, historyFile, parseClientCommand, type ClientCommand } from './config.ts';
+import { clientHelp, historyFile, parseClientCommand, type ClientCommand } from './config.ts';
 import { converse } from './interactive/conversation.ts';
 import { History } from './interactive/history.ts';
 import { print } from './interactive/output.ts';
@@ -27,7 +28,7 @@ async function main(): Promise<void> {
     return;
   }
   switch (command.kind) {
-    case 'help': return fail(await print(stdout, CLIENT_HELP));
+    case 'help': return fail(await print(stdout, clientHelp(callOf('npm run client', 'echopool-client'))));
     case 'version': return fail(await print(stdout, `${version()}\n`));
     case 'talk': return await talk(command);
   }
@@ -44,7 +45,7 @@ async function talk({ endpoint, history, greeting, notes }: Extract<ClientComman
 
 /** One line on standard error. */
 function complain(sentence: string): void {
-  stderr.write(`echopool-client: ${sentence}\n`);
+  stderr.write(`${complainsAs('echopool-client')}: ${sentence}\n`);
 }
 
 /** The process will exit with 1, and says why; without a reason all went well. */

@@ -1,6 +1,7 @@
 // The demos' command line: `npm run demo` lists them, `npm run demo -- NAME` runs one. Signals and exit codes are here.
 import { writeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { callOf, complainsAs } from '../shared/called.ts';
 import { messageOf, UsageError } from '../shared/errors.ts';
 import { activeChildren, cpuCount } from '../shared/multiprocessing/index.ts';
 import { parseArguments } from './stage/arguments.ts';
@@ -8,6 +9,7 @@ import { demos } from './catalog.ts';
 import { helpFor, listText } from './stage/help.ts';
 import { Screen } from './stage/screen.ts';
 
+const CALL = callOf('npm run demo');
 const EXIT_NOT_SHOWN = 1;
 const EXIT_USAGE = 2;
 /** What shells add to a signal's number. */
@@ -28,10 +30,10 @@ async function main(): Promise<number> {
     const invocation = parseArguments(process.argv.slice(2), demos, cpuCount());
     switch (invocation.kind) {
       case 'list':
-        await screen.say(listText(demos));
+        await screen.say(listText(demos, CALL));
         return 0;
       case 'help':
-        await screen.say(helpFor(invocation.demo, cpuCount()));
+        await screen.say(helpFor(invocation.demo, cpuCount(), CALL));
         return 0;
       case 'run': {
         await screen.say(`${invocation.demo.happens}\nLook: ${invocation.demo.look}`);
@@ -59,7 +61,7 @@ async function interrupted(signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP'): Promise<voi
 /** One line on standard error. Not through process.stderr: that would change the descriptor for all who share it. */
 function complain(message: string): void {
   try {
-    writeSync(2, `demo: ${message}\n`);
+    writeSync(2, `${complainsAs('demo')}: ${message}\n`);
   } catch {
     // There is nowhere left to say it; the exit code does.
   }

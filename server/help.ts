@@ -1,12 +1,14 @@
 // The server's text for `--help`. Loaded by main.ts when it is asked for.
+import { callOf } from '../shared/called.ts';
 import { flagLines } from '../shared/flags/help.ts';
 import { settings } from './config.ts';
 
 /** Every flag with its variable and default, the signals, and examples; 80 columns at most. */
 export function helpText(): string {
-  return `echopool-server: a TCP echo server of several processes; replies in upper case
+  const call = callOf('npm start', 'echopool-server');
+  return `echopool: a TCP echo server of several processes; replies in upper case
 
-Usage: echopool-server [flags]            from a checkout: npm start -- [flags]
+Usage: ${call} [flags]
 
 Flags, each with its environment variable and, in brackets, its default. A flag
 beats its variable; an empty variable counts as not set. PORT is read as well,
@@ -32,10 +34,10 @@ Exit codes: 0 stopped as asked, 1 could not listen or go on, 2 wrong flags,
 130 stopped at once
 
 Examples
-  npm start -- --port 9000 --workers 2
+  ${call} --port 9000 --workers 2
   printf 'hello' | nc -N 127.0.0.1 9000        prints HELLO
   nc 127.0.0.1 9000                            type lines, end with Ctrl-D
-  npm start -- --bind [::]:9000 --bind unix:/tmp/echo.sock
-  ECHOPOOL_CONNECTIONS_PER_WORKER=1 npm start  a pool: one client a worker
+  ${call} --bind [::]:9000 --bind unix:/tmp/echo.sock
+  ${call} --connections-per-worker 1     a pool: one client a worker
 `;
 }

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
-// The server's command line: flags, signals and the exit code. `npm start`, or `echopool-server` once built.
+// The server's command line: flags, signals and the exit code. `npm start`; once built `echopool`, `echopool-server`.
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import { complainsAs } from '../shared/called.ts';
 import { messageOf, UsageError } from '../shared/errors.ts';
 import { counted, countedFrom } from '../shared/log/log-format.ts';
 import { Log, useColor } from '../shared/log/log.ts';
@@ -50,7 +51,7 @@ isEnding = true;
 await terminal.close(lastLinesMs());
 if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/terminal/last-words.ts');
-  await tryToSay(2, `echopool-server: ${linesLost(terminal)}\n`, isServer ? LAST_WORDS_MS : undefined);
+  await tryToSay(2, `${complainsAs('echopool-server')}: ${linesLost(terminal)}\n`, isServer ? LAST_WORDS_MS : undefined);
 }
 const isUnanswered = !isServer && terminal.untold > 0 && terminal.trouble !== 'EPIPE';
 leave(isUnanswered ? EXIT_FAILED : exitCode);
@@ -172,7 +173,7 @@ function complain(message: string): void {
   obeySignalsNoMore();
   // Not through process.stderr: that would make a descriptor that others share non-blocking.
   try {
-    writeSync(2, `echopool-server: ${message}\n`);
+    writeSync(2, `${complainsAs('echopool-server')}: ${message}\n`);
   } catch {
     // There is nowhere left to say it; the exit code does.
   }

@@ -1,4 +1,4 @@
-// What `npm run status` and `npm run top` are asked to do: flags and environment in, data out. Pure.
+// What `echopool status` and `echopool top` are asked to do: flags and environment in, data out. Pure.
 import { UsageError } from '../../shared/errors.ts';
 import { flagLines } from '../../shared/flags/help.ts';
 import { readCommandLine, type Environment } from '../../shared/flags/read.ts';
@@ -24,7 +24,9 @@ const WHERE = `ADDRESS is PORT, HOST:PORT, http://HOST:PORT or unix:PATH, what t
 ECHOPOOL_ADMIN may have it, too.`;
 const EXITS = 'Exit codes: 0 it went well, 1 the server cannot be reached, 2 wrong use.';
 
-export const STATUS_HELP = `Usage: npm run status -- --admin ADDRESS [--json]
+/** @param call What stands before the flags: `echopool status`. */
+export function statusHelp(call: string): string {
+  return `Usage: ${call} --admin ADDRESS [--json]
 
 Prints what a server says of itself: its workers and what they do, who waits,
 what has happened since its start, and its last notices.
@@ -34,10 +36,13 @@ ${flagLines(statusFlags, 20)}
 ${WHERE}
 ${EXITS}
 `;
+}
 
-export const TOP_HELP = `Usage: npm run top -- --admin ADDRESS
+/** @param call What stands before the flags: `echopool top`. */
+export function topHelp(call: string): string {
+  return `Usage: ${call} --admin ADDRESS
 
-Watches a server: the same as npm run status, drawn again every second, with
+Watches a server: the same as the status, drawn again every second, with
 the rate of each worker over the last 20 seconds.
 
 ${flagLines(topFlags, 20)}
@@ -50,6 +55,7 @@ server goes, top waits for it to come back. Without a terminal it prints the
 table once.
 ${EXITS} 128 and its number after a signal.
 `;
+}
 
 /** @throws UsageError naming the flag or variable, its value and what is allowed. */
 export function parseStatusCommand(args: readonly string[], env: Environment): AdminCommand<{ json: boolean }> {

@@ -1,4 +1,5 @@
-// What `npm run status` and `npm run top` have in common: wrong use, complaints, and the table printed once.
+// What `echopool status` and `echopool top` have in common: wrong use, complaints, and the table printed once.
+import { callOf, complainsAs } from '../../shared/called.ts';
 import { UsageError } from '../../shared/errors.ts';
 import { statusTable } from '../../shared/status/table.ts';
 import { useColor } from '../../shared/terminal/color.ts';
@@ -18,20 +19,21 @@ const NOTICES = 10;
 
 /**
  * Runs one of them: reads its command line, says what is wrong, and sets the exit code.
- * @param name By which it complains.
+ * @param name By which it complains, and npm knows it.
+ * @param help Takes what stands before the flags.
  * @param run Returns the exit code; an AdminError is said, and is 1.
  */
 export async function runProgram<T>(
-  name: string, help: string, parse: () => AdminCommand<T>,
+  name: string, help: (call: string) => string, parse: () => AdminCommand<T>,
   run: (command: Extract<AdminCommand<T>, { kind: 'run' }>) => Promise<number>,
 ): Promise<void> {
   stdout.on('error', () => {}); // It is said where it is written.
   stderr.on('error', () => {}); // Nobody is left to be told.
-  const complain = (sentence: string): void => void stderr.write(`${name}: ${sentence}\n`);
+  const complain = (sentence: string): void => void stderr.write(`${complainsAs(name)}: ${sentence}\n`);
   try {
     const command = parse();
     if (command.kind === 'help') {
-      process.exitCode = await printed(help);
+      process.exitCode = await printed(help(callOf(`npm run ${name}`)));
       return;
     }
     for (const note of command.notes) complain(note);

@@ -5,7 +5,7 @@ import { useColor } from '../../shared/terminal/color.ts';
 import { FullScreen } from '../../shared/terminal/full-screen.ts';
 import type { AdminAddress } from './address.ts';
 import { isDone, parsed } from './check.ts';
-import { parseTopCommand, TOP_HELP } from './config.ts';
+import { parseTopCommand, topHelp } from './config.ts';
 import { printStatus, runProgram } from './program.ts';
 import { Rates } from './rates.ts';
 import { AdminError, sentenceOf } from './requests.ts';
@@ -19,7 +19,7 @@ const EXIT_SIGNALLED = 128;
 const CTRL_C = '\x03';
 const PATHS: Readonly<Record<string, string>> = { 'r': '/reload', '+': '/workers/add', '-': '/workers/remove' };
 
-await runProgram('top', TOP_HELP, () => parseTopCommand(process.argv.slice(2), process.env), async ({ address }) => (
+await runProgram('top', topHelp, () => parseTopCommand(process.argv.slice(2), process.env), async ({ address }) => (
   stdin.isTTY && stdout.isTTY ? await watch(address) : await printStatus(address, false)));
 
 /** @returns The exit code. @throws AdminError when the server is not there at first. */

@@ -80,9 +80,9 @@ const settings = {
   help: HELP,
 } satisfies Flags;
 
-/** The text for `--help`; 80 columns at most. */
-export function loadHelp(): string {
-  return `Usage: npm run load -- [HOST [PORT]] [flags]
+/** The text for `--help`; 80 columns at most. @param call What stands before the flags: `echopool load`. */
+export function loadHelp(call: string): string {
+  return `Usage: ${call} [HOST [PORT]] [flags]
 
 Loads an upper-casing echo server, checks every reply byte for byte, and tells
 how many messages a second it answered and how long they took.

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The load generator's command line (npm run load): flags, progress, signals and the exit code.
 
+import { callOf, complainsAs } from '../../shared/called.ts';
 import { messageOf, UsageError } from '../../shared/errors.ts';
 import { watchWait } from '../../shared/multiprocessing/base/time-limit.ts';
 import { resetConnection } from '../../shared/reset.ts';
@@ -35,7 +36,7 @@ async function main(): Promise<number> {
     complain(error.message);
     return EXIT_USAGE;
   }
-  if (command.kind === 'help') return await printed(loadHelp()) ? 0 : EXIT_FAILED;
+  if (command.kind === 'help') return await printed(loadHelp(callOf('npm run load'))) ? 0 : EXIT_FAILED;
   for (const note of command.notes) complain(note);
   return await run(command.options, command.json);
 }
@@ -125,5 +126,5 @@ function showProgress(load: Load, { durationMs, churn, messages: wanted, rate: d
 }
 
 function complain(sentence: string): void {
-  stderr.write(`load: ${sentence}\n`);
+  stderr.write(`${complainsAs('load')}: ${sentence}\n`);
 }

@@ -1,22 +1,22 @@
-// The texts of `npm run demo` and of `npm run demo -- NAME --help`. Pure. Called by main.ts.
+// The texts of `echopool demo` and of `echopool demo NAME --help`. Pure. Called by main.ts.
 import { flagLines } from '../../shared/flags/help.ts';
 import { flagsOf } from './arguments.ts';
 import type { Demo } from './demo.ts';
 
-/** The list of all demos, with a line each. */
-export function listText(demos: readonly Demo[]): string {
+/** The list of all demos, with a line each. @param call What stands before the name: `echopool demo`. */
+export function listText(demos: readonly Demo[], call: string): string {
   const width = Math.max(...demos.map(({ name }) => name.length));
   return `Programs about processes: what goes wrong, and the same program put right.
 
-  npm run demo -- NAME [--workers N] [flags]
-  npm run demo -- NAME --help                  what to look at
+  ${call} NAME [--workers N] [flags]
+  ${`${call} NAME --help`.padEnd(45)}what to look at
 
 ${demos.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).join('\n')}
 `;
 }
 
-/** What one demo shows, what to look at, and its flags. */
-export function helpFor(demo: Demo, cpus: number): string {
+/** What one demo shows, what to look at, and its flags. @param call What stands before the name: `echopool demo`. */
+export function helpFor(demo: Demo, cpus: number, call: string): string {
   const column = Math.max('workers N'.length, ...demo.steps.map(({ flag }) => flag.length)) + 6;
   const alone = demo.steps.length === 0 ? '' : ` [${demo.steps.map(({ flag }) => `--${flag}`).join(' | ')}]`;
   const usage = alone + (demo.switches ?? []).map(({ flag }) => ` [--${flag}]`).join('');
@@ -24,7 +24,7 @@ export function helpFor(demo: Demo, cpus: number): string {
 
 ${demo.lookAt}
 
-  npm run demo -- ${demo.name}${usage} [--workers N]
+  ${call} ${demo.name}${usage} [--workers N]
 
 ${flagLines(flagsOf(demo, cpus), column)}
 

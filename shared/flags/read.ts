@@ -177,7 +177,8 @@ function inEnvironment(variables: readonly string[], env: Environment, notes: st
 function npmHints(flags: Flags, given: readonly string[], { env = {}, program = 'program' }: Reading): string[] {
   const script = env['npm_lifecycle_event'];
   if (script === undefined) return [];
-  const command = script === 'start' ? 'npm start' : `npm run ${script}`;
+  // `npx` is what npm says for `npm exec`, too.
+  const command = script === 'start' ? 'npm start' : script === 'npx' ? 'npm exec echopool' : `npm run ${script}`;
   return questionsOf(flags).flatMap(([key, flag]) => {
     const name = nameOf(key, flag);
     const value = env[`npm_config_${name.replaceAll('-', '_')}`];

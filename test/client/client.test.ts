@@ -6,7 +6,7 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { buffer, text } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
-import { CLIENT_HELP } from '../../client/config.ts';
+import { clientHelp } from '../../client/config.ts';
 import { answerAfter, serve, upperCase } from '../fixtures/upper-server.ts';
 import { CLIENT_ENV } from '../helpers/client-env.ts';
 import { nodeArgs } from '../helpers/paths.ts';
@@ -186,7 +186,7 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
 
   test('--help, --version and a bad flag need no server', async (t) => {
     const help = start(t, ['--help']);
-    assert.equal((await help.stdout).toString(), CLIENT_HELP);
+    assert.equal((await help.stdout).toString(), clientHelp('npm run client --'));
     const version = start(t, ['--version']);
     assert.match((await version.stdout).toString(), /^\d+\.\d+\.\d+\n$/);
     const bad = start(t, ['--port', 'x']);

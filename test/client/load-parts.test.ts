@@ -257,7 +257,7 @@ describe('the flags', () => {
   }
 
   test('are all in the help, which fits 80 columns', () => {
-    const help = loadHelp();
+    const help = loadHelp('npm run load --');
     const names = 'host port connections duration messages rate size depth text expect proxy churn processes json help';
     for (const flag of names.split(' ')) {
       assert.match(help, new RegExp(`^  (?:-\\w, )?--${flag} `, 'm'));

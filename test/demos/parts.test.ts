@@ -11,6 +11,7 @@ import { helpFor, listText } from '../../demos/stage/help.ts';
 import { ROOT } from '../helpers/paths.ts';
 
 const CPUS = 4;
+const CALL = 'npm run demo --';
 
 function parse(...argv: string[]): ReturnType<typeof parseArguments> {
   return parseArguments(argv, demos, CPUS);
@@ -77,7 +78,7 @@ for (const [argv, message] of [
 }
 
 test('the texts fit into 80 columns, and name the file of each demo', () => {
-  for (const line of [listText(demos), ...demos.map((demo) => helpFor(demo, CPUS))].join('\n').split('\n')) {
+  for (const line of [listText(demos, CALL), ...demos.map((demo) => helpFor(demo, CPUS, CALL))].join('\n').split('\n')) {
     assert.ok(line.length <= 80, line);
   }
   for (const { name } of demos) {

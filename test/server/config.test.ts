@@ -201,6 +201,8 @@ describe('what is given', () => {
     ]);
     assert.equal(portOf([], npm), 8080);
     assert.deepEqual(configOf(['--port', '1', '--idle-timeout', '1'], npm).notes, []);
+    const byExec = { npm_lifecycle_event: 'npx', npm_config_waiting: '7' };
+    assert.match(configOf([], byExec).notes[0]!, /^npm has kept "--waiting=7" .* npm exec echopool -- --waiting …$/);
     // `npm start --port 9000`: the value comes through as an argument.
     assert.equal(
       refusal(['9000'], { npm_lifecycle_event: 'serve', npm_config_port: 'true' }),

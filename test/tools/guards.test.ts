@@ -98,6 +98,8 @@ test('the server and its workers load no part of the toolkit that they do not us
   }
   assert.ok(!master.has('server/worker/worker.ts'));
   assert.ok(master.size <= 80, `${master.size} files for the master`);
+  // The one command adds itself; each program is loaded when it is named.
+  assert.deepEqual([...modulesOf('server/echopool.ts')], ['server/echopool.ts', 'shared/called.ts']);
   assert.ok(worker.size <= 60, `${worker.size} files for a worker`);
 });
 

@@ -15,15 +15,18 @@ const ROOMS = [
   ].map((room) => `${TOOLKIT}/${room}`),
   'shared', 'shared/flags', 'shared/terminal', 'shared/log', 'shared/status',
   ...['uppercase', 'signals', 'worker', 'totals', 'connections', 'workers', 'admin'].map((room) => `server/${room}`),
-  'server',
+  'server', 'server/embed',
   ...['echo-client', 'output', 'endpoint', 'interactive'].map((room) => `client/${room}`),
   'client', 'client/load', 'client/admin',
   'demos/stage', 'demos',
+  'server/echopool',
 ];
 /** What each part of the project may import besides itself. */
 const PARTS: Readonly<Record<string, readonly string[]>> = {
   [TOOLKIT]: [], shared: [TOOLKIT], server: ['shared', TOOLKIT], client: ['shared', TOOLKIT],
   demos: ['client', 'shared', TOOLKIT],
+  // The one command stands above all programs.
+  'server/echopool': ['server', 'client', 'demos', 'shared'],
 };
 const IMPORT = /^(?:import|export)\b[^'"`;]*? from '([^']+)';|^import '([^']+)';|\bimport\('([^']+)'\)/gm;
 const MOST_LINES = 300;

@@ -1,4 +1,5 @@
 // One worker of a Pool, as the pool sees it: its process, and the tasks that it has. Used by crew.ts.
+import { ownFile } from '../base/own-file.ts';
 import { Process } from '../process/process.ts';
 import type { PoolPlan } from './options.ts';
 import { serveTasks } from './pool-worker.ts';
@@ -8,10 +9,12 @@ import type { Task } from './tasks.ts';
 /** What is done in this time is quick, in milliseconds: then it does not matter if the next part waits behind it. */
 const QUICK_MS = 5;
 
-const POOL_WORKER = new URL(import.meta.url.endsWith('.ts') ? './pool-worker.ts' : './pool-worker.js', import.meta.url);
+const poolWorker = (): URL => ownFile(import.meta.url, 'multiprocessing/pool/crew-worker', './pool-worker');
 
-/** What each worker is started for. */
-export const PURPOSE = { module: POOL_WORKER.href, target: serveTasks.name };
+/** What each worker is started for. @throws {WrongUse} The package is in a bundle. */
+export function purposeOf(): { readonly module: string; readonly target: string } {
+  return { module: poolWorker().href, target: serveTasks.name };
+}
 
 export class CrewWorker {
   readonly process: Process<never[]>;
@@ -32,7 +35,7 @@ export class CrewWorker {
   constructor(name: string, { forkOptions, initializer, args, maxTasksPerChild }: PoolPlan) {
     this.#left = maxTasksPerChild;
     this.process = new Process({
-      ...forkOptions, module: POOL_WORKER, target: serveTasks, args: [initializer, ...args], name, daemon: true,
+      ...forkOptions, module: poolWorker(), target: serveTasks, args: [initializer, ...args], name, daemon: true,
     });
     this.process.start();
   }

@@ -8,7 +8,7 @@ import { Joiners } from '../process/joiners.ts';
 import { lineageOf } from '../process/modules.ts';
 import { unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
-import { CrewWorker, PURPOSE } from './crew-worker.ts';
+import { CrewWorker, purposeOf } from './crew-worker.ts';
 import type { PoolPlan } from './options.ts';
 import { readAnswer } from './pool-worker.ts';
 import type { FromPoolWorker } from './pool-worker.ts';
@@ -46,7 +46,7 @@ export class Crew {
   constructor(name: string, plan: PoolPlan) {
     this.name = name;
     this.#plan = plan;
-    lineageOf(PURPOSE, name, MOST_NESTED);
+    lineageOf(purposeOf(), name, MOST_NESTED);
     while (this.#workers.size < plan.size) this.#startWorker();
   }
 

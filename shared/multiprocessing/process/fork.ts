@@ -1,6 +1,7 @@
 // How Process starts child.ts: which flags, environment and descriptors the new process gets. Used by process.ts only.
 import { fork } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { ownFile } from '../base/own-file.ts';
 
 /** What child_process.fork calls by the same names. */
 export interface ForkOptions {
@@ -14,7 +15,6 @@ export interface ForkOptions {
   readonly stdio?: StdioOptions | undefined;
 }
 
-const CHILD_ENTRY = new URL(import.meta.url.endsWith('.ts') ? '../child.ts' : '../child.js', import.meta.url);
 /** What says which program this process runs, or takes a port or a terminal that others cannot have as well. */
 const NOT_FOR_CHILDREN = new RegExp('^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--input-type|--debug-port'
   + '|--(?:inspect|watch|test|experimental-test)(?:-.*)?)$');
@@ -32,12 +32,12 @@ export function flagsForChildren(flags: readonly string[]): string[] {
 /**
  * Forks child.ts with one more pipe than asked for, for what it has to say when it exits.
  * @returns The child, and the number that this pipe has there.
- * @throws What the system or Node refuses it for; the system may also do so by the child's 'error'.
+ * @throws {WrongUse} The package is in a bundle. @throws What the system or Node refuses it for; the system may also do so by the child's 'error'.
  */
 export function forkChild({ env, execArgv, stdio }: ForkOptions): { child: ChildProcess; exitFd: number } {
   const all = streamsOf(stdio);
-  const child = fork(CHILD_ENTRY, [], {
-    serialization: 'json', stdio: all, env: environment(env),
+  const child = fork(ownFile(import.meta.url, 'multiprocessing/process/fork', '../child'), [], {
+    serialization: 'json', stdio: all, env: environmentFor(env ?? process.env),
     execArgv: [...execArgv ?? flagsForChildren(process.execArgv)],
   });
   return { child, exitFd: all.length - 1 };
@@ -53,9 +53,8 @@ function streamsOf(stdio: StdioOptions | undefined): Exclude<StdioOptions, strin
   return streams;
 }
 
-/** A debugger's port is this process's own, by whichever way it was asked for. */
-function environment(given: NodeJS.ProcessEnv | undefined): NodeJS.ProcessEnv {
-  const env = given ?? process.env;
+/** The environment for a child: a debugger's port is this process's own, by whichever way it was asked for. */
+export function environmentFor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const flags = env['NODE_OPTIONS'];
   if (flags === undefined || flags !== process.env['NODE_OPTIONS'] || !flags.includes('--inspect')) return env;
   return { ...env, NODE_OPTIONS: flags.replace(/(?<!\S)--inspect\S*/g, '') };

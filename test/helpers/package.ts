@@ -1,0 +1,79 @@
+// The package as a user has it: built, packed by npm once, and installed into a folder of its own. Used by
+// test/tools/package.test.ts.
+import { execFile } from 'node:child_process';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { ROOT } from './paths.ts';
+import { cleanEnvironment } from './server.ts';
+
+const run = promisify(execFile);
+
+export interface Installed {
+  /** Where it is installed: the folder of package.json. */
+  readonly folder: string;
+  /** The paths of all files of the package. */
+  readonly files: readonly string[];
+  /** Runs a command there, to its end. @throws When its exit code is not 0; it has `stdout` and `stderr` too. */
+  run(command: string, ...args: string[]): Promise<{ stdout: string; stderr: string }>;
+  /** Writes a file there. */
+  write(name: string, text: string): void;
+  remove(): void;
+}
+
+/**
+ * Builds, packs and installs it, with a module as the type of JavaScript there; tsx and Node's types are beside it.
+ * @param strays Files that do not belong into the package, and are made where it is packed.
+ */
+export async function installPackage(strays: readonly string[] = []): Promise<Installed> {
+  const place = mkdtempSync(join(tmpdir(), 'package-'));
+  const source = join(place, 'source');
+  const folder = join(place, 'user');
+  for (const path of [source, folder]) mkdirSync(path);
+  const env = cleanEnvironment();
+  try {
+    await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], {
+      cwd: ROOT, env,
+    });
+    for (const file of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, file), join(source, file));
+    for (const part of ['server/admin/page', 'demos', 'docs']) {
+      cpSync(join(ROOT, part), join(source, part), { recursive: true });
+    }
+    for (const stray of strays) {
+      mkdirSync(join(source, stray, '..'), { recursive: true });
+      writeFileSync(join(source, stray), '');
+    }
+    const packing = ['pack', '--json', '--ignore-scripts', '--pack-destination', place];
+    const { stdout } = await run('npm', packing, { cwd: source, env });
+    const [{ files, filename }] = JSON.parse(stdout) as [{ files: { path: string }[]; filename: string }];
+    writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
+    const install = ['install', '--offline', '--no-audit', '--no-fund', join(place, filename)];
+    await run('npm', install, { cwd: folder, env });
+    for (const other of ['tsx', '@types']) symlinkSync(join(ROOT, 'node_modules', other), join(folder, 'node_modules', other));
+    return {
+      folder, files: files.map(({ path }) => path),
+      run: (command, ...args) => run(command, args, { cwd: folder, env: { ...env, TMPDIR: place } }),
+      write: (name, text) => writeFileSync(join(folder, name), text),
+      remove: () => rmSync(place, { recursive: true }),
+    };
+  } catch (error) {
+    rmSync(place, { recursive: true });
+    throw error;
+  }
+}
+
+/**
+ * Fetches a package from the registry, with whatever npm has kept of it.
+ * @returns Where its files are; undefined: the registry cannot be reached.
+ */
+export async function fetched(folder: string, name: string, version: string): Promise<string | undefined> {
+  const prefix = join(folder, `${name}-${version}`);
+  const args = ['install', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+  try {
+    await run('npm', [...args, '--fetch-retries=0', `${name}@${version}`], { env: cleanEnvironment(), timeout: 120_000 });
+    return join(prefix, 'node_modules', name);
+  } catch {
+    return undefined;
+  }
+}
