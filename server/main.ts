@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The server's command line: flags, signals and the exit code. `npm start`; once built `echopool`, `echopool-server`.
+// The server's command line: flags, signals and the exit code. `npm start`, or `echopool` once built.
 import { readFileSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { complainsAs } from '../shared/called.ts';

@@ -50,7 +50,8 @@ export async function installPackage(strays: readonly string[] = []): Promise<In
     writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }\n');
     const install = ['install', '--offline', '--no-audit', '--no-fund', join(place, filename)];
     await run('npm', install, { cwd: folder, env });
-    for (const other of ['tsx', '@types']) symlinkSync(join(ROOT, 'node_modules', other), join(folder, 'node_modules', other));
+    const [ours, theirs] = [join(ROOT, 'node_modules'), join(folder, 'node_modules')];
+    for (const other of ['tsx', '@types']) symlinkSync(join(ours, other), join(theirs, other));
     return {
       folder, files: files.map(({ path }) => path),
       run: (command, ...args) => run(command, args, { cwd: folder, env: { ...env, TMPDIR: place } }),
@@ -65,15 +66,20 @@ export async function installPackage(strays: readonly string[] = []): Promise<In
 
 /**
  * Fetches a package from the registry, with whatever npm has kept of it.
- * @returns Where its files are; undefined: the registry cannot be reached.
+ * @returns Where its files are, or why it could not be had: without the registry that is no fault of ours.
  */
-export async function fetched(folder: string, name: string, version: string): Promise<string | undefined> {
+export async function fetched(
+  folder: string, name: string, version: string,
+): Promise<{ path: string; why?: undefined } | { path?: undefined; why: string }> {
   const prefix = join(folder, `${name}-${version}`);
   const args = ['install', '--prefix', prefix, '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+  const limits = { env: cleanEnvironment(), timeout: 120_000 };
   try {
-    await run('npm', [...args, '--fetch-retries=0', `${name}@${version}`], { env: cleanEnvironment(), timeout: 120_000 });
-    return join(prefix, 'node_modules', name);
-  } catch {
-    return undefined;
+    await run('npm', [...args, '--fetch-retries=1', `${name}@${version}`], limits);
+    return { path: join(prefix, 'node_modules', name) };
+  } catch (error) {
+    const { stderr } = error as { stderr?: unknown };
+    const said = typeof stderr === 'string' ? stderr : String(error);
+    return { why: `${name}@${version} cannot be fetched: ${said.trim().split('\n')[0] || 'it takes too long'}` };
   }
 }

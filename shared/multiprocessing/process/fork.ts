@@ -19,6 +19,11 @@ export interface ForkOptions {
 const NOT_FOR_CHILDREN = new RegExp('^(?:-e|-p|-pe|-i|-c|--eval|--print|--interactive|--check|--input-type|--debug-port'
   + '|--(?:inspect|watch|test|experimental-test)(?:-.*)?)$');
 
+/** Where the file is that each child runs. @throws {WrongUse} The package is in a bundle. */
+export function childEntry(): URL {
+  return ownFile(import.meta.url, 'multiprocessing/process/fork', '../child');
+}
+
 /** The flags of a process that suit its children. @param flags Its `process.execArgv`. */
 export function flagsForChildren(flags: readonly string[]): string[] {
   let isFit = true;
@@ -32,11 +37,12 @@ export function flagsForChildren(flags: readonly string[]): string[] {
 /**
  * Forks child.ts with one more pipe than asked for, for what it has to say when it exits.
  * @returns The child, and the number that this pipe has there.
- * @throws {WrongUse} The package is in a bundle. @throws What the system or Node refuses it for; the system may also do so by the child's 'error'.
+ * @param entry Where child.ts is: {@link childEntry}.
+ * @throws What the system or Node refuses it for; the system may also do so by the child's 'error'.
  */
-export function forkChild({ env, execArgv, stdio }: ForkOptions): { child: ChildProcess; exitFd: number } {
+export function forkChild(entry: URL, { env, execArgv, stdio }: ForkOptions): { child: ChildProcess; exitFd: number } {
   const all = streamsOf(stdio);
-  const child = fork(ownFile(import.meta.url, 'multiprocessing/process/fork', '../child'), [], {
+  const child = fork(entry, [], {
     serialization: 'json', stdio: all, env: environmentFor(env ?? process.env),
     execArgv: [...execArgv ?? flagsForChildren(process.execArgv)],
   });

@@ -19,7 +19,7 @@ import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { LastWords } from './exit-pipe.ts';
-import { forkChild } from './fork.ts';
+import { childEntry, forkChild } from './fork.ts';
 import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from '../base/keep-alive.ts';
@@ -150,8 +150,8 @@ export class Process<Args extends readonly unknown[] = never[]> {
    * Starts the process. Returns at once: when it runs is the system's affair. If it could not be forked, it has ended
    * with an `error`.
    * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
-   * each of its own children would; or it descends from too many that were started for the same. @throws {NotCloneable}
-   * An argument cannot be sent.
+   * each of its own children would; or it descends from too many that were started for the same; or the package is in a bundle.
+   * @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
@@ -161,12 +161,13 @@ export class Process<Args extends readonly unknown[] = never[]> {
         + `function of it: its children would import it too, and start others without end. ${GUARD}`);
     }
     const lineage = lineageOf(this.#start, this.name);
+    const entry = childEntry();
     const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
     const args = prepared.map((encodeIt) => encodeIt());
     this.#args = [];
     this.#isStarted = true;
     this.#address = router.newChildAddress();
-    const { child, exitFd } = this.#fork();
+    const { child, exitFd } = this.#fork(entry);
     this.#channel = new Channel(child ?? nowhere(), (envelope) => {
       if (envelope[2] === FAILED) this.#error ??= rebuildError(envelope[3] as RemoteError, this.#who());
       else router.arrive(envelope, this.#address);
@@ -228,9 +229,9 @@ export class Process<Args extends readonly unknown[] = never[]> {
   }
 
   /** No child, with the reason in `error`, when the system refuses at once; it may also do so by the event 'error'. */
-  #fork(): { readonly child?: ChildProcess; readonly exitFd: number } {
+  #fork(entry: URL): { readonly child?: ChildProcess; readonly exitFd: number } {
     try {
-      const forked = forkChild(this.#forkOptions);
+      const forked = forkChild(entry, this.#forkOptions);
       this.#child = forked.child;
       return forked;
     } catch (error) {
