@@ -31,6 +31,7 @@ const flags = {
 
 /** The text for `--help`. @param call What stands before the flags: `echopool client`. */
 export function clientHelp(call: string): string {
+  const inPipe = call.replace(/^npm run (.*) --$/, 'npm run --silent $1');
   return `Usage: ${call} [HOST [PORT]] [flags]
 
 Sends lines to an upper-casing echo server and prints what comes back.
@@ -44,7 +45,7 @@ Ctrl-D leaves; Ctrl-C clears what is typed, or else leaves; Ctrl-Z stops the cli
 away, the next message connects again. Of a reply, whatever a terminal might obey, and whatever cannot be seen, is
 shown as \\x1b or \\u{202e}; one of more than 1 MiB is cut.
 
-Otherwise (printf 'hi\\n' | ${call.replace(/^npm run (.*) --$/, 'npm run --silent $1')}): prints one reply a line, in order, and nothing else.
+Otherwise (printf 'hi\\n' | ${inPipe}): prints one reply a line, in order, and nothing else.
 
 Either way a message is a line without the white space (ASCII) around it; empty lines are not sent.
 

@@ -51,7 +51,7 @@ isEnding = true;
 await terminal.close(lastLinesMs());
 if (terminal.untold > 0 && exitCode !== EXIT_INTERRUPTED) {
   const { tryToSay } = await import('../shared/terminal/last-words.ts');
-  await tryToSay(2, `${complainsAs('echopool-server')}: ${linesLost(terminal)}\n`, isServer ? LAST_WORDS_MS : undefined);
+  await tryToSay(2, complaintOf(linesLost(terminal)), isServer ? LAST_WORDS_MS : undefined);
 }
 const isUnanswered = !isServer && terminal.untold > 0 && terminal.trouble !== 'EPIPE';
 leave(isUnanswered ? EXIT_FAILED : exitCode);
@@ -167,13 +167,17 @@ function version(): string {
   return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }
 
+function complaintOf(message: string): string {
+  return `${complainsAs('echopool-server')}: ${message}\n`;
+}
+
 /** One line on standard error. */
 function complain(message: string): void {
   // Whoever does not read it, or a terminal that stops its background, must not make this process deaf.
   obeySignalsNoMore();
   // Not through process.stderr: that would make a descriptor that others share non-blocking.
   try {
-    writeSync(2, `${complainsAs('echopool-server')}: ${message}\n`);
+    writeSync(2, complaintOf(message));
   } catch {
     // There is nowhere left to say it; the exit code does.
   }

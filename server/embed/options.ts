@@ -98,7 +98,7 @@ export interface StartPlan {
 /** What a server may take longer to stop than it was given, in milliseconds. */
 const LONGER_MS = 5000;
 
-/** @throws {TypeError} An option that there is not, or a value that no flag can have. What it may be, the server says. */
+/** @throws {TypeError} An option that there is not, or a value that no flag can have. The rest the server checks. */
 export function planOf(options: EchoServerOptions): StartPlan {
   const { log, logLevel, signal: _signal, ...given } = options;
   const unknown = Object.keys(given).find((key) => !Object.hasOwn(FLAGS, key));

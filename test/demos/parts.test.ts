@@ -78,7 +78,8 @@ for (const [argv, message] of [
 }
 
 test('the texts fit into 80 columns, and name the file of each demo', () => {
-  for (const line of [listText(demos, CALL), ...demos.map((demo) => helpFor(demo, CPUS, CALL))].join('\n').split('\n')) {
+  const texts = [listText(demos, CALL), ...demos.map((demo) => helpFor(demo, CPUS, CALL))];
+  for (const line of texts.join('\n').split('\n')) {
     assert.ok(line.length <= 80, line);
   }
   for (const { name } of demos) {

@@ -150,8 +150,8 @@ export class Process<Args extends readonly unknown[] = never[]> {
    * Starts the process. Returns at once: when it runs is the system's affair. If it could not be forked, it has ended
    * with an `error`.
    * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
-   * each of its own children would; or it descends from too many that were started for the same; or the package is in a bundle.
-   * @throws {NotCloneable} An argument cannot be sent.
+   * each of its own children would; or it descends from too many that were started for the same; or the package is in a
+   * bundle. @throws {NotCloneable} An argument cannot be sent.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
