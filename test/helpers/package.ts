@@ -1,7 +1,7 @@
 // The package as a user has it: built, packed by npm once, and installed into a folder of its own. Used by
 // test/tools/package.test.ts.
 import { execFile } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -36,7 +36,8 @@ export async function installPackage(strays: readonly string[] = []): Promise<In
     await run(join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json', '--outDir', join(source, 'dist')], {
       cwd: ROOT, env,
     });
-    for (const file of ['package.json', 'README.md', 'LICENSE']) copyFileSync(join(ROOT, file), join(source, file));
+    const texts = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
+    for (const file of ['package.json', 'LICENSE', ...texts]) copyFileSync(join(ROOT, file), join(source, file));
     for (const part of ['server/admin/page', 'demos', 'docs']) {
       cpSync(join(ROOT, part), join(source, part), { recursive: true });
     }

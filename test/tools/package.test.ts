@@ -242,7 +242,8 @@ test('the examples of docs/testing.md do what they say', TIMEOUT, async () => {
 
 test('the package holds what is built, the page, the docs and the demos, and nothing else', () => {
   const page = readdirSync(join(ROOT, 'server/admin/page')).map((name) => `server/admin/page/${name}`);
-  const others = ['LICENSE', 'README.md', 'package.json', ...page];
+  const texts = readdirSync(ROOT).filter((name) => name.endsWith('.md'));
+  const others = ['LICENSE', 'package.json', ...texts, ...page];
   const isBuilt = (path: string): boolean => path.startsWith('dist/');
   const isToRead = (path: string): boolean => /^(?:docs|demos)\//.test(path);
   const { files } = installed;
@@ -250,8 +251,11 @@ test('the package holds what is built, the page, the docs and the demos, and not
   for (const main of Object.values(bin)) assert.ok(files.includes(main), `${main} is missing`);
   assert.deepEqual(files.filter((path) => isBuilt(path) && !/\.(?:js|d\.ts)$/.test(path)), []);
   assert.ok(!files.some((path) => path.startsWith('dist/test/')));
-  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  for (const [, path] of readme.matchAll(/`((?:docs|demos)\/[\w./-]+\.\w+)`|\]\((docs\/[^)#]+)\)/g)) {
-    if (path !== undefined) assert.ok(files.includes(path), `README.md names ${path}`);
+  const pages = ['README.md', ...files.filter((path) => /^docs\/[^/]*\.md$/.test(path))];
+  for (const name of pages) {
+    for (const [, link] of readFileSync(join(ROOT, name), 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+      const path = join(name, '..', link!);
+      assert.ok(files.some((file) => file === path || file.startsWith(`${path.replace(/\/$/, '')}/`)), `${name}: ${link}`);
+    }
   }
 });
