@@ -61,7 +61,7 @@ export function listeningPort(pid: number): number | undefined {
 
 /** Waits for a state that no event announces. @throws Error after the deadline, with `what` and what `report` says. */
 export async function until(
-  state: () => boolean, what: string, { deadlineMs = 20_000, report = () => '' }: UntilOptions = {},
+  state: () => boolean, what: string, { deadlineMs = 60_000, report = () => '' }: UntilOptions = {},
 ): Promise<void> {
   const began = performance.now();
   while (!state()) {
