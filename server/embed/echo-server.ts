@@ -5,6 +5,7 @@ import { Socket } from 'node:net';
 import { afterRunning } from '../../shared/running-time.ts';
 import { eventOf, Lines } from './log-lines.ts';
 import type { LogEvent } from './options.ts';
+import { WhyEnded } from './why-ended.ts';
 
 /**
  * Why there is no server, or no longer. `message` is one sentence, the server's own if it said one. `code` is
@@ -23,8 +24,6 @@ export class EchoServerError extends Error {
 
 /** What a dead server has printed is read to its end, unless others hold its output open: so long, in milliseconds. */
 const LAST_OUTPUT_MS = 1000;
-/** Of what it says on standard error, the last lines may tell why it died. */
-const LINES_KEPT = 20;
 
 export interface ProcessOptions {
   readonly child: ChildProcess;
@@ -37,7 +36,6 @@ export class ServerProcess {
   readonly #child: ChildProcess;
   readonly #log: ((event: LogEvent) => void) | undefined;
   readonly #stopLimitMs: number;
-  readonly #lastErrors: string[] = [];
   #seen: ((event: LogEvent) => void) | undefined;
   #closing: Promise<void> | undefined;
   /** So many wait for what this process does, and keep the caller running; the first waits for its start. */
@@ -73,12 +71,6 @@ export class ServerProcess {
     return this.#closing ??= this.#close();
   }
 
-  /** Ends it at once. */
-  async kill(): Promise<void> {
-    this.#child.kill('SIGKILL');
-    await this.whenEnded();
-  }
-
   async #close(): Promise<void> {
     let isStuck = false;
     const endLimit = afterRunning(this.#stopLimitMs, () => {
@@ -97,17 +89,17 @@ export class ServerProcess {
   async #listen(): Promise<string | undefined> {
     const child = this.#child;
     const output = new Lines((line) => this.#tell(eventOf(line)));
+    const why = new WhyEnded();
     const errors = new Lines((line) => {
-      this.#lastErrors.push(line);
-      if (this.#lastErrors.length > LINES_KEPT) this.#lastErrors.shift();
+      why.hear(line);
       this.#tell({ time: new Date().toISOString(), level: 'warn', event: 'output', message: line });
     });
     child.stdout?.setEncoding('utf8').on('data', (text: string) => output.push(text));
     child.stderr?.setEncoding('utf8').on('data', (text: string) => errors.push(text));
-    const how = await endOf(child);
+    const failed = await endOf(child);
     output.end();
     errors.end();
-    return how === 'exited with code 0' ? undefined : this.#lastErrors.at(-1) ?? `the echo server ${how}`;
+    return failed ?? why.tell(child.exitCode, child.signalCode);
   }
 
   #tell(event: LogEvent): void {
@@ -125,18 +117,14 @@ export class ServerProcess {
   }
 }
 
-/** Settles with how it ended, when all that it printed is read. */
-function endOf(child: ChildProcess): Promise<string> {
+/** Settles when it has ended and all that it printed is read; with a sentence if it never was there. */
+function endOf(child: ChildProcess): Promise<string | undefined> {
   return new Promise((resolve) => {
-    let how = '';
     child.on('error', (error) => {
       // It also says that a signal could not be sent, which ends nothing.
-      if (child.pid === undefined) resolve(`could not be started: ${error.message}`);
+      if (child.pid === undefined) resolve(`the echo server could not be started: ${error.message}`);
     });
-    child.once('exit', (code, signal) => {
-      how = signal === null ? `exited with code ${code}` : `was ended by ${signal}`;
-      afterRunning(LAST_OUTPUT_MS, () => resolve(how));
-    });
-    child.once('close', () => resolve(how));
+    child.once('exit', () => void afterRunning(LAST_OUTPUT_MS, () => resolve(undefined)));
+    child.once('close', () => resolve(undefined));
   });
 }

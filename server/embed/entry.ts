@@ -1,11 +1,12 @@
 // What a process of startEchoServer() runs: the server, which ends with its caller. The channel to the caller carries
 // no message; it closes when the caller ends, whatever ended that.
 import { calledAs } from '../../shared/called.ts';
+import { CALLED_AS } from './why-ended.ts';
 
 /** Asked once more after so long, in milliseconds, the server ends at once: nobody is left who waits for it. */
 const AT_ONCE_MS = 250;
 
-calledAs('startEchoServer');
+calledAs(CALLED_AS);
 if (process.connected) process.once('disconnect', end);
 else end();
 await import('../main.ts');

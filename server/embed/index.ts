@@ -96,7 +96,8 @@ async function startOf(server: ServerProcess, isListening: Promise<true>, signal
   stop();
   server.rest();
   if (why === true) return;
-  await server.kill();
+  // In order, as it may have bound a Unix socket. If it is killed in the end, that is no news for who gave it up.
+  await server.close().catch(() => {});
   signal?.throwIfAborted();
   throw new EchoServerError('ERR_ECHOPOOL_SERVER_START', String(why));
 }
