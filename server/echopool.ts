@@ -22,7 +22,9 @@ const commands: Readonly<Record<string, Command>> = {
 };
 
 const [word] = process.argv.slice(2);
-if (word === undefined || word.startsWith('-')) {
+if (word === 'help') {
+  process.exitCode = await tellHelp();
+} else if (word === undefined || word.startsWith('-')) {
   const asksForHelp = process.argv.slice(2).some((argument) => argument === '--help' || argument === '-h');
   if (asksForHelp) process.exitCode = await tellHelp();
   else await become('serve', 'echopool');

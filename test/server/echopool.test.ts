@@ -19,7 +19,7 @@ function echopool(...args: string[]): Promise<{ code: number; stdout: string; st
 }
 
 test('its help lists all programs, and is there whatever else is said', DEADLINE, async () => {
-  for (const args of [['--help'], ['--port', 'x', '-h']]) {
+  for (const args of [['--help'], ['help'], ['--port', 'x', '-h']]) {
     const { code, stdout, stderr } = await echopool(...args);
     assert.deepEqual([code, stderr], [0, '']);
     assert.match(stdout, /^Usage: echopool \[serve\] \[flags\]\n/);
