@@ -34,9 +34,12 @@ export function stuckMissing(): string | false {
   return missing ??= spawnSync('python3', ['-c', needed]).status === 0 ? false : 'needs python3';
 }
 
-export async function startStuckServer(kind: OutputKind, flags: readonly string[]): Promise<StuckServer> {
+/** @param by A command that becomes the server, such as setpriv(1). */
+export async function startStuckServer(
+  kind: OutputKind, flags: readonly string[], by: readonly string[] = [],
+): Promise<StuckServer> {
   const script = join(ROOT, 'test/helpers/stuck.py');
-  const command = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', ...flags];
+  const command = [...by, process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', ...flags];
   const helper = spawn('python3', [script, kind, ...command], {
     env: cleanEnvironment(), stdio: ['pipe', 'pipe', 'inherit'],
   });

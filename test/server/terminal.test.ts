@@ -97,6 +97,24 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     await shell.shows(/the reload is done/);
   });
 
+  test('in a group that no shell could continue, it is not stopped: the signal finds a stopped worker, and goes on', {
+    ...TIMEOUT,
+  }, async (t) => {
+    const shell = startShell(t);
+    // The subshell that would be the job ends at once: what it leaves is an orphaned process group.
+    shell.type(`(sh -c 'echo "[1] $$"; exec ${COMMAND} 1' &)\r`);
+    const port = Number((await shell.shows(/listening on \S+:(\d+)/))[1]);
+    const { master, all: [, worker] } = await shell.server();
+    await using client = await connectClient(port);
+    assert.equal(await client.ask('hi'), 'HI');
+    process.kill(worker!, 'SIGSTOP');
+    await until(() => isStopped(worker!), 'the worker is stopped', DEADLINE_MS);
+    process.kill(master, 'SIGTTOU');
+    await until(() => !isStopped(worker!), 'the worker goes on', DEADLINE_MS);
+    assert.equal(await client.ask('still there?'), 'STILL THERE?');
+    assert.doesNotMatch(shell.screen(), /is to have/);
+  });
+
   for (const [where, suffix] of [['foreground', ''], ['background', ' &']] as const) {
     test(`in the ${where}, it ends when the window is closed`, TIMEOUT, async (t) => {
       const shell = startShell(t);
