@@ -51,12 +51,15 @@ export function memoryTogether(pids: readonly number[]): number {
 
 /** The ports of the clients whose sockets this worker has open. Exact only while the worker stands still. */
 export function clientPortsOf(worker: number, serverPort: number): Set<number> {
-  return new Set(socketsOf(worker).filter(({ local }) => local === serverPort).map(({ remote }) => remote));
+  const ports = new Set<number>();
+  for (const { local, remote } of socketsOf(worker)) if (local === serverPort) ports.add(remote);
+  return ports;
 }
 
 /** The port on which the process listens; undefined: on none. */
 export function listeningPort(pid: number): number | undefined {
-  return socketsOf(pid).find(({ state }) => state === LISTEN)?.local;
+  for (const { state, local } of socketsOf(pid)) if (state === LISTEN) return local;
+  return undefined;
 }
 
 /** Waits for a state that no event announces. @throws Error after the deadline, with `what` and what `report` says. */
@@ -97,14 +100,15 @@ export async function standAllStill(whom: number, pids: readonly number[]): Prom
   }, `processes ${pids.join(', ')} to stand still`);
 }
 
-/** The TCP sockets that the process has open. */
-function socketsOf(pid: number): { local: number; remote: number; state: string }[] {
+/** The TCP sockets that the process has open. A table is read when it is needed: that may take the system 20 ms. */
+function* socketsOf(pid: number): Generator<{ local: number; remote: number; state: string }> {
   const open = new Set(descriptorLinks(pid).map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1]));
-  const tables = ['tcp', 'tcp6'].map((table) => readOrNothing(`/proc/${pid}/net/${table}`));
-  return tables.flatMap((table) => table.split('\n').slice(1)).flatMap((line) => {
-    const [, local, remote, state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
-    return open.has(inode) ? [{ local: portIn(local), remote: portIn(remote), state }] : [];
-  });
+  for (const table of ['tcp', 'tcp6']) {
+    for (const line of readOrNothing(`/proc/${pid}/net/${table}`).split('\n').slice(1)) {
+      const [, local, remote, state = '', , , , , , inode = ''] = line.trim().split(/\s+/);
+      if (open.has(inode)) yield { local: portIn(local), remote: portIn(remote), state };
+    }
+  }
 }
 
 function portIn(address: string | undefined): number {

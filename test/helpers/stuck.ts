@@ -50,7 +50,9 @@ export async function startStuckServer(
   const ended = next<StuckEnd>();
   const gone = new Promise<void>((resolve) => helper.once('close', () => resolve()));
   let port: number | undefined;
-  await until(() => (port = listeningPort(pid)) !== undefined, 'the server to listen');
+  // It forks its workers when it listens: to look at the system's sockets again and again takes longer than its start.
+  const isThere = (): boolean => childrenOf(pid).length > 0 && (port = listeningPort(pid)) !== undefined;
+  await until(isThere, 'the server to listen');
   return {
     pid, port: port!, ended,
     workers: () => childrenOf(pid),
