@@ -16,6 +16,7 @@ export const PAYLOAD = Buffer.from('the first bytes of the client\n'.repeat(160)
 const SIGNATURE = Buffer.from('0d0a0d0a000d0a515549540a', 'hex');
 const OCTET = '(?:25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]\\d|\\d)';
 const IPV4 = `${OCTET}(?:\\.${OCTET}){3}`;
+const QUAD_AT_END = new RegExp(`(?:^|:)(${IPV4})$`);
 const IPV6 = '[\\da-fA-F.]*:[\\da-fA-F.:]+';
 const PORT = '(?:0|[1-9]\\d{0,4})';
 const TCP4 = new RegExp(`^PROXY TCP4 (${IPV4}) (${IPV4}) (${PORT}) (${PORT})\r\n`);
@@ -97,7 +98,7 @@ export function crc32c(bytes: Uint8Array): number {
 
 /** An IP address as a number of 128 bits, an IPv4 one as IPv6 has it; `undefined` for what is none. */
 export function numberOf(address: string): bigint | undefined {
-  const quad = new RegExp(`(?:^|:)(${IPV4})$`).exec(address)?.[1];
+  const quad = QUAD_AT_END.exec(address)?.[1];
   if (quad === address) return 0xffff_0000_0000n + BigInt(`0x${hexOf(quad)}`);
   const all = quad === undefined
     ? address
