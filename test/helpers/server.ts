@@ -186,10 +186,18 @@ export function cleanEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !OWN_VARIABLES.test(name)));
 }
 
+/** How many processes this one has forked, of whatever kind. */
+export function countChildren(pid: number): number {
+  return allChildrenOf(pid).length;
+}
+
+function allChildrenOf(pid: number): number[] {
+  return readIfThere(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
+}
+
 /** The ids of the living processes that this one has forked with Process; under tsx it has others too. */
 export function childrenOf(pid: number): number[] {
-  const children = readIfThere(`/proc/${pid}/task/${pid}/children`).split(' ').filter(Boolean).map(Number);
-  return children.filter((child) => readIfThere(`/proc/${child}/cmdline`).includes('multiprocessing/child'));
+  return allChildrenOf(pid).filter((child) => readIfThere(`/proc/${child}/cmdline`).includes('multiprocessing/child'));
 }
 
 /** A number of bytes in /proc/PID/status: `VmRSS`, the memory that it has now, `VmHWM`, the most that it has had. */

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { ask, EventReader, portOf, statusOf } from '../helpers/admin.ts';
@@ -195,19 +195,6 @@ describe('the admin address', { concurrency: 2 }, () => {
     assert.equal((await post(port, '/workers/2/kill')).status, 404);
   });
 
-  test('changes nothing without', async () => {
-    await using server = await startTestServer(['--workers', '1', '--admin', '0']);
-    const port = await adminOf(server);
-    const workers = server.workers();
-    for (const path of ['/reload', '/workers/1/kill']) {
-      const { status, body } = await post(port, path);
-      assert.equal(status, 403);
-      assert.match(body, /--admin-actions/);
-    }
-    const { workers: [worker], totals, actions } = await statusOf(port);
-    assert.deepEqual([[worker!.pid], totals.reloads, actions], [workers, 0, false]);
-  });
-
   test('is a Unix socket of its owner alone, which goes with the server', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'echopool-admin-'));
     t.after(() => rmSync(folder, { recursive: true }));
@@ -219,24 +206,40 @@ describe('the admin address', { concurrency: 2 }, () => {
     assert.equal(await server.stop(), 0);
     assert.equal(existsSync(path), false);
   });
+});
+
+describe('an admin address without --admin-actions', () => {
+  let server: TestServer;
+  let port: number;
+  before(async () => {
+    server = await startTestServer(['--workers', '1', '--admin', '0', '--log', 'messages']);
+    port = await adminOf(server);
+  });
+  after(() => server[Symbol.asyncDispose]());
+
+  test('changes nothing', async () => {
+    const workers = server.workers();
+    for (const path of ['/reload', '/workers/1/kill']) {
+      const { status, body } = await post(port, path);
+      assert.equal(status, 403);
+      assert.match(body, /--admin-actions/);
+    }
+    const { workers: [worker], totals, actions } = await statusOf(port);
+    assert.deepEqual([[worker!.pid], totals.reloads, actions], [workers, 0, false]);
+  });
 
   test('in use by another ends the start in one line, and leaves no process and no socket', async (t) => {
-    await using server = await startTestServer(['--workers', '1', '--admin', '0']);
-    const port = await adminOf(server);
-    const { code, stderr } = await runServer(['--port', '0', '--admin', `${port}`]);
-    assert.equal(code, 1);
-    const why = `cannot listen on 127.0.0.1:${port}: another program does already; choose another --admin`;
-    assert.equal(stderr, `echopool-server: ${why}\n`);
     const folder = mkdtempSync(join(tmpdir(), 'admin-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const path = join(folder, 'echo.sock');
-    assert.equal((await runServer(['--bind', `unix:${path}`, '--admin', `${port}`])).code, 1);
+    const { code, stderr } = await runServer(['--bind', `unix:${path}`, '--admin', `${port}`]);
+    assert.equal(code, 1);
+    const why = `cannot listen on 127.0.0.1:${port}: another program does already; choose another --admin`;
+    assert.equal(stderr, `echopool-server: ${why}\n`);
     assert.ok(!existsSync(path), 'where it listened for clients nothing is left');
   });
 
   test('has every word of a client as text within its JSON', async () => {
-    await using server = await startTestServer(['--workers', '1', '--admin', '0', '--log', 'messages']);
-    const port = await adminOf(server);
     await using client = await connectClient(server.port);
     assert.equal(await client.ask('<img src=x onerror=alert(1)>\u001b[2J'), '<IMG SRC=X ONERROR=ALERT(1)>\u001b[2J');
     const { headers, body } = await until(port, '/status', ({ body }) => body.includes('"messages":1'));
