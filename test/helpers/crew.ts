@@ -23,8 +23,8 @@ export class Crew<Primitive, Child extends Member<Primitive>> implements Cleaner
   }
 
   /**
-   * A child, of that name if one is given, that holds the primitive until the test ends. The test either leaves it as it
-   * was, or sees it end.
+   * A child, of that name if one is given, that holds the primitive until the test ends. The test either leaves it as
+   * it was, or sees it end.
    */
   async lend(t: Cleaner, primitive: Primitive, name?: string): Promise<Child> {
     const index = this.#idle.findIndex(({ process }) => name === undefined || process.name === name);
