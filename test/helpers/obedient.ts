@@ -1,8 +1,10 @@
 // A child that does with an Event, a Semaphore or a Barrier what a test tells it.
 import assert from 'node:assert/strict';
+import { after } from 'node:test';
 import type { Process } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/synchronize-work.ts';
 import type { Answer, Command } from '../fixtures/synchronize-work.ts';
+import { Crew } from './crew.ts';
 import { moduleUrl } from './paths.ts';
 import { startProcess } from './processes.ts';
 import type { Cleaner, Mail } from './processes.ts';
@@ -20,7 +22,7 @@ export class Child {
     this.#mail = started.mail;
   }
 
-  static async start(t: Cleaner, primitive: object, name: string): Promise<Child> {
+  static async start(t: Cleaner, primitive: object, name?: string): Promise<Child> {
     const child = new Child(startProcess(t, { module, target: work.obey, args: [primitive], name }));
     await child.#next(({ type }) => type === 'ready');
     return child;
@@ -98,10 +100,13 @@ export class Child {
   #reading: Promise<void> | undefined;
 }
 
-/** As many as there are names. */
+const crew = new Crew((t, primitive: object, name) => Child.start(t, primitive, name));
+after(() => crew.end());
+
+/** As many as there are names, which other tests of the file use after this one, if they are alive then. */
 export async function children<Names extends string[]>(
   t: Cleaner, primitive: object, ...names: Names
 ): Promise<{ [Index in keyof Names]: Child }> {
-  const started = await Promise.all(names.map((name) => Child.start(t, primitive, name)));
-  return started as { [Index in keyof Names]: Child };
+  const lent = await Promise.all(names.map((name) => crew.lend(t, primitive, name)));
+  return lent as { [Index in keyof Names]: Child };
 }

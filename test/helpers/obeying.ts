@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import type { JoinableQueue, Process, Queue } from '../../shared/multiprocessing/index.ts';
 import { obey } from '../fixtures/queue-work.ts';
 import type { Order, Outcome } from '../fixtures/queue-work.ts';
+import { Crew } from './crew.ts';
 import { moduleUrl } from './paths.ts';
 import { startProcess } from './processes.ts';
 import type { Cleaner } from './processes.ts';
+
+type AnyQueue = Queue<unknown> | JoinableQueue<unknown>;
 
 const module = moduleUrl('test/fixtures/queue-work.ts');
 
@@ -39,6 +42,11 @@ export class Obeying {
     return this.process;
   }
 
+  /** Uses another queue from now on. */
+  async use(queue: AnyQueue): Promise<void> {
+    await this.tell('use', queue);
+  }
+
   async kill(): Promise<void> {
     this.process.kill();
     await this.process.join();
@@ -46,31 +54,13 @@ export class Obeying {
 }
 
 /** Starts a child that holds the queue, and waits until it is ready to obey. */
-export async function startObeying(t: Cleaner, queue: Queue<unknown> | JoinableQueue<unknown>): Promise<Obeying> {
-  const { process, mail } = startProcess(t, { module, target: obey, args: [queue] });
+export async function startObeying(t: Cleaner, queue: AnyQueue, name?: string): Promise<Obeying> {
+  const { process, mail } = startProcess(t, { module, target: obey, args: [queue], name });
   assert.equal(await mail.next(), 'ready');
   return new Obeying(process as unknown as Process<never[]>);
 }
 
-/** Children that several tests use, one after the other: for those that leave them as they were. */
-export class Crew implements Cleaner {
-  readonly #idle: Obeying[] = [];
-  readonly #work: (() => void | Promise<void>)[] = [];
-
-  after(work: () => void | Promise<void>): void {
-    this.#work.push(work);
-  }
-
-  /** A child that holds the queue until the test ends. */
-  async lend(t: Cleaner, queue: Queue<unknown> | JoinableQueue<unknown>): Promise<Obeying> {
-    const child = this.#idle.pop() ?? await startObeying(this, queue);
-    await child.tell('use', queue);
-    t.after(() => void this.#idle.push(child));
-    return child;
-  }
-
-  /** Ends them all: for the `after` of their tests. */
-  async end(): Promise<void> {
-    for (const work of this.#work) await work();
-  }
+/** For the tests of one file. */
+export function queueCrew(): Crew<AnyQueue, Obeying> {
+  return new Crew(startObeying);
 }

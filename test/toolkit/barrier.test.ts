@@ -134,7 +134,7 @@ describe('a barrier', () => {
 
   test('has a time limit for who gives none, and goes to other processes with it', DEADLINE, async (t) => {
     const barrier = new Barrier(2, { timeoutMs: 20.5 });
-    const a = await Child.start(t, barrier, 'A');
+    const [a] = await children(t, barrier, 'A');
     await assert.rejects(a.does('wait'), broken(`${a.who} gave up after 20.5 ms`));
     await barrier.reset();
     const patient = barrier.wait(Infinity);
@@ -202,7 +202,7 @@ describe('nobody waits at a barrier in vain because a process died', () => {
 
   test('one of two that are not each other\'s parent, in the line of the other', DEADLINE, async (t) => {
     const { child: maker, made } = await Child.maker<Barrier>(t, 'Barrier', 'A');
-    const b = await Child.start(t, made, 'B');
+    const [b] = await children(t, made, 'B');
     const inMaker = await maker.begins('wait');
     await b.does('waiting');
     await b.dies();
@@ -218,7 +218,7 @@ describe('nobody waits at a barrier in vain because a process died', () => {
     const inA = await a.begins('wait');
     b.tell({ type: 'end' });
     await b.process.join();
-    const c = await Child.start(t, barrier, 'C');
+    const [c] = await children(t, barrier, 'C');
     assert.deepEqual([await c.does('wait'), await inA.result], [1, 0]);
   });
 

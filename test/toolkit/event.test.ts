@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Event, ProcessDied, Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/synchronize-work.ts';
-import { Child, module } from '../helpers/obedient.ts';
+import { Child, children, module } from '../helpers/obedient.ts';
 import { DEADLINE, startProcess } from '../helpers/processes.ts';
 
 describe('an event', () => {
@@ -118,7 +118,7 @@ describe('an event', () => {
 describe('nobody waits for an event in vain because a process died', () => {
   test('the one that had to set it: all who are left wait, and learn who died', DEADLINE, async (t) => {
     const event = new Event();
-    const [a, b] = [await Child.start(t, event, 'A'), await Child.start(t, event, 'B')];
+    const [a, b] = await children(t, event, 'A', 'B');
     const inA = await a.begins('wait');
     const here = event.wait();
     b.process.kill();
@@ -127,7 +127,7 @@ describe('nobody waits for an event in vain because a process died', () => {
     await assert.rejects(inA.result, error);
     const again = await a.begins('wait');
     await Promise.all([assert.rejects(event.wait(), error, 'later too'), assert.rejects(again.result, error)]);
-    const c = await Child.start(t, event, 'C');
+    const [c] = await children(t, event, 'C');
     const later = event.wait();
     await c.does('set');
     assert.equal(await later, true, 'with a new process there is hope again');
@@ -135,7 +135,7 @@ describe('nobody waits for an event in vain because a process died', () => {
 
   test('one of several: as long as somebody does not wait, the others do', DEADLINE, async (t) => {
     const event = new Event();
-    const [a, b] = [await Child.start(t, event, 'A'), await Child.start(t, event, 'B')];
+    const [a, b] = await children(t, event, 'A', 'B');
     const inA = await a.begins('wait');
     await b.dies();
     assert.equal(await event.isSet(), false);
@@ -145,7 +145,7 @@ describe('nobody waits for an event in vain because a process died', () => {
 
   test('one that ended in good order: another may set it', DEADLINE, async (t) => {
     const event = new Event();
-    const a = await Child.start(t, event, 'A');
+    const [a] = await children(t, event, 'A');
     a.tell({ type: 'end' });
     await a.process.join();
     assert.equal(await event.wait(50), false);
@@ -165,7 +165,7 @@ describe('nobody waits for an event in vain because a process died', () => {
 
   test('one that waits, and leaves no trace', DEADLINE, async (t) => {
     const event = new Event();
-    const [a, b] = [await Child.start(t, event, 'A'), await Child.start(t, event, 'B')];
+    const [a, b] = await children(t, event, 'A', 'B');
     await a.begins('wait');
     const inB = await b.begins('wait');
     await a.dies();
@@ -176,7 +176,7 @@ describe('nobody waits for an event in vain because a process died', () => {
 
 test('a wait for an event keeps the process running, and one that was called off does not', DEADLINE, async (t) => {
   const event = new Event();
-  const child = await Child.start(t, event, 'A');
+  const [child] = await children(t, event, 'A');
   const { result } = await child.begins('wait');
   child.tell({ type: 'end' });
   assert.equal(await child.process.join(200), false);

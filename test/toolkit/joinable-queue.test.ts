@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
-import { Crew, startObeying } from '../helpers/obeying.ts';
+import { queueCrew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess } from '../helpers/processes.ts';
 
@@ -12,7 +12,7 @@ const module = moduleUrl('test/fixtures/queue-work.ts');
 /** For a machine that stands still, or has much else to do: nothing here depends on how long it takes. */
 const DEADLINE = { timeout: 120_000 };
 
-const crew = new Crew();
+const crew = queueCrew();
 after(() => crew.end());
 
 function died(how: RegExp) {
@@ -130,7 +130,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
 
   test('what a process had not done when it is killed, another does; join waits for that', DEADLINE, async (t) => {
     const queue = new JoinableQueue<unknown>();
-    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     await work.putNumbers(queue, 0, 10);
     assert.deepEqual(await one.tell('getMany', 4), [0, 1, 2, 3]);
     await one.tell('taskDone');
@@ -149,7 +149,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
 
   test('when nobody is left to work, join is refused; the items stay, for somebody new', DEADLINE, async (t) => {
     const queue = new JoinableQueue<number>();
-    const [consumer, putter] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [consumer, putter] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     await putter.tell('putMany', 0, 3);
     await consumer.tell('getMany', 2);
     await consumer.tell('taskDone');
@@ -185,7 +185,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
 
   test('waits for the joining process when that one consumes', DEADLINE, async (t) => {
     const queue = new JoinableQueue<unknown>();
-    const consumer = await startObeying(t, queue);
+    const consumer = await crew.lend(t, queue);
     await work.putNumbers(queue, 0, 2);
     await queue.get();
     await consumer.tell('get');
@@ -204,7 +204,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
   ] as const) {
     test(`when a consumer ${how} with work undone, the work comes back and join is refused`, DEADLINE, async (t) => {
       const queue = new JoinableQueue<unknown>();
-      const consumer = await startObeying(t, queue);
+      const consumer = await crew.lend(t, queue);
       await work.putNumbers(queue, 0, 3);
       await consumer.tell('getMany', 2);
       await consumer.tell('taskDone');
@@ -218,7 +218,7 @@ describe('a joinable queue between processes', { concurrency: 4 }, () => {
 
   test('when a consumer ends well and has done its work, join goes on waiting for others', DEADLINE, async (t) => {
     const queue = new JoinableQueue<unknown>();
-    const consumer = await startObeying(t, queue);
+    const consumer = await crew.lend(t, queue);
     await work.putNumbers(queue, 0, 2);
     await consumer.tell('getAndDo', 1);
     const joined = queue.join();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
-import { Crew, startObeying } from '../helpers/obeying.ts';
+import { queueCrew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess, startProgram } from '../helpers/processes.ts';
 import { checkTaken } from '../helpers/queue-taken.ts';
@@ -15,7 +15,7 @@ const full = { name: 'QueueFull', code: 'ERR_QUEUE_FULL' };
 const empty = { name: 'QueueEmpty', code: 'ERR_QUEUE_EMPTY' };
 const closed = { name: 'QueueClosed', code: 'ERR_QUEUE_CLOSED' };
 
-const crew = new Crew();
+const crew = queueCrew();
 after(() => crew.end());
 
 /** The error that names a dead process. */
@@ -246,23 +246,23 @@ describe('a queue between processes', { concurrency: 2 }, () => {
 
   test('waits for a slow consumer: never more items than maxsize', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(3);
-    startProcess(t, { module, target: work.putNumbers, args: [queue, 0, 200] });
+    const child = await crew.lend(t, queue);
+    const puts = child.tell('putMany', 0, 200);
     for (let i = 0; i < 200; i++) {
       assert.equal(await queue.get(), i);
       if (i % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 1));
       assert.ok(await queue.qsize() <= 3);
     }
+    await puts;
   });
 
   test('brings what several put to several, each item once, and in its putter\'s order', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(20);
     const names = ['a', 'b', 'c'];
-    const putters = names.map((name) => {
-      return startProcess(t, { module, target: work.putNamed, args: [queue, name, 400] }).process;
-    });
+    const putters = await Promise.all(names.map(() => crew.lend(t, queue)));
     const getters = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     const takings = Promise.all([...getters.map((getter) => getter.tell('drain')), work.drain(queue)]);
-    await Promise.all(putters.map((putter) => putter.join()));
+    await Promise.all(putters.map((putter, i) => putter.tell('putNamed', names[i]!, 400)));
     await queue.close();
     const taken = await takings as [string, number][][];
     checkTaken(taken, names, 400);
@@ -270,7 +270,7 @@ describe('a queue between processes', { concurrency: 2 }, () => {
 
   test('lives where it was made, and is one object in each process', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     await queue.put(queue);
     assert.equal(await child.tell('same'), true);
     await child.tell('startChild');
@@ -292,7 +292,7 @@ describe('a queue between processes', { concurrency: 2 }, () => {
 
   test('travels through another queue, from one child to another', DEADLINE, async (t) => {
     const requests = new Queue<Queue<unknown>>();
-    const maker = await startObeying(t, requests);
+    const maker = await crew.lend(t, requests);
     await maker.tell('makeQueue');
     startProcess(t, { module, target: work.answerInside, args: [requests, 'the answer'] });
     assert.equal(await maker.tell('get'), 'the answer');
@@ -492,7 +492,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     test(`and ${how}: what it took is used, and what it had not taken comes back`, DEADLINE, async (t) => {
       const queue = new Queue<unknown>();
       await work.putNumbers(queue, 0, 300);
-      const child = await startObeying(t, queue);
+      const child = await crew.lend(t, queue);
       assert.deepEqual(await child.tell('getMany', 50), numbers(0, 50));
       await child.start(...order).join();
       assert.equal(child.process.exitCode, 0);
@@ -508,7 +508,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     test(`and ${how}: what it took last comes back, with what it had not taken`, DEADLINE, async (t) => {
       const queue = new Queue<unknown>();
       await work.putNumbers(queue, 0, 300);
-      const child = await startObeying(t, queue);
+      const child = await crew.lend(t, queue);
       assert.deepEqual(await child.tell('getMany', 50), numbers(0, 50));
       if (order === undefined) await child.kill();
       else await child.start(...order).join();
@@ -519,7 +519,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('what several had comes back in the order in which it was put', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const children = await Promise.all(['', '', ''].map(() => startObeying(t, queue)));
+    const children = await Promise.all(['', '', ''].map(() => crew.lend(t, queue)));
     await work.putNumbers(queue, 0, 6);
     for (const child of children) await child.tell('get');
     const [left, ...killed] = children.reverse();
@@ -529,7 +529,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('and is killed on the way with an item, the item comes back', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     const never = child.tell('get');
     await child.tell('qsize'); // The get waits by now.
     process.kill(child.process.pid!, 'SIGSTOP');
@@ -560,7 +560,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('and the queue lives in it, all that waits for it is refused, and whatever comes later', DEADLINE, async (t) => {
     const through = new Queue<unknown>();
-    const [owner, other] = await Promise.all([startObeying(t, through), startObeying(t, through)]);
+    const [owner, other] = await Promise.all([crew.lend(t, through), crew.lend(t, through)]);
     await owner.tell('makeQueue');
     const queue = await through.get() as Queue<unknown>;
     await through.put(queue);
@@ -582,7 +582,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('and nobody is left to put, gets are refused until somebody new holds the queue', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     const waiting = queue.get();
     await child.tell('put', 'one');
     assert.equal(await waiting, 'one');
@@ -598,7 +598,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     await assert.rejects(queue.getNowait(), empty);
     await queue.put('own');
     assert.equal(await queue.get(), 'own');
-    const next = await startObeying(t, queue);
+    const next = await crew.lend(t, queue);
     const answered = queue.get();
     assert.equal(await settlesAlone(answered), false);
     await next.tell('put', 'two');
@@ -607,7 +607,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('and nobody is left to take, a put that waits is refused, and later ones', DEADLINE, async (t) => {
     const queue = new Queue<unknown>(1);
-    const child = await startObeying(t, queue);
+    const child = await crew.lend(t, queue);
     await queue.put('one');
     const alone = died(/was ended by SIGKILL: nobody is left to take an item from the full queue$/);
     const refused = assert.rejects(queue.put('two'), alone);
@@ -630,7 +630,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('while another still holds it, those who wait go on waiting', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     const waiting = queue.get();
     await one.kill();
     assert.equal(await settlesAlone(waiting), false);
@@ -650,7 +650,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('with a request that holds the queue for its answer, another answers', DEADLINE, async (t) => {
     const requests = new Queue<Queue<unknown>>();
-    const [asker, worker] = await Promise.all([startObeying(t, requests), startObeying(t, requests)]);
+    const [asker, worker] = await Promise.all([crew.lend(t, requests), crew.lend(t, requests)]);
     await asker.tell('makeQueue');
     const answered = asker.tell('get');
     assert.equal(await worker.tell('same'), false); // It has the queue now.
@@ -661,7 +661,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('with a request that it had used, and had not answered, the asker is refused', DEADLINE, async (t) => {
     const requests = new Queue<Queue<unknown>>();
-    const [asker, worker] = await Promise.all([startObeying(t, requests), startObeying(t, requests)]);
+    const [asker, worker] = await Promise.all([crew.lend(t, requests), crew.lend(t, requests)]);
     await asker.tell('makeQueue');
     const byWorker = new RegExp(`^${worker.process.name} .* SIGKILL: nobody is left`);
     const refused = assert.rejects(asker.tell('get'), died(byWorker));
@@ -673,7 +673,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
 
   test('a child that waits is refused as well, when all the others wait', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
-    const [one, other] = await Promise.all([startObeying(t, queue), startObeying(t, queue)]);
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     const refused = [other.tell('get'), queue.get()].map((get) => assert.rejects(get, { name: 'ProcessDied' }));
     await other.tell('qsize');
     await one.kill();

@@ -201,7 +201,7 @@ describe('a permit is not lost when a process dies', () => {
 
   test('that is a sibling of the one in which the semaphore lives', DEADLINE, async (t) => {
     const { child: maker, made } = await Child.maker<Semaphore>(t, 'Semaphore', 'A');
-    const b = await Child.start(t, made, 'B');
+    const [b] = await children(t, made, 'B');
     assert.equal(await b.does('acquire'), true);
     const inMaker = await maker.begins('acquire');
     await b.dies();
@@ -258,6 +258,6 @@ describe('a permit is not lost when a process dies', () => {
 });
 
 test('a child that was refused a permit says so in its own words', DEADLINE, async (t) => {
-  const child = await Child.start(t, new Semaphore(1, { bounded: true }), 'A');
+  const [child] = await children(t, new Semaphore(1, { bounded: true }), 'A');
   await assert.rejects(child.does('release'), { message: `${child.who} cannot release a permit: all 1 are free` });
 });
