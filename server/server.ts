@@ -211,7 +211,7 @@ class EchoServer implements Server {
   }
 
   #offer(connection: HeldConnection, worker: number, adopted: boolean): void {
-    const { id, socket, peer, proxy } = connection;
+    const { id, socket, peer } = connection;
     if (socket.destroyed) {
       this.#connections.close(connection);
       this.#statistics.left(connection.moved);
@@ -222,7 +222,7 @@ class EchoServer implements Server {
       this.#connections.adopted(connection);
       this.#log.warn('adopted', `${peer} goes on with ${this.#pool.nameOf(worker)}; replies may be lost`, { peer });
     }
-    this.#pool.offer(worker, { type: 'connection', id, peer, proxy, moved: connection.moved }, socket);
+    this.#pool.offer(worker, connection);
   }
 
   #receive(worker: number, report: WorkerReport): void {

@@ -287,7 +287,7 @@ export class EchoSession implements Session {
   }
 
   #stopClocks(): void {
-    for (const stop of this.#clocks.splice(0)) stop();
+    if (this.#clocks.length > 0) for (const stop of this.#clocks.splice(0)) stop();
   }
 
   #closed(): void {

@@ -107,8 +107,25 @@ export type WorkerReport =
   | { readonly type: 'givenBack'; readonly id: number; readonly moved: Moved }
   | { readonly type: 'closed'; readonly id: number; readonly reason: CloseReason; readonly traffic: Traffic };
 
+/**
+ * What is said of every connection travels as an array, which is written, read and carried in half the time: a new one
+ * to its worker; back, with a number that tells which it is, `accepted` and `closed`.
+ */
+export type Connection = readonly [id: number, peer: string, proxy: boolean, moved: Moved | null];
+export type Accepted = readonly [what: typeof ACCEPTED, id: number];
+export type Closed = readonly [
+  what: typeof CLOSED, id: number, messages: number, bytesIn: number, bytesOut: number, reason: CloseReason,
+];
+export const ACCEPTED = 1;
+export const CLOSED = 2;
+
+/** All others travel as they are. */
+export type OtherToWorker = Exclude<ToWorker, { readonly type: 'connection' }>;
+export type OtherFromWorker = Exclude<FromWorker, { readonly type: 'accepted' | 'closed' }>;
+
 /** The message from the master, or `undefined` when it is none. */
 export function readToWorker(message: unknown): ToWorker | undefined {
+  if (Array.isArray(message)) return readConnection(message);
   if (!isRecord(message)) return undefined;
   switch (message['type']) {
     case 'ping':
@@ -119,11 +136,6 @@ export function readToWorker(message: unknown): ToWorker | undefined {
     case 'retire':
     case 'drain':
       return isCount(message['graceMs']) ? message as ToWorker : undefined;
-    case 'connection': {
-      const { id, peer, proxy, moved } = message;
-      const whole = isCount(id) && typeof peer === 'string' && typeof proxy === 'boolean';
-      return whole && (moved === null || isMoved(moved)) ? message as ToWorker : undefined;
-    }
     case 'verdict':
       return isCount(message['id']) && typeof message['admitted'] === 'boolean' ? message as ToWorker : undefined;
     default:
@@ -133,6 +145,7 @@ export function readToWorker(message: unknown): ToWorker | undefined {
 
 /** The message from a worker, or `undefined` when it is none. */
 export function readFromWorker(message: unknown): FromWorker | undefined {
+  if (Array.isArray(message)) return message[0] === ACCEPTED ? readAccepted(message) : readClosed(message);
   if (!isRecord(message)) return undefined;
   switch (message['type']) {
     case 'ready':
@@ -143,7 +156,6 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
     }
     case 'lines':
       return isCount(message['lines']) && typeof message['text'] === 'string' ? message as FromWorker : undefined;
-    case 'accepted':
     case 'unusable':
       return isCount(message['id']) ? message as FromWorker : undefined;
     case 'givenBack':
@@ -158,13 +170,25 @@ export function readFromWorker(message: unknown): FromWorker | undefined {
       const whole = isCount(id) && typeof kind === 'string' && typeof reason === 'string';
       return whole ? message as FromWorker : undefined;
     }
-    case 'closed': {
-      const { id, reason, traffic } = message;
-      return isCount(id) && typeof reason === 'string' && isTraffic(traffic) ? message as FromWorker : undefined;
-    }
     default:
       return undefined;
   }
+}
+
+function readConnection([id, peer, proxy, moved, more]: readonly unknown[]): ToWorker | undefined {
+  const whole = isCount(id) && typeof peer === 'string' && typeof proxy === 'boolean' && more === undefined;
+  return whole && (moved === null || isMoved(moved)) ? { type: 'connection', id, peer, proxy, moved } : undefined;
+}
+
+function readAccepted([, id, more]: readonly unknown[]): FromWorker | undefined {
+  return isCount(id) && more === undefined ? { type: 'accepted', id } : undefined;
+}
+
+function readClosed([what, id, messages, bytesIn, bytesOut, reason, more]: readonly unknown[]): FromWorker | undefined {
+  const whole = what === CLOSED && isCount(id) && typeof reason === 'string'
+    && isCount(messages) && isCount(bytesIn) && isCount(bytesOut) && more === undefined;
+  if (!whole) return undefined;
+  return { type: 'closed', id, reason: reason as CloseReason, traffic: { messages, bytesIn, bytesOut } };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -14,8 +14,10 @@ import { jobOf } from '../signals/job.ts';
 import { forgetLostTerminal } from '../signals/lost-terminal.ts';
 import { EchoSession } from './echo-session.ts';
 import type { Behavior, BehaviorOptions } from './behavior.ts';
-import { minus, NO_TRAFFIC, plus, readToWorker } from './messages.ts';
-import type { CloseReason, FromWorker, Moved, Pong, Probe, ProxyClient, ToWorker, Traffic } from './messages.ts';
+import { ACCEPTED, CLOSED, minus, NO_TRAFFIC, plus, readToWorker } from './messages.ts';
+import type {
+  Accepted, Closed, CloseReason, Moved, OtherFromWorker, Pong, Probe, ProxyClient, ToWorker, Traffic,
+} from './messages.ts';
 import type { ProxyHost, ProxySession } from './proxy-session.ts';
 import type { Session, SessionHost } from './session.ts';
 
@@ -63,7 +65,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
   const terminal = new Terminal({
     lock: terminalLock, droppedLine: (count, least) => log.droppedLine(count, least),
     handTo: (blocks) => {
-      for (const block of blocks) master.post({ type: 'lines', ...block } satisfies FromWorker);
+      for (const block of blocks) master.post({ type: 'lines', ...block } satisfies OtherFromWorker);
       return master.flushed();
     },
   });
@@ -86,8 +88,6 @@ class Worker implements SessionHost, ProxyHost {
   readonly #sessions = new Map<number, EchoSession | ProxySession>();
   /** Those of which nothing is logged yet, or will be; undefined when each is logged at once. */
   readonly #probes: Map<number, Probe> | undefined;
-  /** Those that came in this turn of the event loop and are not read from yet. */
-  #arrived: Session[] = [];
   readonly #master = currentProcess().parent!;
   /** What connections have seen that are gone from here, without what connections had seen before they came. */
   #elsewhere = NO_TRAFFIC;
@@ -110,7 +110,7 @@ class Worker implements SessionHost, ProxyHost {
     this.#tell({ type: 'ready' });
   }
 
-  #tell(message: FromWorker): void {
+  #tell(message: OtherFromWorker): void {
     this.#master.post(message);
   }
 
@@ -167,23 +167,14 @@ class Worker implements SessionHost, ProxyHost {
       ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, this.#options)
       : new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
-    this.#elsewhere = minus(this.#elsewhere, session.traffic);
-    this.#master.postLater({ type: 'accepted', id } satisfies FromWorker);
-    if (this.#arrived.push(session) === 1) setImmediate(() => void this.#startArrived());
+    if (moved !== null) this.#elsewhere = minus(this.#elsewhere, moved.traffic);
+    this.#master.postOwn([ACCEPTED, id] satisfies Accepted);
+    // Not a byte is read before the system has the message `accepted`. Else, if this process died, the connection would
+    // go to another worker, and what this one had read would be missing.
+    this.#master.whenFlushed(() => session.start());
     if (!proxy) this.#introduce(session, moved);
     if (this.#leaving === 'retire') session.giveBack();
     if (this.#leaving === 'drain') session.drain(this.#graceMs);
-  }
-
-  /**
-   * Not a byte is read before the system has the message `accepted`. Else, if this process died, the connection would
-   * go to another worker, and what this one had read would be missing.
-   */
-  async #startArrived(): Promise<void> {
-    const arrived = this.#arrived;
-    this.#arrived = [];
-    await this.#master.flushed();
-    for (const session of arrived) session.start();
   }
 
   /** Logs that it is connected, unless it may be a probe: then with its first byte. */
@@ -210,7 +201,7 @@ class Worker implements SessionHost, ProxyHost {
     const probe = this.#probes?.get(id);
     const hasLeft = reason === 'client ended' || reason.startsWith('error ');
     const isProbe = probe === 'local' || (probe === 'silent' && hasLeft);
-    this.#master.postLater({ type: 'closed', id, reason: isProbe ? 'probe' : reason, traffic } satisfies FromWorker);
+    this.#tellClosed(id, isProbe ? 'probe' : reason, traffic);
     if (!isProbe) {
       if (probe !== undefined) this.#log.connected(peer);
       this.#log.closed(peer, reason, traffic);
@@ -237,7 +228,7 @@ class Worker implements SessionHost, ProxyHost {
   }
 
   badHeader({ id }: Session, kind: string, reason: string): void {
-    this.#master.postLater({ type: 'badHeader', id, kind, reason } satisfies FromWorker);
+    this.#tell({ type: 'badHeader', id, kind, reason });
     this.#forget(id);
   }
 
@@ -245,12 +236,18 @@ class Worker implements SessionHost, ProxyHost {
     const { id, isLocal } = session;
     if (reason === 'refused') {
       // The master has logged that.
-      this.#master.postLater({ type: 'closed', id, reason, traffic: NO_TRAFFIC } satisfies FromWorker);
+      this.#tellClosed(id, reason, NO_TRAFFIC);
       this.#forget(id);
     } else {
       this.#introduce(session, null, isLocal);
       this.closed(session, reason, NO_TRAFFIC);
     }
+  }
+
+  /** The client of a connection that it has ended itself has nothing to wait for; others learn of the end by this. */
+  #tellClosed(id: number, reason: CloseReason, { messages, bytesIn, bytesOut }: Traffic): void {
+    this.#master.postLater([CLOSED, id, messages, bytesIn, bytesOut, reason] satisfies Closed);
+    if (reason !== 'client ended' && !reason.startsWith('error ')) this.#master.flush();
   }
 
   #forget(id: number): void {

@@ -2,13 +2,12 @@
 //
 // Every event (a death, a signal, a worker ready) is noted in the plan (pool-plan.ts); reconcile() then takes the step
 // that the plan names. Nothing else starts or retires a worker.
-import type { Socket } from 'node:net';
 import { counted } from '../../shared/log/log-format.ts';
 import type { Death } from '../../shared/multiprocessing/base/errors.ts';
 import { onBeats } from '../../shared/running-time.ts';
 import type { Stop } from '../../shared/running-time.ts';
 import type { MoveReason } from '../../shared/status/status.ts';
-import type { FromWorker, ToWorker } from '../worker/messages.ts';
+import type { FromWorker, OtherToWorker } from '../worker/messages.ts';
 import { DeathNotices } from './death-notices.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { PoolPlan } from './pool-plan.ts';
@@ -16,6 +15,7 @@ import type { Action, WorkerPhase } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
 import type { WorkerPoolEvents, WorkerPoolOptions } from './worker-pool-options.ts';
 import { WorkerProcess } from './worker-process.ts';
+import type { Offer } from './worker-process.ts';
 
 /** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if that is longer. */
 const RETIRE_LIMIT_MS = 2000;
@@ -94,12 +94,12 @@ export class WorkerPool {
   }
 
   /** Sends a connection with its socket. One at a time for each worker, until it has answered. */
-  offer(worker: number, message: ToWorker & { type: 'connection' }, socket: Socket): void {
-    this.#workers.get(worker)?.offer(message, socket);
+  offer(worker: number, offer: Offer): void {
+    this.#workers.get(worker)?.offer(offer);
   }
 
   /** Sends it a message without a socket. */
-  post(worker: number, message: ToWorker): void {
+  post(worker: number, message: OtherToWorker): void {
     this.#workers.get(worker)?.post(message);
   }
 

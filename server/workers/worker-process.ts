@@ -8,16 +8,25 @@ import { afterRunning, afterSilence } from '../../shared/running-time.ts';
 import type { MoveReason } from '../../shared/status/status.ts';
 import { work } from '../worker/entry.ts';
 import { readFromWorker } from '../worker/messages.ts';
-import type { FromWorker, ToWorker, WorkerReport } from '../worker/messages.ts';
+import type { Connection, FromWorker, Moved, OtherToWorker, WorkerReport } from '../worker/messages.ts';
 import type { WorkerOptions } from '../worker/worker.ts';
 
 const ENTRY = import.meta.url.endsWith('.ts') ? '../worker/entry.ts' : '../worker/entry.js';
 /** A worker that has not said `ready` after so long never will, in milliseconds. */
 const START_LIMIT_MS = 30_000;
-/** An offer that has no answer after so long, in milliseconds, is asked about. */
+/** How often a worker's offer is looked at, in milliseconds: one that is there at two looks is asked about. */
 const OFFER_PROBE_MS = 200;
 /** How long it may take to say what it has done, in milliseconds. */
 const ASK_LIMIT_MS = 1000;
+
+/** A connection, as it is sent to a worker. */
+export interface Offer {
+  readonly id: number;
+  readonly peer: string;
+  readonly proxy: boolean;
+  readonly moved: Moved | null;
+  readonly socket: Socket;
+}
 
 export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   readonly id: number;
@@ -35,7 +44,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   readonly #log: Pick<Log, 'warn'>;
   /** How many messages have come from it. */
   #received = 0;
-  /** The connection that it was offered and has not answered for, and the timer that asks about it. */
+  /** The connection that it was offered and has not answered for, and the timer of the next look at it. */
   #offered: number | undefined;
   #offerProbe: NodeJS.Timeout | undefined;
   /** While it owes an answer: one that stands still is asked once. */
@@ -68,7 +77,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
     });
   }
 
-  post(message: ToWorker): void {
+  post(message: OtherToWorker): void {
     this.channel.post(message);
   }
 
@@ -113,19 +122,30 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   }
 
   /** Sends a connection with its socket: one at a time, until it is answered. */
-  offer(message: ToWorker & { type: 'connection' }, socket: Socket): void {
-    void this.channel.sendSocket(message, socket);
-    // When the worker has no descriptor left, Node drops the message with the socket and tells neither side. Whatever
-    // is posted now arrives after it, or after it was dropped.
-    this.#offered = message.id;
-    this.#offerProbe = setTimeout(() => this.post({ type: 'check', id: message.id }), OFFER_PROBE_MS);
+  offer({ id, peer, proxy, moved, socket }: Offer): void {
+    if (moved === null) this.channel.sendOwn([id, peer, proxy, moved] satisfies Connection, socket);
+    else void this.channel.sendSocket([id, peer, proxy, moved] satisfies Connection, socket);
+    this.#offered = id;
+    this.#offerProbe ??= setTimeout(() => this.#probe(undefined), OFFER_PROBE_MS);
   }
 
   /** Notes that the offer is answered, if the report says so. @returns Whether the answer is `unusable`. */
   offerFailed({ type, id }: WorkerReport): boolean {
     if (id !== this.#offered || (type !== 'accepted' && type !== 'unusable')) return false;
-    clearTimeout(this.#offerProbe);
     this.#offered = undefined;
     return type === 'unusable';
+  }
+
+  /**
+   * Asks about an offer that was there at the last look. When the worker has no descriptor left, Node drops the message
+   * with the socket and tells neither side. Whatever is posted now arrives after it, or after it was dropped.
+   * @param seen The offer that was there at the last look. One timer is for all.
+   */
+  #probe(seen: number | undefined): void {
+    this.#offerProbe = undefined;
+    const id = this.#offered;
+    if (id === undefined) return;
+    if (id === seen) this.post({ type: 'check', id });
+    else this.#offerProbe = setTimeout(() => this.#probe(id), OFFER_PROBE_MS);
   }
 }

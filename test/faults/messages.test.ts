@@ -11,21 +11,21 @@ import { startTestServer } from '../helpers/server.ts';
  */
 const FAULTY_WORKER = `
 import { currentProcess } from '../../shared/multiprocessing/index.ts';
+import { ACCEPTED, CLOSED } from './messages.ts';
 import { work as realWork } from './real-worker.ts';
 
 const TRAFFIC = { messages: 1, bytesIn: 1, bytesOut: 1 };
 const MALFORMED = [
-  undefined, null, 0, 'ready', [], {},
-  { type: 'accepted' }, { type: 'accepted', id: 'x' }, { type: 'accepted', id: -1 },
-  { type: 'closed', id: 1 }, { type: 'closed', id: 1, reason: 'x', traffic: {} }, { type: 'givenBack', id: 1 },
+  undefined, null, 0, 'ready', [], {}, { type: 'accepted', id: 1 }, [ACCEPTED], [ACCEPTED, 'x'], [ACCEPTED, -1],
+  [CLOSED, 1], [CLOSED, 1, 1, 1, -1, 'x'], [CLOSED, 1, 1, 1, 1], [9, 1], { type: 'givenBack', id: 1 },
   { type: 'givenBack', id: 1, moved: { unread: 'x', traffic: TRAFFIC } }, { type: 'somethingElse', id: 1 },
 ];
 const WRONG = [
-  { type: 'connection' }, { type: 'connection', id: 'x', peer: 1 }, { type: 'retire' }, { type: 'drain', graceMs: 'x' },
+  [1], ['x', 1, false, null], [1, '', false], { type: 'connection' }, { type: 'retire' }, { type: 'drain', graceMs: 'x' },
   { type: 'check' }, { type: 'check', id: null }, { type: 'unheard of' }, undefined, 7, [],
 ];
 const about = (id) => [
-  { type: 'accepted', id }, { type: 'unusable', id }, { type: 'closed', id, reason: 'client ended', traffic: TRAFFIC },
+  [ACCEPTED, id], { type: 'unusable', id }, [CLOSED, id, 1, 1, 1, 'client ended'],
   { type: 'givenBack', id, moved: { unread: Buffer.from('not for you'), traffic: TRAFFIC } },
 ];
 
@@ -34,26 +34,28 @@ export async function work(options, lock) {
   const post = parent.post.bind(parent);
   const listen = parent.listen.bind(parent);
   let turn = 0;
-  parent.post = (message) => {
-    post(message);
-    post(MALFORMED[turn++ % MALFORMED.length]);
-    if (message.type === 'ready') post(message);
-    if (message.type === 'accepted') post(message);
-    // What follows the last word on a connection is late: it is gone, or another worker has it by now.
-    if (message.type === 'closed' || message.type === 'givenBack') {
-      for (const late of about(message.id)) {
-        post(late);
-        setTimeout(post, 20, late);
+  for (const way of ['post', 'postOwn', 'postLater']) {
+    const really = parent[way].bind(parent);
+    parent[way] = (message) => {
+      really(message);
+      post(MALFORMED[turn++ % MALFORMED.length]);
+      if (message.type === 'ready' || message[0] === ACCEPTED) post(message);
+      // What follows the last word on a connection is late: it is gone, or another worker has it by now.
+      if (message[0] === CLOSED || message.type === 'givenBack') {
+        for (const late of about(message.id ?? message[1])) {
+          post(late);
+          setTimeout(post, 20, late);
+        }
       }
-    }
-    for (const stranger of about(1_000_000 + turn)) post(stranger);
-  };
+      for (const stranger of about(1_000_000 + turn)) post(stranger);
+    };
+  }
   parent.listen = (listener) => listen(listener && ((message, socket) => {
     listener(message, socket);
     listener(WRONG[turn % WRONG.length], undefined);
     // The offer of a connection whose socket got lost on the way.
     if (message.type === 'ping') {
-      listener({ type: 'connection', id: 2_000_000 + turn, peer: '127.0.0.1:1', moved: null }, undefined);
+      listener([2_000_000 + turn, '127.0.0.1:1', false, null], undefined);
     }
   }));
   await realWork(options, lock);

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { readFromWorker, readToWorker } from '../../server/worker/messages.ts';
-import type { FromWorker, ToWorker } from '../../server/worker/messages.ts';
+import { ACCEPTED, CLOSED, readFromWorker, readToWorker } from '../../server/worker/messages.ts';
+import type {
+  Accepted, Closed, Connection, FromWorker, OtherFromWorker, OtherToWorker, ToWorker,
+} from '../../server/worker/messages.ts';
 
 const traffic = { messages: 3, bytesIn: 100, bytesOut: 101 };
 const moved = { traffic, unread: Buffer.from('ab'), header: Buffer.from('PRO'), greeted: 3, probe: 'local' } as const;
@@ -43,10 +45,29 @@ const fromWorker: { readonly [Type in FromWorker['type']]: (FromWorker & { type:
   ],
   lines: [{ type: 'lines', text: 'one\ntwo\n', lines: 2 }, { type: 'lines', text: '', lines: 0 }],
 };
-const directions: readonly [string, (message: unknown) => unknown, object[]][] = [
-  ['readToWorker', readToWorker, Object.values(toWorker).flat()],
-  ['readFromWorker', readFromWorker, Object.values(fromWorker).flat()],
+/** As they travel, and what is read of them: mostly the same. */
+const toWorkerSent = Object.values(toWorker).flat().map((message) => [sentToWorker(message), message] as const);
+const fromWorkerSent = Object.values(fromWorker).flat().map((message) => [sentFromWorker(message), message] as const);
+const directions: readonly [string, (message: unknown) => unknown, (readonly [sent: object, read: object])[]][] = [
+  ['readToWorker', readToWorker, toWorkerSent],
+  ['readFromWorker', readFromWorker, fromWorkerSent],
 ];
+
+function sentToWorker(message: ToWorker): Connection | OtherToWorker {
+  if (message.type !== 'connection') return message;
+  return [message.id, message.peer, message.proxy, message.moved];
+}
+
+function sentFromWorker(message: FromWorker): Accepted | Closed | OtherFromWorker {
+  if (message.type === 'accepted') return [ACCEPTED, message.id];
+  if (message.type !== 'closed') return message;
+  const { id, reason, traffic } = message;
+  return [CLOSED, id, traffic.messages, traffic.bytesIn, traffic.bytesOut, reason];
+}
+
+/** What stands where in an array. */
+const CONNECTION_PARTS = ['id', 'peer', 'proxy', 'moved'];
+const REPORT_PARTS = ['type', 'id', 'messages', 'bytesIn', 'bytesOut', 'reason'];
 
 /** Whatever may be in the place of something else. */
 const OTHERS: readonly unknown[] = [
@@ -57,7 +78,7 @@ const OTHERS: readonly unknown[] = [
 
 for (const [name, read, messages] of directions) {
   test(`${name} passes every message of the protocol as it is`, () => {
-    for (const message of messages) assert.equal(read(message), message);
+    for (const [sent, message] of messages) assert.deepEqual(read(sent), message);
   });
 
   test(`${name} passes nothing that is no message, and does not throw`, () => {
@@ -65,21 +86,27 @@ for (const [name, read, messages] of directions) {
   });
 
   test(`${name} passes no message with a part missing or of another kind`, () => {
-    for (const message of messages) {
-      for (const path of pathsIn(message)) {
+    for (const [sent, message] of messages) {
+      const names = name === 'readToWorker' ? CONNECTION_PARTS : REPORT_PARTS;
+      for (const path of pathsIn(sent)) {
+        const named = Array.isArray(sent) ? [names[Number(path[0])]!, ...path.slice(1)] : path;
         for (const other of OTHERS) {
-          const broken = withPart(message, path, other);
-          const expected = isRightThere(broken, path, other) ? broken : undefined;
-          assert.equal(read(broken), expected, inspect(broken, { depth: 5 }));
+          const broken = withPart(sent, path, other);
+          const passes = isRightThere(message, named, other);
+          assert.equal(read(broken) !== undefined, passes, inspect(broken, { depth: 5 }));
         }
+      }
+      if (Array.isArray(sent)) {
+        assert.equal(read(sent.slice(0, -1)), undefined);
+        assert.equal(read([...sent as unknown[], 0]), undefined);
       }
     }
   });
 }
 
 test('each side passes only what is meant for it', () => {
-  for (const message of Object.values(toWorker).flat()) assert.equal(readFromWorker(message), undefined);
-  for (const message of Object.values(fromWorker).flat()) assert.equal(readToWorker(message), undefined);
+  for (const [sent] of toWorkerSent) assert.equal(readFromWorker(sent), undefined);
+  for (const [sent] of fromWorkerSent) assert.equal(readToWorker(sent), undefined);
 });
 
 /** The ways to every part of a message that is no bytes: `type`, `moved`, `moved.traffic`, `moved.traffic.bytesIn` … */
@@ -91,7 +118,8 @@ function pathsIn(value: object): string[][] {
 
 function withPart(value: object, [key, ...rest]: readonly string[], part: unknown): object {
   const old = (value as Record<string, unknown>)[key!];
-  return { ...value, [key!]: rest.length === 0 ? part : withPart(old as object, rest, part) };
+  const copy: object = Array.isArray(value) ? [...value as unknown[]] : { ...value };
+  return Object.assign(copy, { [key!]: rest.length === 0 ? part : withPart(old as object, rest, part) });
 }
 
 /** Some of the others are as good as what they replace. */

@@ -4,19 +4,17 @@ import type { SendHandle } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { decode, encode } from '../values/codec.ts';
-import type { Encoded } from '../values/codec.ts';
 import { Fifo } from '../base/fifo.ts';
 import { tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
 import { tellNow } from './turn.ts';
-import { numberOf, WireReader, WireWriter } from './wire.ts';
-import type { Message } from './wire.ts';
+import { isItem, numberOf, WireReader, WireWriter } from './wire.ts';
+import type { Direct, Envelope, Item, Message } from './wire.ts';
 
-/** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
-export type Envelope = [to: string, from: string, ref: string, body: unknown];
-/** A message for the process at the other end itself: encoded, or as it is. */
-type Direct = [body: Encoded] | [body: unknown, isPlain: true];
-type Item = Envelope | Direct;
+export type { Envelope };
+
+/** What needs neither a copy nor a look before it is sent. */
+type Short = readonly (number | string | boolean | null)[];
 
 /** What came as one message, and how far it was taken in. */
 interface Batch {
@@ -34,16 +32,22 @@ export interface Port extends EventEmitter {
   send?(message: unknown, socket: Socket | undefined, options: { keepOpen: boolean }, callback: () => void): boolean;
 }
 
+/** For so long a message may wait that is in no hurry, in milliseconds. */
+const LATER_MS = 1;
+const KEEP_OPEN = { keepOpen: true };
+
 export class Channel {
   readonly #port: Port;
   readonly #onEnvelope: (envelope: Envelope) => void;
   readonly #writer = new WireWriter();
   readonly #reader = new WireReader();
   #scheduled = false;
-  #flushLater: NodeJS.Immediate | undefined;
+  #flushLater: NodeJS.Timeout | undefined;
   /** How many messages were given to Node, and how many of them, the first ones, to the system. */
   #sent = 0;
   #settled = 0;
+  /** Node calls back in the order of sending. */
+  readonly #oneMoreSettled = (): void => this.#settle(Math.min(this.#settled + 1, this.#sent));
   /** Those between the two, in order. */
   readonly #underWay = new Fifo<Message>();
   #divert: ((message: Message) => void) | undefined;
@@ -51,7 +55,7 @@ export class Channel {
   #received = 0;
   #whenTaken: (() => void) | undefined;
   /** Whoever waits for that, the one for the earliest message first. */
-  readonly #waiters = new Fifo<{ readonly awaited: number; resolve(): void }>();
+  readonly #waiters = new Fifo<{ readonly awaited: number; call(): void }>();
   readonly #inbox: Batch[] = [];
   /** Decoded when they are heard: a child has then loaded what the primitives in them need. */
   readonly #early = new Fifo<[Direct, Socket | undefined]>();
@@ -91,17 +95,6 @@ export class Channel {
   }
 
   /**
-   * The same for a message that is in no hurry: it goes with the next one that is, or when all that has come in is
-   * dealt with.
-   * @throws {NotCloneable} It holds a function, a socket …
-   */
-  postLater(message: unknown): void {
-    tellNow();
-    if (this.#writer.add(directOf(message))) this.flush();
-    else this.#flushLater ??= setImmediate(() => this.flush());
-  }
-
-  /**
    * Sends a message with a socket, of which this process keeps its own copy.
    * Settles when the message was given to the system, which does not say that it arrived, or the channel is closed.
    * Send the next socket only after the other end has answered for this one: Node has one in flight per child,
@@ -112,10 +105,7 @@ export class Channel {
     const item = directOf(message);
     this.flush();
     this.#writer.add(item);
-    const messages = this.#writer.take();
-    const last = messages.pop()!;
-    for (const message of messages) this.#send(message, undefined);
-    this.#send(last, socket);
+    this.#sendWith(socket);
     await this.flushed();
   }
 
@@ -125,24 +115,40 @@ export class Channel {
     this.#push([message, true]);
   }
 
+  /** For the server: such data, a few numbers and short texts, with a socket, as {@link sendSocket} does. */
+  sendOwn(message: Short, socket: Socket): void {
+    this.flush();
+    this.#writer.addShort([message, true]);
+    this.#sendWith(socket);
+  }
+
+  /** For the server: such data that is in no hurry goes with the next message that is, or a moment later. */
+  postLater(message: Short): void {
+    tellNow();
+    if (this.#writer.addShort([message, true])) this.flush();
+    else this.#flushLater ??= setTimeout(() => this.#flushTheLater(), LATER_MS);
+  }
+
   /** For the router: passes an envelope on. */
   pass(envelope: Envelope): void {
     this.#push(envelope);
   }
 
   /** Settles when all that was posted so far was given to the system, or the channel is closed. */
-  async flushed(): Promise<void> {
+  flushed(): Promise<void> {
+    return new Promise((resolve) => this.whenFlushed(resolve));
+  }
+
+  /** The same by a call, which takes less. */
+  whenFlushed(call: () => void): void {
     this.flush();
-    if (this.#settled === this.#sent) return;
-    const awaited = this.#sent;
-    await new Promise<void>((resolve) => this.#waiters.push({ awaited, resolve }));
+    if (this.#settled === this.#sent) call();
+    else this.#waiters.push({ awaited: this.#sent, call });
   }
 
   /** Gives all that was posted to the system now, as far as it has room: for a process that is about to end. */
   flush(): void {
     this.#scheduled = false;
-    clearImmediate(this.#flushLater);
-    this.#flushLater = undefined;
     if (this.#writer.isEmpty) return;
     for (const message of this.#writer.take()) this.#send(message, undefined);
   }
@@ -183,20 +189,32 @@ export class Channel {
     }
   }
 
+  #flushTheLater(): void {
+    this.#flushLater = undefined;
+    this.flush();
+  }
+
+  /** All that is written, and the socket with the last of it. */
+  #sendWith(socket: Socket): void {
+    const messages = this.#writer.take();
+    const last = messages.pop()!;
+    for (const message of messages) this.#send(message, undefined);
+    this.#send(last, socket);
+  }
+
   #send(message: Message, socket: Socket | undefined): void {
     const number = ++this.#sent;
     message[0].n = number;
     this.#underWay.push(message);
     if (this.#divert !== undefined) this.#divert(message);
     // An error here says that the other end is gone; that is told once, with its reason, by the child's 'exit'.
-    else if (this.#port.connected) this.#port.send!(message, socket, { keepOpen: true }, () => this.#settle(number));
+    else if (this.#port.connected) this.#port.send!(message, socket, KEEP_OPEN, this.#oneMoreSettled);
     else process.nextTick(() => this.#settle(number));
   }
 
-  /** Node calls back in the order of sending. */
   #settle(number: number): void {
     for (; this.#settled < number; this.#settled++) this.#underWay.shift();
-    while (this.#waiters.length > 0 && this.#waiters.at(0)!.awaited <= this.#settled) this.#waiters.shift()!.resolve();
+    while (this.#waiters.length > 0 && this.#waiters.at(0)!.awaited <= this.#settled) this.#waiters.shift()!.call();
   }
 
   /** Anybody may send over the port: a target or a library with process.send(), Node itself in its watch mode. */
@@ -204,7 +222,7 @@ export class Channel {
     // One that was forged is out of turn, or takes the place of one that then is.
     if (numberOf(message) === this.#received + 1) this.#received++;
     const read = this.#reader.read(message);
-    const items = read.filter(isItem);
+    const items = read.every(isItem) ? read : read.filter(isItem);
     if (items.length < read.length) {
       this.#passedOver += read.length - items.length;
       tellForeign(message);
@@ -238,6 +256,8 @@ export class Channel {
       } catch (error) {
         this.#unreadable(error);
       }
+    } else if (this.#listener !== undefined && this.#early.length === 0) {
+      this.#tell(this.#listener, item, socket);
     } else {
       this.#early.push([item, socket]);
       this.#hear();
@@ -245,18 +265,19 @@ export class Channel {
   }
 
   #hear(): void {
-    while (this.#listener !== undefined && this.#early.length > 0) {
-      const [item, socket] = this.#early.shift()!;
-      let message: unknown;
-      try {
-        message = item.length === 2 ? item[0] : decode(item[0]);
-      } catch (error) {
-        this.#unreadable(error);
-        close(socket);
-        continue;
-      }
-      this.#listener(message, socket);
+    while (this.#listener !== undefined && this.#early.length > 0) this.#tell(this.#listener, ...this.#early.shift()!);
+  }
+
+  #tell(listener: ChannelListener, item: Direct, socket: Socket | undefined): void {
+    let message: unknown;
+    try {
+      message = item.length === 2 ? item[0] : decode(item[0]);
+    } catch (error) {
+      this.#unreadable(error);
+      close(socket);
+      return;
     }
+    listener(message, socket);
   }
 
   #unreadable(error: unknown): void {
@@ -268,19 +289,6 @@ export class Channel {
 function directOf(message: unknown): Direct {
   const plain = copyPlain(message);
   return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
-}
-
-function isItem(item: unknown[] | undefined): item is Item {
-  switch (item?.length) {
-    case 1:
-      return true; // decode() looks closer.
-    case 2:
-      return item[1] === true;
-    case 4:
-      return typeof item[0] === 'string' && typeof item[1] === 'string' && typeof item[2] === 'string';
-    default:
-      return false;
-  }
 }
 
 /** Nobody will have it. */

@@ -7,7 +7,13 @@
 import { deserialize, serialize } from 'node:v8';
 import { NotCloneable } from '../base/errors.ts';
 import { sizeText } from '../base/size.ts';
+import type { Encoded } from '../values/codec.ts';
 
+/** A message to an endpoint somewhere in the tree of processes: to whom, from whom, about which primitive, what. */
+export type Envelope = [to: string, from: string, ref: string, body: unknown];
+/** A message for the process at the other end itself: encoded, or as it is. */
+export type Direct = [body: Encoded] | [body: unknown, isPlain: true];
+export type Item = Envelope | Direct;
 /** An item as it is, or its structured clone in base64. */
 export type Wired = unknown[] | string;
 /** What is given to Node as one message. */
@@ -41,6 +47,8 @@ const MOST_ITEMS = 512;
 const DEEPEST = 12;
 /** What a number, a bracket or a comma may take, on average. */
 const SHORT = 8;
+/** And what a short item may take at most. */
+const SHORT_ITEM = 128;
 
 /** Collects items, and makes messages of them. */
 export class WireWriter {
@@ -72,6 +80,11 @@ export class WireWriter {
     }
     this.#open = undefined;
     return true;
+  }
+
+  /** The same for one of which the caller knows that it is plain and short. */
+  addShort(item: unknown[]): boolean {
+    return this.#put(item, SHORT_ITEM);
   }
 
   /** All messages, in order. */
@@ -129,6 +142,19 @@ export class WireReader {
 export function numberOf(message: unknown): number | undefined {
   const header: unknown = Array.isArray(message) ? message[0] : undefined;
   return isHeader(header) && typeof header.n === 'number' ? header.n : undefined;
+}
+
+export function isItem(item: unknown[] | undefined): item is Item {
+  switch (item?.length) {
+    case 1:
+      return true; // decode() looks closer.
+    case 2:
+      return item[1] === true;
+    case 4:
+      return typeof item[0] === 'string' && typeof item[1] === 'string' && typeof item[2] === 'string';
+    default:
+      return false;
+  }
 }
 
 function isHeader(header: unknown): header is Header {
