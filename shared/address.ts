@@ -3,7 +3,7 @@ import { isIPv6, SocketAddress } from 'node:net';
 
 /** A socket for both families shows an IPv4 address as `::ffff:127.0.0.1`: it is the same client as on any other. */
 export function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '');
+  return address.startsWith(':') ? address.replace(/^::ffff:(?=\d+\.)/i, '') : address;
 }
 
 /** An IPv6 address, however it is written, as the system writes it, and plain. */
@@ -13,7 +13,7 @@ export function plainIPv6(address: string): string {
 
 /** `127.0.0.1:8080`, `[::1]:8080`. */
 export function withPort(address: string, port: number): string {
-  return isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
+  return address.includes(':') && isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
 /** What a sockaddr_un holds beside the zero at its end, in bytes. */

@@ -54,7 +54,7 @@ export class AdmissionQueue<Incoming> {
 
   /** Lets in those for whom there is a place now, without a look. */
   letIn(hasRoom: (incoming: Incoming) => boolean): void {
-    this.#pending = this.#decide(this.#pending, (incoming) => !hasRoom(incoming));
+    if (!this.isEmpty) this.#pending = this.#decide(this.#pending, (incoming) => !hasRoom(incoming));
   }
 
   /** Looks now, and decides on all. */

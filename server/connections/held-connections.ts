@@ -13,6 +13,10 @@ export const MOST_ADMIN_CONNECTIONS = 64;
 /** What a fresh process has open, where that cannot be counted. */
 const USUAL = 32;
 const NOTHING = Buffer.alloc(0);
+/** How long a connection is silent before the system asks whether its other end is still there, in milliseconds. */
+const KEEP_ALIVE_MS = 60_000;
+/** To ask for that costs four system calls: it is done this often, in milliseconds, for those that are still there. */
+const SHORT_MS = 1000;
 
 /** A connection as the listener accepted it. */
 export interface IncomingConnection {
@@ -61,6 +65,9 @@ export class HeldConnections {
   readonly #connections = new Map<number, HeldConnection>();
   readonly #perAddress = new Map<string, number>();
   #lastId = 0;
+  /** The last one of which the system was told that it may be silent for long. */
+  #lastKept = 0;
+  #keepTimer: NodeJS.Timeout | undefined;
 
   /** @param most How many the descriptors allow, @param mostPerAddress how many from one address; 0: any number. */
   constructor(most: number, mostPerAddress: number) {
@@ -104,6 +111,7 @@ export class HeldConnections {
     };
     if (!proxy) this.#count(host);
     this.#connections.set(connection.id, connection);
+    this.#keepTimer ??= setTimeout(() => this.#keepAlive(), SHORT_MS).unref();
     return connection;
   }
 
@@ -157,6 +165,12 @@ export class HeldConnections {
   close(connection: HeldConnection): void {
     this.remove(connection);
     connection.socket.destroy();
+  }
+
+  /** What is set for the socket holds in whatever process serves it; on a Unix socket there is nothing to set. */
+  #keepAlive(): void {
+    this.#keepTimer = undefined;
+    while (this.#lastKept < this.#lastId) this.get(++this.#lastKept)?.socket.setKeepAlive(true, KEEP_ALIVE_MS);
   }
 
   #tooMany(host: string): Refusal {

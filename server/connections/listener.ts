@@ -44,8 +44,6 @@ export class ListenError extends Error {
   }
 }
 
-/** How long a connection is silent before the system asks whether its other end is still there, in milliseconds. */
-const KEEP_ALIVE_MS = 60_000;
 /** The kernel's own limit, net.core.somaxconn, is usually 4096 as well. Node's default of 511 drops SYNs in a burst. */
 const BACKLOG = 4096;
 
@@ -97,11 +95,8 @@ export async function listen(
   where: BindAddress, proxies: Pick<TrustedProxies, 'trusts'>, events: ListenerEvents,
 ): Promise<Listener> {
   // Paused on connect, or bytes that arrive before the hand-off are lost (nodejs/node#8353). Half-open, or the client's
-  // FIN would be answered by this process. What is set for the socket holds in whatever process serves it; on a Unix
-  // socket there is nothing to set.
-  const server = createServer({
-    pauseOnConnect: true, allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS,
-  });
+  // FIN would be answered by this process. What is set for the socket holds in whatever process serves it.
+  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true });
   const { proxy } = where;
   const { unbind, ...place } = await bindServer(server, where);
   const bound: Bound = { ...place, proxy };
@@ -109,7 +104,7 @@ export async function listen(
   // In the turn of the event loop in which it began to listen: nobody has come yet.
   server.on('connection', (socket) => {
     // A copy that nobody reads does not fail; if one ever does, it is one connection's affair.
-    socket.on('error', () => {});
+    socket.on('error', ignore);
     const peer = isClosed ? undefined : peerOf(socket, bound);
     if (peer === undefined) {
       socket.destroy(); // Reset before it was accepted: nobody is left to be served.
@@ -171,6 +166,8 @@ export async function bindServer(
     throw new ListenError({ proxy: false, ...where }, error);
   }
 }
+
+function ignore(): void {}
 
 function started(server: Server, options: ListenOptions & { fd?: number }): Promise<void> {
   return new Promise((resolve, reject) => {
