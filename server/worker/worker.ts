@@ -19,6 +19,7 @@ import type {
   Accepted, Closed, CloseReason, Moved, OtherFromWorker, Pong, Probe, ProxyClient, ToWorker, Traffic,
 } from './messages.ts';
 import type { ProxyHost, ProxySession } from './proxy-session.ts';
+import { writeNoStacksOfResets } from './reset-errors.ts';
 import type { Session, SessionHost } from './session.ts';
 
 /** What a worker needs to know from the start. */
@@ -57,6 +58,7 @@ export async function work(options: WorkerOptions, terminalLock: Lock): Promise<
     for (const signal of ['SIGTTIN', 'SIGTTOU'] as const) process.on(signal, () => {});
   }
   forgetLostTerminal();
+  writeNoStacksOfResets();
   const log: Log = new Log({
     print: (block) => terminal.print(block),
     format: options.logFormat, level: options.log, color: options.color, who: options.slot,
