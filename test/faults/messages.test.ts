@@ -21,7 +21,8 @@ const MALFORMED = [
   { type: 'givenBack', id: 1, moved: { unread: 'x', traffic: TRAFFIC } }, { type: 'somethingElse', id: 1 },
 ];
 const WRONG = [
-  [1], ['x', 1, false, null], [1, '', false], { type: 'connection' }, { type: 'retire' }, { type: 'drain', graceMs: 'x' },
+  [1], ['x', 1, false, null], [1, '', false], { type: 'connection' }, { type: 'retire' },
+  { type: 'drain', graceMs: 'x' },
   { type: 'check' }, { type: 'check', id: null }, { type: 'unheard of' }, undefined, 7, [],
 ];
 const about = (id) => [

@@ -27,6 +27,19 @@ const COUNTER = pathToFileURL(join(ROOT, 'test/fixtures/counting-worker.mjs')).h
 const folder = mkdtempSync(join(tmpdir(), 'guards-'));
 after(() => rmSync(folder, { recursive: true }));
 
+/** What counting-worker.mjs has counted in the one worker, and in the master. */
+interface ServerCounts extends Counts {
+  readonly writes: number;
+  readonly charsSent: number;
+  readonly charsReceived: number;
+  readonly timers: number;
+}
+
+function countsOf(path: string): ServerCounts {
+  const lines = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object);
+  return Object.assign({}, ...lines) as ServerCounts;
+}
+
 /** Sends the messages one after the other, each when the reply to the one before is here. */
 async function talk(port: number, messages: number): Promise<void> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true });
@@ -48,11 +61,29 @@ test('a connection costs a message to its worker and two back, each of its messa
   await using server = await startTestServer(flags, { env });
   for (let i = 0; i < CONNECTIONS; i++) await talk(server.port, MESSAGES);
   assert.equal(await server.stop(), 0);
-  const { sent, received, writes } = JSON.parse(readFileSync(path, 'utf8')) as Counts & { writes: number };
+  const { sent, received, writes } = countsOf(path);
   // Begin and end of the worker are some more. A socket that is slow to arrive is asked after, so there may be others.
   assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
   assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
   assert.equal(writes, CONNECTIONS * MESSAGES);
+});
+
+test('of short connections little is said, and the master makes no timer for each', DEADLINE, async () => {
+  const CONNECTIONS = 400;
+  const path = join(folder, 'counts-short');
+  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
+  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
+  await using server = await startTestServer(flags, { env });
+  const begun = performance.now();
+  for (let i = 0; i < CONNECTIONS / 8; i++) await Promise.all(Array.from({ length: 8 }, () => talk(server.port, 1)));
+  const seconds = (performance.now() - begun) / 1000;
+  assert.equal(await server.stop(), 0);
+  const { charsSent, charsReceived, timers } = countsOf(path);
+  // As objects with a name for each part they were 120 and 190. Begin and end of the worker are some more.
+  assert.ok(charsReceived <= 80 * CONNECTIONS + 3000, `${charsReceived} characters to the worker`);
+  assert.ok(charsSent <= 120 * CONNECTIONS + 1000, `${charsSent} characters from the worker`);
+  // Five a second look at the offers, one after the silent.
+  assert.ok(timers <= 20 + 7 * seconds, `${timers} timers for ${CONNECTIONS} connections in ${seconds} s`);
 });
 
 test('who watches the server costs a worker a message a second each way, however many watch', DEADLINE, async () => {
@@ -72,7 +103,7 @@ test('who watches the server costs a worker a message a second each way, however
   assert.equal(await server.stop(), 0);
   await Promise.all(readers.map(({ body }) => body!.cancel().catch(() => {})));
   const seconds = (performance.now() - begun) / 1000;
-  const { sent, received } = JSON.parse(readFileSync(path, 'utf8')) as Counts;
+  const { sent, received } = countsOf(path);
   assert.ok(received <= 1.25 * 20 + 5 + seconds, `${received} messages to the worker in ${seconds} s`);
   assert.ok(sent <= 2.25 * 20 + 5 + seconds, `${sent} messages from the worker in ${seconds} s`);
 });
@@ -116,7 +147,7 @@ test('connections that end at the same time are told of together', DEADLINE, asy
   process.kill(server.pidOf(1), 'SIGCONT');
   for (const client of clients) await client.readToEnd();
   assert.equal(await server.stop(), 0);
-  const { sent } = JSON.parse(readFileSync(path, 'utf8')) as Counts;
+  const { sent } = countsOf(path);
   assert.ok(sent <= 1.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
 });
 

@@ -5,7 +5,7 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { decode, encode } from '../values/codec.ts';
 import { Fifo } from '../base/fifo.ts';
-import { tellForeign, tellUnreadable } from './foreign.ts';
+import { closeUnheard, tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
 import { tellNow } from './turn.ts';
 import { isItem, numberOf, WireReader, WireWriter } from './wire.ts';
@@ -42,7 +42,9 @@ export class Channel {
   readonly #writer = new WireWriter();
   readonly #reader = new WireReader();
   #scheduled = false;
-  #flushLater: NodeJS.Timeout | undefined;
+  /** Whether something may wait that is in no hurry, until the timer is up. */
+  #waits = false;
+  #waitTimer: NodeJS.Timeout | undefined;
   /** How many messages were given to Node, and how many of them, the first ones, to the system. */
   #sent = 0;
   #settled = 0;
@@ -125,8 +127,14 @@ export class Channel {
   /** For the server: such data that is in no hurry goes with the next message that is, or a moment later. */
   postLater(message: Short): void {
     tellNow();
-    if (this.#writer.addShort([message, true])) this.flush();
-    else this.#flushLater ??= setTimeout(() => this.#flushTheLater(), LATER_MS);
+    if (this.#writer.addShort([message, true])) return this.flush();
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#waitTimer ??= setTimeout(() => {
+      this.#waits = false;
+      this.flush();
+    }, LATER_MS);
+    this.#waitTimer.refresh();
   }
 
   /** For the router: passes an envelope on. */
@@ -189,11 +197,6 @@ export class Channel {
     }
   }
 
-  #flushTheLater(): void {
-    this.#flushLater = undefined;
-    this.flush();
-  }
-
   /** All that is written, and the socket with the last of it. */
   #sendWith(socket: Socket): void {
     const messages = this.#writer.take();
@@ -230,7 +233,7 @@ export class Channel {
     if (items.length > 0) {
       this.#inbox.push({ items, socket: handle as Socket | undefined, taken: 0 });
     } else if (this.#port.listenerCount('message') === 1) {
-      close(handle);
+      closeUnheard(handle);
     }
   }
 
@@ -274,7 +277,7 @@ export class Channel {
       message = item.length === 2 ? item[0] : decode(item[0]);
     } catch (error) {
       this.#unreadable(error);
-      close(socket);
+      closeUnheard(socket);
       return;
     }
     listener(message, socket);
@@ -289,11 +292,4 @@ export class Channel {
 function directOf(message: unknown): Direct {
   const plain = copyPlain(message);
   return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
-}
-
-/** Nobody will have it. */
-function close(handle: SendHandle | undefined): void {
-  if (handle === undefined) return;
-  if ('destroy' in handle) handle.destroy();
-  else handle.close();
 }

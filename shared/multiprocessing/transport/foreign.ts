@@ -1,5 +1,6 @@
 // Tells of messages that came over a fork channel and are of no use: once for those that are none of the toolkit's, and
 // now and then for those of its own that could not be read, which are a fault. Used by channel.ts.
+import type { SendHandle } from 'node:child_process';
 import { inspect } from 'node:util';
 import { messageOf } from '../base/errors.ts';
 
@@ -34,4 +35,11 @@ export function tellUnreadable(error: unknown): void {
 /** In every child of a program under `node --watch` Node itself sends such messages, one a file; nobody misses them. */
 function isFromWatchMode(message: unknown): boolean {
   return typeof message === 'object' && message !== null && Object.keys(message)[0]?.startsWith('watch:') === true;
+}
+
+/** Closes what came with such a message: nobody will have it. */
+export function closeUnheard(handle: SendHandle | undefined): void {
+  if (handle === undefined) return;
+  if ('destroy' in handle) handle.destroy();
+  else handle.close();
 }
