@@ -246,7 +246,7 @@ class Worker implements SessionHost, ProxyHost {
     }
   }
 
-  /** The client of a connection that it has ended itself has nothing to wait for; others learn of the end by this. */
+  /** No hurry where the client has ended it; else it sees the end only when the master has closed its copy too. */
   #tellClosed(id: number, reason: CloseReason, { messages, bytesIn, bytesOut }: Traffic): void {
     this.#master.postLater([CLOSED, id, messages, bytesIn, bytesOut, reason] satisfies Closed);
     if (reason !== 'client ended' && !reason.startsWith('error ')) this.#master.flush();

@@ -27,6 +27,12 @@ const COUNTER = pathToFileURL(join(ROOT, 'test/fixtures/counting-worker.mjs')).h
 const folder = mkdtempSync(join(tmpdir(), 'guards-'));
 after(() => rmSync(folder, { recursive: true }));
 
+/** A server of one worker that counts. No heartbeat: its messages are as many as the seconds. */
+function startCounted(path: string, ...flags: string[]): ReturnType<typeof startTestServer> {
+  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
+  return startTestServer(['--workers', '1', '--log', 'none', '--worker-timeout', '0', ...flags], { env });
+}
+
 /** What counting-worker.mjs has counted in the one worker, and in the master. */
 interface ServerCounts extends Counts {
   readonly writes: number;
@@ -35,7 +41,7 @@ interface ServerCounts extends Counts {
   readonly timers: number;
 }
 
-function countsOf(path: string): ServerCounts {
+function serverCounts(path: string): ServerCounts {
   const lines = readFileSync(path, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as object);
   return Object.assign({}, ...lines) as ServerCounts;
 }
@@ -55,13 +61,10 @@ test('a connection costs a message to its worker and two back, each of its messa
   const CONNECTIONS = 40;
   const MESSAGES = 5;
   const path = join(folder, 'counts');
-  // No heartbeat: its messages are as many as the seconds.
-  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
-  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
-  await using server = await startTestServer(flags, { env });
+  await using server = await startCounted(path);
   for (let i = 0; i < CONNECTIONS; i++) await talk(server.port, MESSAGES);
   assert.equal(await server.stop(), 0);
-  const { sent, received, writes } = countsOf(path);
+  const { sent, received, writes } = serverCounts(path);
   // Begin and end of the worker are some more. A socket that is slow to arrive is asked after, so there may be others.
   assert.ok(received <= 1.25 * CONNECTIONS + 5, `${received} messages to the worker for ${CONNECTIONS} connections`);
   assert.ok(sent <= 2.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
@@ -71,14 +74,12 @@ test('a connection costs a message to its worker and two back, each of its messa
 test('of short connections little is said, and the master makes no timer for each', DEADLINE, async () => {
   const CONNECTIONS = 400;
   const path = join(folder, 'counts-short');
-  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
-  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
-  await using server = await startTestServer(flags, { env });
+  await using server = await startCounted(path);
   const begun = performance.now();
   for (let i = 0; i < CONNECTIONS / 8; i++) await Promise.all(Array.from({ length: 8 }, () => talk(server.port, 1)));
   const seconds = (performance.now() - begun) / 1000;
   assert.equal(await server.stop(), 0);
-  const { charsSent, charsReceived, timers } = countsOf(path);
+  const { charsSent, charsReceived, timers } = serverCounts(path);
   // As objects with a name for each part they were 120 and 190. Begin and end of the worker are some more.
   assert.ok(charsReceived <= 80 * CONNECTIONS + 3000, `${charsReceived} characters to the worker`);
   assert.ok(charsSent <= 120 * CONNECTIONS + 1000, `${charsSent} characters from the worker`);
@@ -89,10 +90,8 @@ test('of short connections little is said, and the master makes no timer for eac
 test('who watches the server costs a worker a message a second each way, however many watch', DEADLINE, async () => {
   const READERS = 8;
   const path = join(folder, 'counts-watched');
-  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0', '--admin', '0'];
-  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
   const begun = performance.now();
-  await using server = await startTestServer(flags, { env });
+  await using server = await startCounted(path, '--admin', '0');
   const admin = /admin on (\S+)/.exec(server.stdout)![1]!;
   const readers = await Promise.all(Array.from({ length: READERS }, () => fetch(`${admin}events`)));
   for (let i = 0; i < 20; i++) {
@@ -103,7 +102,7 @@ test('who watches the server costs a worker a message a second each way, however
   assert.equal(await server.stop(), 0);
   await Promise.all(readers.map(({ body }) => body!.cancel().catch(() => {})));
   const seconds = (performance.now() - begun) / 1000;
-  const { sent, received } = countsOf(path);
+  const { sent, received } = serverCounts(path);
   assert.ok(received <= 1.25 * 20 + 5 + seconds, `${received} messages to the worker in ${seconds} s`);
   assert.ok(sent <= 2.25 * 20 + 5 + seconds, `${sent} messages from the worker in ${seconds} s`);
 });
@@ -137,9 +136,7 @@ test('the server and its workers load no part of the toolkit that they do not us
 test('connections that end at the same time are told of together', DEADLINE, async () => {
   const CONNECTIONS = 40;
   const path = join(folder, 'counts-together');
-  const flags = ['--workers', '1', '--log', 'none', '--worker-timeout', '0'];
-  const env = { NODE_OPTIONS: `--import ${COUNTER}`, GUARD_COUNTS: path };
-  await using server = await startTestServer(flags, { env });
+  await using server = await startCounted(path);
   const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => connectClient(server.port)));
   for (const client of clients) assert.equal(await client.ask('hi'), 'HI');
   await standStill(server.pidOf(1));
@@ -147,7 +144,7 @@ test('connections that end at the same time are told of together', DEADLINE, asy
   process.kill(server.pidOf(1), 'SIGCONT');
   for (const client of clients) await client.readToEnd();
   assert.equal(await server.stop(), 0);
-  const { sent } = countsOf(path);
+  const { sent } = serverCounts(path);
   assert.ok(sent <= 1.25 * CONNECTIONS + 5, `${sent} messages from the worker for ${CONNECTIONS} connections`);
 });
 
