@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { ROOT } from '../helpers/paths.ts';
+import { MODULES, ROOT } from '../helpers/paths.ts';
 
 const run = promisify(execFile);
 const { exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { exports: Record<string, string> };
@@ -32,9 +32,15 @@ describe('the examples of the pages', () => {
     symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'));
     for (const { name, code } of examples) writeFileSync(join(clone, `${name}.ts`), code);
     if (inTests !== undefined) writeFileSync(join(clone, 'own.test.ts'), inTests);
-    // Where the package has its modules, so that an example finds them by the package's name.
+    // Where the package has its modules, so that an example finds them by the package's name. Those that are compiled
+    // for the tests are taken as they are; the compiler then has the examples alone, and what they import.
     const compilerOptions = { noEmit: false, rootDir: '.', outDir: 'dist' };
-    const include = ['*.ts', 'shared', 'server', 'client', 'demos'];
+    const parts = ['shared', 'server', 'client', 'demos'];
+    const isCompiled = MODULES !== '';
+    for (const part of isCompiled ? parts : []) {
+      cpSync(join(ROOT, MODULES, part), join(clone, 'dist', part), { recursive: true });
+    }
+    const include = isCompiled ? ['*.ts'] : ['*.ts', ...parts];
     const config = { extends: './tsconfig.json', compilerOptions, include };
     writeFileSync(join(clone, 'tsconfig.examples.json'), JSON.stringify(config));
     // Once for all: through tsx each of their processes would be compiled by itself, which takes longer than all the

@@ -217,7 +217,9 @@ describe('in a bundle of esbuild', () => {
 });
 
 describe('the types of the package', () => {
-  const FLAGS = ['--noEmit', '--strict', '--target', 'es2022', '--types', 'node', 'typed.ts'];
+  // Ours and Node's declarations are checked; those of the language and the browser are the compiler's own matter.
+  const CHECKED = ['--strict', '--skipDefaultLibCheck', '--types', 'node'];
+  const FLAGS = ['--noEmit', ...CHECKED, '--target', 'es2022', 'typed.ts'];
   const WAYS = [['--module', 'nodenext'], ['--module', 'esnext', '--moduleResolution', 'bundler']];
   before(() => installed.write('typed.ts', `${IMPORTS}
     import type { EchoServer, EchoServerOptions } from 'echopool/server';
