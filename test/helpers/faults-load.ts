@@ -27,7 +27,7 @@ interface Excuse {
   readonly unclaimed: Set<number>;
 }
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 /** How long after it was cut off another takes a client's place, in milliseconds. */
 const COME_BACK_MS = 20;
 const MIXED: readonly Kind[] = ['prompt', 'prompt', 'stream', 'half', 'prompt', 'slow', 'prompt', 'idle'];

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../shared/errors.ts';
 import type { TerminalLock } from '../../shared/terminal/terminal.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'terminal-'));
 after(() => rmSync(folder, { recursive: true }));

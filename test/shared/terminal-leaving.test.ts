@@ -8,7 +8,7 @@ import type { Block } from '../../shared/terminal/terminal.ts';
 import { FakeLock, newPipe, until } from '../helpers/terminal.ts';
 import type { Pipe } from '../helpers/terminal.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 
 interface Stuck {
   /** `read` gives all that was printed, from the first byte. */

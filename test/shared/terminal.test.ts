@@ -13,7 +13,7 @@ import { nodeArgs } from '../helpers/paths.ts';
 import { FakeLock, newFifo, newPath, newPipe, until } from '../helpers/terminal.ts';
 import type { Pipe } from '../helpers/terminal.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 60_000;
 const GROUP = nodeArgs('test/fixtures/terminal-group.ts');
 const STUCK = nodeArgs('test/fixtures/terminal-stuck.ts');
 

@@ -8,7 +8,7 @@ import * as work from '../fixtures/pipe-work.ts';
 import { moduleUrl, nodeArgs } from '../helpers/paths.ts';
 
 const module = moduleUrl('test/fixtures/pipe-work.ts');
-const limit = { timeout: 20_000 };
+const limit = { timeout: 120_000 };
 
 afterEach(async () => {
   for (const child of activeChildren()) {

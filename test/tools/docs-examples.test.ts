@@ -59,7 +59,7 @@ describe('the examples of the pages', () => {
   });
 
   for (const { name, printed } of examples) {
-    test(`print what they say: ${name}`, { timeout: 20_000 }, async () => {
+    test(`print what they say: ${name}`, { timeout: 120_000 }, async () => {
       const { stdout } = await run(process.execPath, [`dist/${name}.js`], { cwd: clone });
       assert.equal(stdout.trim(), printed);
     });
@@ -73,7 +73,7 @@ describe('the examples of the pages', () => {
     assert.match((await run(process.execPath, args, { cwd: clone, env })).stdout, /^# pass 1$/m);
   });
 
-  test('run through tsx, as both pages say', { timeout: 20_000 }, async () => {
+  test('run through tsx, as both pages say', { timeout: 120_000 }, async () => {
     // With one process of its own, which is compiled anew as each is.
     const { name, printed } = examples.find(({ code }) => code.split('new Process(').length === 2)!;
     for (const page of pages) assert.match(page, /`node --import tsx FILE\.ts`/);
