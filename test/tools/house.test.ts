@@ -80,7 +80,7 @@ test('lines are as long as .editorconfig allows, and none is left to do', () => 
   assert.deepEqual(bad, []);
 });
 
-test('a test has a minute or more: a limit of its own is for what hangs, and does not say how fast the machine is', () => {
+test('a test has a minute or more: a limit is for what hangs, and does not say how fast the machine is', () => {
   const short = filesIn('test').flatMap((path) => [...read(path).matchAll(/\{[^}]*\btimeout: ([\d_]+)/g)]
     .filter(([, limit = '']) => Number(limit.replaceAll('_', '')) < 60_000).map(([found]) => `${path}: ${found}`));
   assert.deepEqual(short, []);
