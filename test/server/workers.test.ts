@@ -5,6 +5,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import { flagsOfWorkers } from '../../server/workers/worker-process.ts';
 import { ROOT } from '../helpers/paths.ts';
 import { untilGone } from '../helpers/processes.ts';
 import { DEADLINE_MS, runServer, startTestServer, TestServer } from '../helpers/server.ts';
@@ -47,6 +48,12 @@ describe('of two workers', { skip: oneCpu }, () => {
   });
   const replacement = (slot: number, dead: number): Promise<true> => (
     server.when(() => server.pidOf(slot) !== dead || undefined, 'replacement'));
+
+  test('each keeps V8\'s young generation small, however many connections it is given at once', () => {
+    for (const slot of [1, 2]) {
+      assert.match(readFileSync(`/proc/${server.pidOf(slot)}/cmdline`, 'latin1'), /\0--max-semi-space-size=2\0/);
+    }
+  });
 
   test('each that dies is replaced, and there are never more than two', async () => {
     let most = 0;
@@ -176,6 +183,19 @@ describe('a worker that is the only one', () => {
     assert.equal(await client.ask('still here?'), 'STILL HERE?');
     assert.equal(await server.stop(), 0);
   });
+});
+
+test('the size of their young generation is what the master was started with, if somebody has said it there', () => {
+  const own = '--max-semi-space-size=2';
+  const table: [flags: string[], nodeOptions: string | undefined, expected: string[]][] = [
+    [[], undefined, [own]],
+    [['--import', 'tsx', '--inspect'], '--trace-gc', ['--import', 'tsx', own]],
+    [['--max-semi-space-size=64'], undefined, ['--max-semi-space-size=64']],
+    [['--max_semi_space_size=64'], '', ['--max_semi_space_size=64']],
+    [['--min-semi-space-size', '16'], undefined, ['--min-semi-space-size', '16']],
+    [['--import', 'tsx'], '--max-semi-space-size=64', ['--import', 'tsx']],
+  ];
+  for (const [flags, nodeOptions, expected] of table) assert.deepEqual(flagsOfWorkers(flags, nodeOptions), expected);
 });
 
 test('while a successor of the only worker cannot start, it is tried again and again, and clients wait', async (t) => {
