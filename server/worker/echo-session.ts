@@ -32,6 +32,9 @@ const LINGERING_TIMEOUT_MS = 1000;
 /** and for how long it may go on sending, before the connection is closed all the same. */
 const LINGERING_TIME_MS = 2000;
 const NOTHING = Buffer.alloc(0);
+/** Where a stream has its session, for listeners that all share: own ones take 260 bytes more a connection. */
+const SESSION = Symbol('session');
+type Served<Stream> = Stream & { [SESSION]: EchoSession };
 
 export class EchoSession implements Session {
   readonly id: number;
@@ -64,9 +67,7 @@ export class EchoSession implements Session {
    * @param idleTimeoutMs Closes the connection when for so long nothing was read from it and nothing taken of our
    * replies; 0: never.
    */
-  constructor(
-    host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number,
-  ) {
+  constructor(host: SessionHost, id: number, peer: string, socket: Socket, moved: Moved | null, idleTimeoutMs: number) {
     this.id = id;
     this.peer = peer;
     this.#host = host;
@@ -79,16 +80,16 @@ export class EchoSession implements Session {
     this.#delayed = behavior?.delay(socket);
     this.#out = this.#delayed ?? socket;
     // First of all: if the client has reset the connection by now, the first read fails.
-    socket.on('error', (error) => this.#failed(error));
+    for (const stream of [socket, this.#out] as Served<Writable>[]) stream[SESSION] = this;
+    socket.on('error', EchoSession.#onError);
     // It does not come along from the master. Without it a client that half-closes gets no reply.
     socket.allowHalfOpen = true;
-    socket.on('data', (bytes: Buffer) => this.#received(bytes));
-    socket.on('end', () => this.#clientEnded());
-    this.#out.on('drain', () => this.#drained());
-    socket.on('close', () => this.#closed());
+    socket.on('data', EchoSession.#onData);
+    socket.on('end', EchoSession.#onEnd);
+    this.#out.on('drain', EchoSession.#onDrain);
+    socket.on('close', EchoSession.#onClose);
     if (idleTimeoutMs > 0) {
-      const progress = (): number => (
-        this.#bytesIn + this.#bytesOut - this.#unsent + (this.#delayed?.looks ?? 0));
+      const progress = (): number => this.#bytesIn + this.#bytesOut - this.#unsent + (this.#delayed?.looks ?? 0);
       this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
     }
   }
@@ -134,9 +135,15 @@ export class EchoSession implements Session {
     if (this.#state !== 'over') this.#close('not quiet in time');
   }
 
-  get traffic(): Traffic {
-    return { messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut };
+  get traffic(): Traffic { return { messages: this.#messages, bytesIn: this.#bytesIn, bytesOut: this.#bytesOut }; }
+
+  static #onError(this: Served<Socket>, error: Error): void {
+    if (this[SESSION].#state !== 'over') this[SESSION].#reason = `error ${codeOf(error) ?? error.message}`;
   }
+  static #onData(this: Served<Socket>, bytes: Buffer): void { this[SESSION].#received(bytes); }
+  static #onEnd(this: Served<Socket>): void { this[SESSION].#clientEnded(); }
+  static #onDrain(this: Served<Writable>): void { this[SESSION].#drained(); }
+  static #onClose(this: Served<Socket>): void { this[SESSION].#closed(); }
 
   #received(bytes: Buffer): void {
     if (this.#state === 'over') return;
@@ -177,9 +184,7 @@ export class EchoSession implements Session {
   }
 
   /** How many bytes the system has not taken yet. */
-  get #unsent(): number {
-    return this.#socket.writableLength + (this.#delayed?.writableLength ?? 0);
-  }
+  get #unsent(): number { return this.#socket.writableLength + (this.#delayed?.writableLength ?? 0); }
 
   #drained(): void {
     if (this.#state === 'returning') return;
@@ -270,13 +275,7 @@ export class EchoSession implements Session {
     this.#delayed?.destroy();
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
-    this.#host.givenBack(this, {
-      unread, traffic: this.traffic, header: NOTHING, greeted: this.#greeted, probe: null,
-    });
-  }
-
-  #failed(error: Error): void {
-    if (this.#state !== 'over') this.#reason = `error ${codeOf(error) ?? error.message}`;
+    this.#host.givenBack(this, { unread, traffic: this.traffic, header: NOTHING, greeted: this.#greeted, probe: null });
   }
 
   #close(reason: CloseReason): void {
