@@ -28,6 +28,9 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
     print(b''.join(iter(lambda: s.recv(1000), b'')).decode(), flush=True)
 `;
 
+/** What a session wants to hear of its socket. */
+const EVENTS = ['error', 'data', 'end', 'drain', 'close'];
+
 /** A session over the socket, and how it ends. */
 function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
@@ -59,6 +62,23 @@ test('a silent client is closed as idle, and one that does not read too', async 
   assert.equal(await second.closed, 'idle');
   deaf.socket.resume();
   assert.match(await deaf.fate, /ECONNRESET|EPIPE/);
+});
+
+test('sessions share their listeners, and each hears its own socket', async (t) => {
+  const { port, next } = await accepting(t);
+  const clients = [await connectClient(port), await connectClient(port)];
+  const sockets = [(await next()).socket, (await next()).socket];
+  const [first, second] = sockets.map((socket) => {
+    const before = new Map(EVENTS.map((event) => [event, new Set(socket.listeners(event))]));
+    const { session } = serve(socket);
+    session.start();
+    return EVENTS.map((event) => socket.listeners(event).filter((listener) => !before.get(event)!.has(listener)));
+  });
+  assert.deepEqual(first!.map(({ length }) => length), EVENTS.map(() => 1));
+  for (const [i, [listener]] of first!.entries()) assert.ok(listener === second![i]![0], EVENTS[i]);
+  assert.equal(await clients[0]!.ask('one'), 'ONE');
+  assert.equal(await clients[1]!.ask('two'), 'TWO');
+  for (const socket of sockets) socket.destroy();
 });
 
 test('a client that sends is not idle, however long its worker stands still', async (t) => {
