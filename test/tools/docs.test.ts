@@ -136,7 +136,7 @@ test('what a page tells the reader to type is understood by its program', () => 
 });
 
 /** Of other programs, which the pages name too. */
-const FLAGS_OF_OTHERS = ['--import', '--test'];
+const FLAGS_OF_OTHERS = ['--import', '--test', '--max-semi-space-size', '--semi-space-growth-factor'];
 
 /** Whether a program has it: what it says to the bare flag, if anything, is not that it does not know it. */
 function isFlag(flag: string): boolean {
