@@ -7,7 +7,7 @@ import type { FigureCase, FigureRound } from './figure.ts';
 const CONNECTIONS = 8000;
 /**
  * How long they are idle before, as a multiple of the time: with two seconds, half a minute. What V8 has allocated for
- * opening them it gives back only some 10 to 20 seconds later, when it finds that nothing happens any more.
+ * opening them Node 20 gives back only some 10 to 40 seconds later, when it finds that nothing happens any more.
  */
 const IDLE = 15;
 
