@@ -4,8 +4,8 @@ import type { CaseResult, ServerResult } from './compare.ts';
 import type { FigureResult } from './figures/figure.ts';
 import type { ToolkitResult } from './toolkit.ts';
 
-const NAME_WIDTH = 12;
-const BAR_WIDTH = 20;
+const NAME_WIDTH = 17;
+const BAR_WIDTH = 15;
 
 /** A row a server: its rate, the first server's rate to it, and what it took. */
 export function caseChart({ name, title, unit, servers }: CaseResult): string {
@@ -38,7 +38,7 @@ export function figureChart({ name, title, unit, notes, servers }: FigureResult)
     return [head, digits(median).padStart(13), (ratio === null ? '-' : ratio.toFixed(2)).padStart(8)].join(' ');
   });
   const heading = [
-    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(13), `${servers[0]?.name ?? ''}/`.padStart(8),
+    ' '.repeat(NAME_WIDTH + BAR_WIDTH + 3), unit.padStart(13), `${servers[0]?.name.split(' ')[0] ?? ''}/`.padStart(8),
   ].join(' ');
   return [`${name}: ${title}`, heading, ...rows, ...notes.map((note) => `      ${note}`)].join('\n');
 }

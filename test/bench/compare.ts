@@ -1,4 +1,5 @@
 // Runs servers side by side under the same load, in alternating rounds. Called by main.ts.
+import { messageOf } from '../../shared/errors.ts';
 import { cpuCount } from '../../shared/multiprocessing/index.ts';
 import { SERVER_CASES, type ServerCase } from './cases.ts';
 import type { Effort } from './config.ts';
@@ -102,17 +103,25 @@ async function measureCase(
 }
 
 async function measureFigure(
-  name: string, { title, unit, measure }: FigureCase, names: readonly string[], servers: Servers,
+  name: string, figure: FigureCase, names: readonly string[], servers: Servers,
   generator: LoadGenerator, { effort, connections }: CompareOptions, events: CompareEvents,
 ): Promise<FigureResult> {
+  const { title, unit } = figure;
   const rounds: ReadonlyMap<string, FigureRound>[] = [];
   const notes = new Set<string>();
-  for (let round = 1; round <= effort.rounds; round++) {
-    rounds.push(await measure(inTurn(names, round), {
-      servers, generator, connections, seconds: effort.seconds,
-      now: (what) => events.now(`${name}, round ${round} of ${effort.rounds}: ${what}`),
-      note: (text) => notes.add(text),
-    }));
+  const count = figure.rounds?.(effort.rounds) ?? effort.rounds;
+  try {
+    for (let round = 1; round <= count; round++) {
+      rounds.push(await figure.measure(inTurn(names, round), {
+        servers, generator, connections, seconds: effort.seconds,
+        now: (what) => events.now(`${name}, round ${round} of ${count}: ${what}`),
+        note: (text) => notes.add(text),
+      }));
+    }
+  } catch (error) {
+    // All of it is void; the other cases go on.
+    const failed: FigureRound = { value: NaN, problems: [messageOf(error)] };
+    rounds.splice(0, Infinity, new Map(names.map((server) => [server, failed])));
   }
   return { name, title, unit, notes: [...notes], servers: summarizeFigures(rounds) };
 }

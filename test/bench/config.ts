@@ -22,8 +22,10 @@ export type BenchCommand =
   | {
     kind: 'servers' | 'goals'; effort: Effort; json: boolean; plan: readonly Planned[];
     workers: number; processes: number | undefined; connections: number;
+    /** What is measured of the toolkit besides. */
+    toolkit: Effort;
   }
-  | { kind: 'toolkit'; effort: Effort; json: boolean }
+  | { kind: 'toolkit'; effort: Effort; json: boolean; toolkit: Effort }
   | { kind: 'help' };
 
 /** What can be measured, by what it is of. */
@@ -33,6 +35,8 @@ const CASES = {
   toolkit: Object.keys(TOOLKIT_CASES),
 } satisfies Record<string, readonly string[]>;
 type Kind = keyof typeof CASES;
+/** How long each is measured, in seconds. The goals' memory is looked at when they say only with that much. */
+const SECONDS: Readonly<Record<Kind, number>> = { servers: 2, goals: 3, toolkit: 0.5 };
 const KINDS = Object.keys(CASES) as Kind[];
 const MOST_CONNECTIONS = 10_000;
 const MOST_PROCESSES = 8;
@@ -45,7 +49,7 @@ function flagsOf(kind: Kind, cpus: number) {
   return {
     cases: { ...listOf(CASES[kind]), help: `${wrapped(CASES.servers)}\ntoolkit: ${wrapped(CASES.toolkit)}` },
     rounds: { ...wholeNumber(1, 100), fallback: '3', help: 'how often each is measured' },
-    seconds: { ...seconds, help: 'how long each time (2; toolkit: 0.5)' },
+    seconds: { ...seconds, help: 'how long each time (2; goals: 3; toolkit: 0.5)' },
     servers: { ...listOf(PEER_NAMES), help: wrapped(PEER_NAMES) },
     workers: { ...wholeNumber(1, cpus), fallback: `${cpus}`, help: 'worker processes of each server that has some' },
     processes: {
@@ -97,21 +101,25 @@ export function parseBenchCommand(args: readonly string[], cpus: number): BenchC
     const not = quote(words.join(' '));
     throw new UsageError(`what to measure must be nothing (the servers), goals or toolkit, not ${not}`);
   }
-  const { values: { json, rounds, seconds = kind === 'toolkit' ? 0.5 : 2, ...values }, givenBy } = line;
+  const { values: { json, rounds, seconds = SECONDS[kind], ...values }, givenBy } = line;
   const cases = chosen(values.cases, CASES[kind]);
   const effort = { cases, rounds, seconds };
   if (kind === 'toolkit') {
     for (const name of ['servers', 'workers', 'processes', 'connections'] as const) {
       if (givenBy.has(name)) throw new UsageError(`--${name} is for the servers, not for the toolkit`);
     }
-    return { kind, json, effort };
+    return { kind, json, effort, toolkit: effort };
   }
   if (kind === 'goals' && givenBy.has('servers')) {
     throw new UsageError('--servers is not for goals: they tell which servers they need');
   }
   const { workers, processes, connections } = values;
   const plan = kind === 'goals' ? planOfGoals(cases) : planOf(cases, chosen(values.servers, PEER_NAMES));
-  return { kind, json, effort, plan, workers, processes, connections };
+  const toolkit = {
+    cases: kind === 'goals' ? cases.filter((name) => name in TOOLKIT_CASES) : [], rounds,
+    seconds: Math.min(seconds, SECONDS.toolkit),
+  };
+  return { kind, json, effort, plan, workers, processes, connections, toolkit };
 }
 
 /** Each case with those of the servers that it is for. */

@@ -50,8 +50,9 @@ export function roomFor(
 ): { count: number; note: string | undefined } {
   const room = Math.max(1, limit - RESERVED_DESCRIPTORS);
   const count = Math.min(wanted, most, room);
-  const why = room < most ? `ulimit -n is ${limit}` : 'as --connections says';
-  return { count, note: count < wanted ? `Only ${count} connections: ${why}.` : undefined };
+  const why = room < most
+    ? `ulimit -n is ${limit}, and must be ${wanted + RESERVED_DESCRIPTORS} at least` : 'as --connections says';
+  return { count, note: count < wanted ? `Only ${count} connections instead of ${wanted}: ${why}.` : undefined };
 }
 
 export class Crowd {

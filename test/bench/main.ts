@@ -69,11 +69,11 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
     },
   };
   const times = `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${seconds} s`;
+  const how = `${times}, on ${machine.cpus} CPUs, Node ${machine.node}`;
   let load: string | null = null;
-  say(`Medians of ${times}, on ${machine.cpus} CPUs, Node ${machine.node}\n`);
+  say(`Medians of ${how}\n`);
   if (command.kind !== 'toolkit') {
     const { plan, workers, processes, connections } = command;
-    const results: (CaseResult | FigureResult)[] = [];
     await compare({ effort, plan, workers, processes, connections, folder }, {
       ...events,
       loadBy(generator) {
@@ -81,15 +81,14 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
         say(`The load is made by ${generator}.\n`);
       },
       done(result) {
-        results.push(result);
+        cases.push(result);
         say(`${'notes' in result ? figureChart(result) : caseChart(result)}\n`);
       },
     });
-    cases.push(...results);
-    if (command.kind === 'goals') say(goalsTable(results));
-  } else {
+  }
+  if (command.toolkit.cases.length > 0) {
     const results: ToolkitResult[] = [];
-    await compareToolkit(effort, {
+    await compareToolkit(command.toolkit, {
       ...events,
       done(result) {
         results.push(result);
@@ -97,8 +96,9 @@ async function bench(command: Exclude<BenchCommand, { kind: 'help' }>): Promise<
       },
     });
     cases.push(...results);
-    say(`${goalTable(results)}\n`);
+    if (command.kind === 'toolkit') say(`${goalTable(results)}\n`);
   }
+  if (command.kind === 'goals') say(`${goalsTable(cases)}\n\nFrom one run of \`npm run bench -- goals\`: ${how}.`);
   clearLine();
   if (json) stdout.write(`${JSON.stringify({ kind, machine, rounds, seconds, load, cases, absent })}\n`);
 }

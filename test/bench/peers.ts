@@ -1,7 +1,8 @@
 // The servers that are compared: ours, and what people would use instead. Each listens on a free port of the loopback.
 // Ours runs as this program does: compiled, as in production.
-import { join } from 'node:path';
-import { nodeArgs, ROOT, tsxArgs } from '../helpers/paths.ts';
+import { readFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { nodeArgs, ROOT } from '../helpers/paths.ts';
 import { run } from './children.ts';
 import { buildC } from './compiler.ts';
 
@@ -48,10 +49,30 @@ export function howToStart(name: string, workers: number, folder: string): Promi
   return PEERS[name]!(workers, folder);
 }
 
-/** As `npm start` would, and the bare node:cluster server, both under tsx: for the time that the start takes. */
-export function commandUnderTsx(name: 'ours' | 'cluster', workers: number, port: number): readonly string[] {
-  if (name === 'cluster') return [NODE, ...tsxArgs(join(PEERS_FOLDER, 'cluster.mjs')), String(workers), String(port)];
-  return [NODE, ...tsxArgs('server/main.ts'), ...flagsOfOurs(workers, 'none', port)];
+/** What `npm start` runs, and the module in it. */
+const { scripts: { start: START } } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly scripts: { readonly start: string };
+};
+const STARTED = 'server/main.ts';
+
+/**
+ * As `npm start` starts ours, with the same loader: ours, node:cluster or kept-copy. Each replaces its workers at SIGHUP.
+ */
+export function commandAsStarted(name: string, workers: number, port: number): readonly string[] {
+  const [module, ...args] = {
+    'ours': [STARTED, ...flagsOfOurs(workers, 'none', port)],
+    'cluster': [`${PEERS_FOLDER}/cluster.mjs`, `${workers}`, `${port}`],
+    'kept-copy': [`${PEERS_FOLDER}/kept-copy.mjs`, `${workers}`, 'none', `${port}`],
+  }[name]!;
+  if (!START.includes(STARTED)) throw new Error(`npm start does not run ${STARTED}, but ${JSON.stringify(START)}`);
+  // With this Node, and no other.
+  const path = `${dirname(NODE)}${delimiter}${process.env['PATH']}`;
+  const script = `cd ${quoted(ROOT)} && ${START.replace(STARTED, module!)} "$@"`;
+  return ['env', `PATH=${path}`, 'sh', '-c', script, 'sh', ...args];
+}
+
+function quoted(path: string): string {
+  return `'${path.replaceAll('\'', '\'\\\'\'')}'`;
 }
 
 function flagsOfOurs(workers: number, log: string, port = 0): readonly string[] {

@@ -39,7 +39,7 @@ export class Servers {
     let server = this.#running.get(name);
     if (server !== undefined) return server;
     this.#events.now(`starting ${name}`);
-    server = await RunningServer.start(name, await this.#commandOf(name), this.#folder);
+    server = await this.fresh(name);
     this.#running.set(name, server);
     return server;
   }
@@ -56,9 +56,11 @@ export class Servers {
     return await RunningServer.startAndTry(this.#freshName(name), command, this.#folder, port, isUp);
   }
 
-  /** Ends those that are shared. */
+  /** Ends those that are shared. Who needs one again has it started again. */
   async stop(): Promise<void> {
-    await Promise.all([...this.#running.values()].map((server) => server.stop()));
+    const servers = [...this.#running.values()];
+    this.#running.clear();
+    await Promise.all(servers.map((server) => server.stop()));
   }
 
   /** It has its output in a file of its own. */

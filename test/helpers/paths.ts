@@ -30,10 +30,3 @@ export function moduleUrl(path: string): URL {
 export function nodeArgs(path: string, root = ROOT): string[] {
   return [...(isCompiled ? [] : ['--import', 'tsx']), modulePath(path, root)];
 }
-
-/**
- * What node needs to run a module as it is written, whichever way the tests run: so `npm start` and the README do it.
- */
-export function tsxArgs(path: string): string[] {
-  return ['--import', 'tsx', join(ROOT, path)];
-}

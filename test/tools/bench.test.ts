@@ -67,8 +67,8 @@ describe('the charts', () => {
     assert.equal(caseChart(result), [
       'ping: small',
       '                                       messages/s    ours/      p99  CPU each',
-      '  ours         ████████████████████       120,000     1.00    20 us      5 us',
-      '  cluster      ██████████                  60,000     2.00    20 us   9.61 us',
+      '  ours              ███████████████       120,000     1.00    20 us      5 us',
+      '  cluster           ███████▌               60,000     2.00    20 us   9.61 us',
       '  go                                void',
       '      Wrong reply.',
     ].join('\n'));
@@ -81,8 +81,8 @@ describe('the charts', () => {
     ];
     assert.equal(toolkitChart({ name: 'queue', title: 'a Queue', unit: 'items/s', servers }), [
       'queue: a Queue',
-      '  ours            ██████████                    500 items/s    1.00',
-      '  Python          ████████████████████        1,000 items/s    0.50',
+      '  ours            ███████▌                 500 items/s    1.00',
+      '  Python          ███████████████        1,000 items/s    0.50',
     ].join('\n'));
   });
 });
@@ -115,7 +115,7 @@ describe('the flags', () => {
     const all = parseBenchCommand([], 4);
     assert.ok(all.kind === 'servers');
     assert.deepEqual([all.effort.rounds, all.effort.seconds, all.workers, all.processes], [3, 2, 4, undefined]);
-    const names = 'ping,pipe,bulk,utf8,churn,memory,connections,start,latency,log-delay,watched';
+    const names = 'ping,pipe,bulk,utf8,churn,memory,idle,connections,start,latency,log-delay,watched';
     assert.deepEqual([all.effort.cases.join(), all.plan.map(({ name }) => name).join()], [names, names]);
     assert.equal(all.plan[0]!.servers[0], 'ours');
     const some = parseBenchCommand('--cases churn,ping --servers=cluster,ours --rounds 1 --processes 2'.split(' '), 1);
@@ -171,17 +171,19 @@ describe('the program', { concurrency: true }, () => {
 
   test('measures every goal that is no load, and prints the table', DEADLINE, async () => {
     // One worker each: how many there are is the servers' business, and each start of theirs starts all.
-    const flags = 'goals --cases memory,connections,start,latency,log-delay --rounds 1 --seconds 0.1'
+    const flags = 'goals --cases memory,idle,start,latency,log-delay,queue --rounds 1 --seconds 0.1'
       + ' --connections 200 --workers 1';
     const { code, stdout, stderr } = await runBench(...flags.split(' '));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
     assert.doesNotMatch(stdout, /void/);
     const table = stdout.slice(stdout.indexOf('| work |')).split('\n').filter((line) => line.startsWith('|')).slice(2);
     assert.deepEqual(table.map((row) => row.split(' | ')[0]!.replace(/^\| (\w+).*/, '$1')), [
-      'logging', 'logging', 'latency', 'memory', '64', 'start',
+      'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'start', 'start', 'latency',
+      'toolkit', 'logging', 'logging',
     ]);
-    const verdict = /\| (?:\d+\.\d\d|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \| (?:\d+\.\d\d)? \|$/;
-    for (const row of table) assert.match(row, verdict);
+    const verdict = /\| (?:\d+\.\d\d|\d of 3|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \| (?:\d+\.\d\d|\d of 3)? \|$/;
+    for (const row of table) if (!row.includes('Python')) assert.match(row, verdict);
+    assert.match(stdout, /From one run of `npm run bench -- goals`: 1 round of 0.1 s, on \d+ CPUs, Node v/);
   });
 
   test('measures what it costs to be watched, and that somebody did watch', DEADLINE, async () => {

@@ -29,7 +29,12 @@ export interface FigureCase {
   readonly unit: 'MB' | 'ms' | 'us' | 'messages/s';
   /** Those that it can be measured of. */
   readonly servers: readonly string[];
-  /** One round. @returns A figure for each row of the result, in the same order each time. */
+  /** How many rounds it has instead of those that were asked for. */
+  rounds?(asked: number): number;
+  /**
+   * One round. @returns A figure for each row of the result: of a server's name, or of that and of what is measured
+   * of it: `ours peak`.
+   */
   measure(servers: readonly string[], ground: Ground): Promise<ReadonlyMap<string, FigureRound>>;
 }
 
@@ -37,7 +42,7 @@ export interface FigureRow {
   readonly name: string;
   /** Null when a round had a problem. */
   readonly median: number | null;
-  /** The first row's figure to this one's: the median over the rounds. */
+  /** The figure of the first row of the same kind to this one's: the median over the rounds. */
   readonly ratio: number | null;
   readonly rounds: readonly FigureRound[];
 }

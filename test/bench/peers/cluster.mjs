@@ -1,4 +1,5 @@
-// node:cluster, the usual way: the primary accepts and hands each connection over, in turn. cluster.mjs WORKERS [PORT]
+// node:cluster, the usual way: the primary accepts and hands each connection over, in turn; at SIGHUP each worker is replaced,
+// one after the other. cluster.mjs WORKERS [PORT]
 import cluster from 'node:cluster';
 import { createServer } from 'node:net';
 
@@ -8,6 +9,15 @@ if (cluster.isPrimary) {
   for (let i = 0; i < workers; i++) cluster.fork();
   cluster.on('listening', (_worker, address) => {
     if (++listening === workers) console.log(`listening on 127.0.0.1:${address.port}`);
+  });
+  process.on('SIGHUP', () => {
+    const old = Object.values(cluster.workers);
+    const replace = () => {
+      if (old.length === 0) return;
+      old.shift().disconnect();
+      cluster.fork().once('listening', replace);
+    };
+    replace();
   });
 } else {
   createServer({ noDelay: true }, (socket) => {

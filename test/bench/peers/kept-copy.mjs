@@ -1,22 +1,25 @@
 // The smallest program that keeps what ours keeps: the parent accepts, sends each socket to a child, in turn, and holds its
 // own paused copy until the child has said `accepted` and, at the end, `closed`. No waiting line, no log, no drain: how fast
 // can it be with net.Socket and fork channels? With `log` it also writes a line for each message to its standard output, a
-// file, as the smallest program would: no lock, no escapes, no bound. kept-copy.mjs WORKERS [log]
+// file, as the smallest program would: no lock, no escapes, no bound. At SIGHUP each worker is replaced, one after the other, and
+// there are never more of them. kept-copy.mjs WORKERS [none|log [PORT]]
 import { fork } from 'node:child_process';
 import { write } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 if (process.send === undefined) {
-  const workers = Array.from({ length: Number(process.argv[2]) }, () => fork(fileURLToPath(import.meta.url), process.argv.slice(3)));
+  const [, , count, what = 'none', port = '0'] = process.argv;
   const copies = new Map();
-  for (const worker of workers) {
-    worker.on('message', ([what, id]) => {
+  const begin = () => {
+    const worker = fork(fileURLToPath(import.meta.url), [what]);
+    return worker.on('message', ([what, id]) => {
       if (what !== 'closed') return;
       copies.get(id).destroy();
       copies.delete(id);
     });
-  }
+  };
+  const workers = Array.from({ length: Number(count) }, begin);
   let next = 0;
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }, (socket) => {
     const id = ++next;
@@ -24,9 +27,19 @@ if (process.send === undefined) {
     copies.set(id, socket);
     workers[id % workers.length].send([id, socket.remoteAddress], socket, { keepOpen: true });
   });
-  server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => {
+  server.listen({ port: Number(port), host: '127.0.0.1', backlog: 4096 }, () => {
     console.log(`listening on 127.0.0.1:${server.address().port}`);
   });
+  const replace = (i) => {
+    const old = workers[i];
+    if (old === undefined) return;
+    workers[i] = workers[(i + 1) % workers.length];
+    old.send(['end']);
+    old.once('exit', () => {
+      workers[i] = begin().once('message', () => replace(i + 1));
+    });
+  };
+  process.on('SIGHUP', () => replace(0));
 } else {
   process.on('disconnect', () => process.exit());
   const logs = process.argv[2] === 'log';
@@ -35,7 +48,9 @@ if (process.send === undefined) {
     if (lines !== '') write(1, lines, () => {});
     lines = '';
   }, 40);
+  process.send(['ready']);
   process.on('message', ([id, peer], socket) => {
+    if (id === 'end') process.channel.unref(); // It ends when its last connection has.
     if (socket === undefined) return;
     process.send(['accepted', id]);
     socket.allowHalfOpen = true;
