@@ -56,7 +56,8 @@ const { scripts: { start: START } } = JSON.parse(readFileSync(join(ROOT, 'packag
 const STARTED = 'server/main.ts';
 
 /**
- * As `npm start` starts ours, with the same loader: ours, node:cluster or kept-copy. Each replaces its workers at SIGHUP.
+ * As `npm start` starts ours, with the same loader: ours, node:cluster or kept-copy. Each replaces its workers at
+ * SIGHUP.
  */
 export function commandAsStarted(name: string, workers: number, port: number): readonly string[] {
   const [module, ...args] = {

@@ -49,6 +49,8 @@ const THRICE_PYTHON: Goal = { to: 'Python', least: 3 };
 const HALF_PYTHON: Goal = { to: 'Python', least: 0.5 };
 /** So many processes take from one queue. */
 const SEVERAL = 3;
+/** A message for each item, and its answer: the floor of whoever may keep nothing that others need. */
+export const EACH = 'an answer each';
 
 export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'lock': {
@@ -77,7 +79,7 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'queue-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: HALF_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), {}, ms), python: { 'Python': 'queue-10' },
-    bare: { '10 an answer': inOne(10, roundTrips) },
+    bare: { [EACH]: inOne(1, roundTrips), '10 an answer': inOne(10, roundTrips) },
   },
   'children': {
     title: 'a Queue, from child to child', unit: 'items/s', goal: THRICE_PYTHON,
@@ -86,18 +88,18 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
   'children-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: HALF_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: 1 }, ms), python: { 'Python': 'children-10' },
-    bare: { '5 at each end': inOne(5, bothAtOnce) },
+    bare: { [EACH]: inOne(1, bothAtOnce), '5 at each end': inOne(5, bothAtOnce) },
   },
   'getters': {
     title: `a Queue, from the root to ${SEVERAL} children`, unit: 'items/s', goal: HALF_PYTHON,
     measure: (ms) => throughQueue(new Queue(), { getters: SEVERAL, putsHere: true }, ms),
-    python: { 'Python': 'getters' },
+    python: { 'Python': 'getters' }, bare: { [EACH]: inTurn(1) },
   },
   'getters-10': {
     title: 'the same, bounded at 10', unit: 'items/s', goal: HALF_PYTHON,
     measure: (ms) => throughQueue(new Queue(10), { getters: SEVERAL, putsHere: true }, ms),
     python: { 'Python': 'getters-10' },
-    bare: { '10 in turn': inOne(10, (items, ms) => oneAfterTheOther(SEVERAL, items, ms)) },
+    bare: { [EACH]: inTurn(1), '10 in turn': inTurn(10) },
   },
   'joinable': {
     title: 'a JoinableQueue to a child, every item told to be done', unit: 'items/s', goal: AS_PYTHON,
@@ -130,6 +132,11 @@ export const TOOLKIT_CASES: Readonly<Record<string, ToolkitCase>> = {
 /** The rate of the items, when so many travel in one message. */
 function inOne(items: number, measure: (items: number, ms: number) => Promise<number>): Measure {
   return async (ms) => items * await measure(items, ms);
+}
+
+/** The same for one of several children after the other. */
+function inTurn(items: number): Measure {
+  return inOne(items, (each, ms) => oneAfterTheOther(SEVERAL, each, ms));
 }
 
 export interface ToolkitEvents {

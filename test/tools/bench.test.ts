@@ -171,19 +171,29 @@ describe('the program', { concurrency: true }, () => {
 
   test('measures every goal that is no load, and prints the table', DEADLINE, async () => {
     // One worker each: how many there are is the servers' business, and each start of theirs starts all.
-    const flags = 'goals --cases memory,idle,start,latency,log-delay,queue --rounds 1 --seconds 0.1'
+    const flags = 'goals --cases memory,idle,latency,log-delay,queue --rounds 1 --seconds 0.1'
       + ' --connections 200 --workers 1';
     const { code, stdout, stderr } = await runBench(...flags.split(' '));
     assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
     assert.doesNotMatch(stdout, /void/);
     const table = stdout.slice(stdout.indexOf('| work |')).split('\n').filter((line) => line.startsWith('|')).slice(2);
     assert.deepEqual(table.map((row) => row.split(' | ')[0]!.replace(/^\| (\w+).*/, '$1')), [
-      'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'start', 'start', 'latency',
+      'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'memory', 'latency',
       'toolkit', 'logging', 'logging',
     ]);
     const verdict = /\| (?:\d+\.\d\d|\d of 3|\d+ ms|so it is) \| (?:yes|\*\*no\*\*) \| (?:\d+\.\d\d|\d of 3)? \|$/;
     for (const row of table) if (!row.includes('Python')) assert.match(row, verdict);
     assert.match(stdout, /From one run of `npm run bench -- goals`: 1 round of 0.1 s, on \d+ CPUs, Node v/);
+  });
+
+  test('measures the start and the reload, as npm start runs a server', DEADLINE, async () => {
+    const flags = '--cases start --servers ours,cluster --rounds 1 --seconds 0.1 --workers 1 --json';
+    const { code, stdout, stderr } = await runBench(...flags.split(' '));
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+    const { cases } = JSON.parse(stdout) as { cases: FigureResult[] };
+    const rows = cases[0]!.servers.map(({ name, rounds }) => [name, rounds[0]!.problems, rounds[0]!.value > 0]);
+    const wanted = ['ours start', 'ours reload', 'cluster start', 'cluster reload'];
+    assert.deepEqual(rows, wanted.map((row) => [row, [], true]));
   });
 
   test('measures what it costs to be watched, and that somebody did watch', DEADLINE, async () => {

@@ -1,4 +1,5 @@
-// How much memory a server takes, all its processes together: with many idle connections, and with none. Two of index.ts.
+// How much memory a server takes, all its processes together: with many idle connections, and with none. Two of
+// index.ts.
 import { setTimeout as delay } from 'node:timers/promises';
 import { Crowd, roomFor } from '../crowd.ts';
 import { memoryOf } from '../process-tree.ts';

@@ -1,5 +1,5 @@
-// How long a server takes from its start to the first right reply, and from SIGHUP until a successor of a worker serves.
-// All run as `npm start` runs ours; npm itself, the same for all, is left out. One of index.ts.
+// How long a server takes from its start to the first right reply, and from SIGHUP until a successor of a worker
+// serves. All run as `npm start` runs ours; npm itself, the same for all, is left out. One of index.ts.
 import { connect, createServer, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
