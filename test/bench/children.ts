@@ -16,6 +16,7 @@ export interface Ended {
 
 const running = new Set<ChildProcess>();
 const START_LIMIT_MS = 20_000;
+const QUIT_LIMIT_MS = 10_000;
 /** Often, because the time of a start is a figure (figures/start.ts). */
 const LOOK_MS = 2;
 
@@ -99,6 +100,15 @@ export class RunningServer {
     const up = await until(child, async () => await isUp().then(() => true, () => undefined));
     if (up === undefined) throw failed(name, 'does not answer', child, errors);
     return new RunningServer(child, port, output);
+  }
+
+  /** Asks it to end, as people do, and ends it if it does not. */
+  async quit(): Promise<void> {
+    const ended = this.#child.exitCode === null && this.#child.signalCode === null && once(this.#child, 'exit');
+    if (ended !== false && this.#child.kill('SIGTERM')) {
+      await Promise.race([ended, delay(QUIT_LIMIT_MS, undefined, { ref: false })]);
+    }
+    await this.stop();
   }
 
   /** Ends it. Settles when it has. */
