@@ -32,7 +32,7 @@ export function nodeArgs(path: string, root = ROOT): string[] {
 }
 
 /**
- * What node needs to run a module as it is written, whichever way the tests run: so `npm start` and the README do it.
+ * What node needs to run a module as it is written, through tsx, whichever way the tests run.
  */
 export function tsxArgs(path: string): string[] {
   return ['--import', 'tsx', join(ROOT, path)];
