@@ -39,12 +39,13 @@ const PAGE = 64 * 1024;
 
 /** What is used of WebAssembly: its types belong to the browsers' library, of which nothing else is used here. */
 declare const WebAssembly: {
+  Memory: new (size: { initial: number }) => { readonly buffer: ArrayBuffer };
   Module: new (code: Uint8Array) => object;
-  Instance: new (module: object) => { exports: { memory: { buffer: ArrayBuffer }; run: Kernel['run'] } };
+  Instance: new (module: object, imports: object) => { exports: { run: Kernel['run'] } };
 };
 
-/** Undefined without WebAssembly, without its vectors, or without the address space that Node reserves for a memory. */
-export const kernel = load();
+/** Undefined without WebAssembly, or without the address space that Node reserves for a memory. */
+const shared = attempt(() => new WebAssembly.Memory({ initial: Math.ceil(SIZE / PAGE) }));
 
 /**
  * The flips (table.ts) of pairs of neighbouring bytes: what changes in the character that begins with the first of
@@ -53,14 +54,29 @@ export const kernel = load();
  * little-endian numbers. The index is the pair's low 14 bits: the other two do not matter after ASCII, else they are
  * always the same.
  */
-export const pairFlips = new Uint16Array(kernel?.memory.buffer ?? new ArrayBuffer(2 * PAIRS), TABLE, PAIRS);
+export const pairFlips = new Uint16Array(shared?.buffer ?? new ArrayBuffer(2 * PAIRS), TABLE, PAIRS);
 
-function load(): Kernel | undefined {
-  if (endianness() !== 'LE') return undefined; // What is looked up is written as this machine's numbers.
+let loaded: { readonly kernel: Kernel | undefined } | undefined;
+
+/**
+ * Compiled when it is first asked for: a megabyte, which a worker that meets only short messages does without.
+ * Undefined without WebAssembly or without its vectors.
+ */
+export function loadKernel(): Kernel | undefined {
+  return (loaded ??= { kernel: attempt(compile) }).kernel;
+}
+
+function compile(): Kernel | undefined {
+  // What is looked up is written as this machine's numbers.
+  if (shared === undefined || endianness() !== 'LE') return undefined;
+  const code = assemble(Math.ceil(SIZE / PAGE), 3, 5, 1, functionBody());
+  const { run } = new WebAssembly.Instance(new WebAssembly.Module(code), { '': { memory: shared } }).exports;
+  return { memory: Buffer.from(shared.buffer), run };
+}
+
+function attempt<T>(what: () => T): T | undefined {
   try {
-    const code = assemble(Math.ceil(SIZE / PAGE), 3, 5, 1, functionBody());
-    const { memory, run } = new WebAssembly.Instance(new WebAssembly.Module(code)).exports;
-    return { memory: Buffer.from(memory.buffer), run };
+    return what();
   } catch {
     return undefined;
   }

@@ -5,7 +5,7 @@
 // and the table learns from it. Short messages, those with bytes that are no UTF-8, and processors without SIMD go one
 // character after the other.
 import { isUtf8 } from 'node:buffer';
-import { CHUNK, INPUT, kernel, LAST_BLOCK, MOST_GROWTH, OUTPUT, pairFlips } from './kernel.ts';
+import { CHUNK, INPUT, LAST_BLOCK, loadKernel, MOST_GROWTH, OUTPUT, pairFlips } from './kernel.ts';
 import type { Kernel } from './kernel.ts';
 import { flipOf, otherUppers } from './table.ts';
 
@@ -54,8 +54,9 @@ const NONE = Buffer.alloc(0);
 
 /** The upper case of a whole message, by the same rules. As far as it fits, it is written over `bytes`. */
 export function toUpper(bytes: Buffer): Buffer {
-  if (bytes.length >= WORTHWHILE && kernel !== undefined && isUtf8(bytes)) return upperChunks(kernel, bytes);
-  return upperOneByOne(bytes);
+  if (bytes.length < WORTHWHILE || !isUtf8(bytes)) return upperOneByOne(bytes);
+  const kernel = loadKernel();
+  return kernel === undefined ? upperOneByOne(bytes) : upperChunks(kernel, bytes);
 }
 
 /** From so many bytes on, the way to the kernel and back pays. */

@@ -51,8 +51,8 @@ export function forever(body: (again: (depth: number) => Code) => Code): Code {
 export const giveBack: Code = [0x0f];
 
 /**
- * A module of one function, exported as `run`, and one memory, exported as `memory`.
- * @param pages The memory's size, in 64 KiB. @param parameters How many integers the function takes; it gives back one.
+ * A module of one function, exported as `run`, and one memory, imported as `memory` of the module without a name.
+ * @param pages The least that the memory has, in 64 KiB. @param parameters How many integers the function takes; it gives back one.
  * @param integers How many more it uses, @param vectors and how many vectors: locals are numbered in this order.
  */
 export function assemble(pages: number, parameters: number, integers: number, vectors: number, body: Code): Uint8Array {
@@ -60,8 +60,8 @@ export function assemble(pages: number, parameters: number, integers: number, ve
   const code = sized([2, integers, I32, vectors, V128, ...body, END]);
   return Uint8Array.from([
     0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // \0asm, version 1
-    ...section(1, type), ...section(3, [0]), ...section(5, [0, ...leb128(pages)]),
-    ...section(7, [...name('memory'), 2, 0], [...name('run'), 0, 0]), ...section(10, code),
+    ...section(1, type), ...section(2, [...name(''), ...name('memory'), 2, 0, ...leb128(pages)]), ...section(3, [0]),
+    ...section(7, [...name('run'), 0, 0]), ...section(10, code),
   ]);
 }
 

@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
@@ -56,7 +57,7 @@ describe('under npm start', { concurrency: 2 }, () => {
   test('it reloads, tells of flags that npm kept for itself, and ending npm stops it in order', TIMEOUT, async (t) => {
     const manifest = readFileSync(join(ROOT, 'package.json'), 'utf8');
     const { scripts } = JSON.parse(manifest) as { scripts: Record<string, string> };
-    assert.equal(scripts['start'], 'exec node --import tsx server/main.ts');
+    assert.equal(scripts['start'], 'exec node --import ./shared/loader.mjs server/main.ts');
     const npm = startNpm(t, ['start', '--grace=3', '--', '--port', '0', '--workers', '1']);
     const { master, port } = await npm.listening();
     assert.match(npm.output(), /npm has kept "--grace=3" for itself: .* npm start -- --grace /);
@@ -116,6 +117,25 @@ function noNamespace(): string | false {
   const made = spawnSync('unshare', ['-pf', '--mount-proc', 'true']);
   return made.status === 0 ? false : 'unshare(1) is not there, or not allowed';
 }
+
+test('Node itself reads the sources where it can keep what it makes of them, and else tsx does', TIMEOUT, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'loader-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  // With more than types, which tsx understands and Node refuses.
+  writeFileSync(join(folder, 'more.ts'), 'enum Reader { tsx }\nconsole.log(Reader[0], import.meta.url);\n');
+  const { NODE_OPTIONS: _flags, NODE_DISABLE_COMPILE_CACHE: _off, ...rest } = process.env;
+  const read = (env: NodeJS.ProcessEnv): string => {
+    const args = ['--import', './shared/loader.mjs', join(folder, 'more.ts')];
+    const { stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: ROOT, env: { ...rest, TMPDIR: folder, ...env }, encoding: 'utf8',
+    });
+    return stdout + stderr;
+  };
+  assert.match(read({ NODE_DISABLE_COMPILE_CACHE: '1' }), /^tsx /);
+  const { stdout } = spawnSync(process.execPath, ['-p', 'process.features.typescript'], { env: rest, encoding: 'utf8' });
+  const strips = /strip|transform/.test(stdout);
+  assert.match(read({ NODE_COMPILE_CACHE: folder }), strips ? /ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX/ : /^tsx /);
+});
 
 test('as the first process of a container it stops in order, and a second signal ends it', {
   ...TIMEOUT, skip: noNamespace(),

@@ -44,7 +44,7 @@ test('whether npm has run this program is told by the script that it ran', () =>
   const by = (script: string | undefined, program: string): boolean => (
     isRunByNpm({ npm_lifecycle_script: script }, program)
   );
-  assert.ok(by('exec node --import tsx server/main.ts', '/home/echopool/server/main.ts'));
+  assert.ok(by('exec node --import ./shared/loader.mjs server/main.ts', '/home/echopool/server/main.ts'));
   assert.ok(by('node ./server/main.ts --port 1', '/home/echopool/server/main.ts'));
   assert.ok(by('echopool-server --port 1', '/home/app/node_modules/.bin/echopool-server'));
   assert.ok(!by('exec node --test build/test/server.test.js', '/home/echopool/build/server/main.js'));

@@ -5,7 +5,7 @@ import { isUtf8 } from 'node:buffer';
 import { execFileSync } from 'node:child_process';
 import { endianness } from 'node:os';
 import test from 'node:test';
-import { kernel } from '../../server/uppercase/kernel.ts';
+import { loadKernel } from '../../server/uppercase/kernel.ts';
 import { toUpper, Uppercaser } from '../../server/uppercase/uppercaser.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { randomFrom } from '../helpers/random.ts';
@@ -267,7 +267,20 @@ test('one broken byte among megabytes changes nothing else', () => {
 });
 
 test('the kernel is in use where numbers are little-endian, so that no fault in it hides behind the slow way', () => {
-  assert.equal(kernel !== undefined, endianness() === 'LE');
+  assert.equal(loadKernel() !== undefined, endianness() === 'LE');
+});
+
+test('nothing is compiled before a message is long enough to need it', () => {
+  const module = moduleUrl('server/uppercase/uppercaser.ts');
+  const program = `
+    import { writeFileSync } from 'node:fs';
+    let compiled = 0;
+    WebAssembly.Module = class extends WebAssembly.Module { constructor(code) { super(code); compiled++; } };
+    const { toUpper } = await import(${JSON.stringify(module.href)});
+    const counts = [1, 100, 1000, 1000].map((length) => (toUpper(Buffer.alloc(length, 'x')), compiled));
+    writeFileSync(1, String(counts));`;
+  const flags = [...process.execArgv.filter((arg) => arg !== '--test'), '--input-type=module'];
+  assert.equal(String(execFileSync(process.execPath, [...flags, '-e', program])), '0,0,1,1');
 });
 
 test('without WebAssembly, as under --jitless, the same comes out', () => {
