@@ -22,8 +22,8 @@ export function flipOf(codePoint: number): Flip {
   return (blocks[codePoint >> 12] ?? learn(codePoint >> 12))[codePoint & 0xfff]!;
 }
 
-// What is not learnt yet needs a closer look, and is learnt then. The row of one second byte is copied for the others: a
-// loop over all would be the first to wake V8's optimizing compiler, which takes a megabyte.
+// What is not learnt yet needs a closer look, and is learnt then. The row of one second byte is copied for the others:
+// a loop over all would be the first to wake V8's optimizing compiler, which takes a megabyte.
 pairFlips.fill(0x20, 0x61, 0x7a + 1);
 pairFlips.fill(LOOK_CLOSER, 0xc2, 0xf4 + 1);
 for (let second = 1; second < 64; second++) pairFlips.copyWithin(second << 8, 0, 256);

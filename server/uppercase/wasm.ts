@@ -52,7 +52,8 @@ export const giveBack: Code = [0x0f];
 
 /**
  * A module of one function, exported as `run`, and one memory, imported as `memory` of the module without a name.
- * @param pages The least that the memory has, in 64 KiB. @param parameters How many integers the function takes; it gives back one.
+ * @param pages The least that the memory has, in 64 KiB.
+ * @param parameters How many integers the function takes; it gives back one.
  * @param integers How many more it uses, @param vectors and how many vectors: locals are numbered in this order.
  */
 export function assemble(pages: number, parameters: number, integers: number, vectors: number, body: Code): Uint8Array {

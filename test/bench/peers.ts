@@ -10,8 +10,7 @@ import { buildC } from './compiler.ts';
 export type Start = { readonly command: readonly string[] } | { readonly absent: string };
 
 const NODE = process.execPath;
-/** As docs/deploy/ starts it: with the young generation of its workers in the master too. */
-const OURS = [NODE, '--max-semi-space-size=2', ...nodeArgs('server/main.ts')];
+const OURS = [NODE, ...nodeArgs('server/main.ts')];
 const PEERS_FOLDER = 'test/bench/peers';
 const BUILD_LIMIT_MS = 120_000;
 const TRY_LIMIT_MS = 10_000;

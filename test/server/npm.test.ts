@@ -132,7 +132,8 @@ test('Node itself reads the sources where it can keep what it makes of them, and
     return stdout + stderr;
   };
   assert.match(read({ NODE_DISABLE_COMPILE_CACHE: '1' }), /^tsx /);
-  const { stdout } = spawnSync(process.execPath, ['-p', 'process.features.typescript'], { env: rest, encoding: 'utf8' });
+  const asks = ['-p', 'process.features.typescript'];
+  const { stdout } = spawnSync(process.execPath, asks, { env: rest, encoding: 'utf8' });
   const strips = /strip|transform/.test(stdout);
   assert.match(read({ NODE_COMPILE_CACHE: folder }), strips ? /ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX/ : /^tsx /);
 });
