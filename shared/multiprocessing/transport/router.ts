@@ -4,7 +4,6 @@
 import { isWithin, kindOf } from '../base/address.ts';
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from '../base/errors.ts';
-import { heard } from './linger.ts';
 import { isDeath } from '../base/shape.ts';
 import { tellNow } from './turn.ts';
 
@@ -126,7 +125,6 @@ export function flush(): void {
 
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
 export function arrive(envelope: Envelope, via: string | undefined): void {
-  heard();
   if (!isCredible(envelope, via)) return;
   if (via !== undefined) children.get(via)?.contacts.add(envelope[0]);
   route(envelope);
