@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
+import { standsStill } from '../helpers/faults-proc.ts';
 import { queueCrew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess, startProgram } from '../helpers/processes.ts';
@@ -458,6 +459,7 @@ describe('a queue between processes', { concurrency: 2 }, () => {
         if (i % 200 === 0) await new Promise(setImmediate);
       }
       for (let i = 0; i < 20; i++) await new Promise(setImmediate);
+      if (!standsStill(owner.pid!)) return t.skip('something has let the stopped process go on');
       assert.ok(settled >= most * 0.9 && settled <= most, `${settled} items on the way`);
       process.kill(owner.pid!, 'SIGCONT');
       await Promise.all(puts);
