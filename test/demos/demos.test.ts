@@ -49,7 +49,7 @@ async function demo(
 
 /** No process runs any more, and nothing is in the temporary folder but tsx's own cache. */
 async function nothingIsLeft(): Promise<void> {
-  const deadline = Date.now() + 10_000;
+  const deadline = Date.now() + DEADLINE_MS;
   for (let left = processes(); left.length > 0; left = processes()) {
     assert.ok(Date.now() < deadline, `still running: ${left.join('\n')}`);
     await sleep(10);

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
-import { processesOf, until } from '../helpers/faults-proc.ts';
+import { processesOf } from '../helpers/faults-proc.ts';
 import { nodeArgs } from '../helpers/paths.ts';
-import { untilGone } from '../helpers/processes.ts';
+import { until, untilGone } from '../helpers/processes.ts';
 import { signalIfAlive } from '../helpers/server.ts';
 import { startStuckServer, stuckMissing } from '../helpers/stuck.ts';
 import { connectClient } from '../helpers/test-client.ts';
@@ -13,10 +13,12 @@ import { connectClient } from '../helpers/test-client.ts';
 /** The user nobody: root's terminal is another user's to it. */
 const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
+const CAN_READ = 'require("node:fs").accessSync(process.argv[1])';
+
 function whyNot(): string | false {
   if (process.getuid?.() !== 0) return 'needs root, to be another user';
   const [program = ''] = nodeArgs('server/main.ts').slice(-1);
-  const [command, ...args] = [...AS_NOBODY, process.execPath, '--check', program];
+  const [command, ...args] = [...AS_NOBODY, process.execPath, '-e', CAN_READ, program];
   const { status, error } = spawnSync(command!, args, { stdio: 'ignore' });
   return error !== undefined ? 'needs setpriv' : status !== 0 && 'the user nobody may not read this folder';
 }

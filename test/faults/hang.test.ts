@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Load } from '../helpers/faults-load.ts';
-import { clientPortsOf, standStill, until } from '../helpers/faults-proc.ts';
+import { clientPortsOf, standStill } from '../helpers/faults-proc.ts';
 import { readyWorkers, suspend, untilWhole } from '../helpers/faults-server.ts';
+import { until } from '../helpers/processes.ts';
 import { startTestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 import type { TestClient } from '../helpers/test-client.ts';

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { constants, readFileSync } from 'node:fs';
 import { before, describe, test } from 'node:test';
-import { processesOf, until } from '../helpers/faults-proc.ts';
-import { isRunning } from '../helpers/processes.ts';
+import { processesOf } from '../helpers/faults-proc.ts';
+import { isRunning, until } from '../helpers/processes.ts';
 import { startStuckServer, stuckMissing } from '../helpers/stuck.ts';
 import type { OutputKind, StuckEnd, StuckServer } from '../helpers/stuck.ts';
 import { connectClient } from '../helpers/test-client.ts';

@@ -3,7 +3,8 @@
 // disk: log-lost.test.ts.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { clientPortsOf, memoryTogether, processesOf, until } from '../helpers/faults-proc.ts';
+import { clientPortsOf, memoryTogether, processesOf } from '../helpers/faults-proc.ts';
+import { until } from '../helpers/processes.ts';
 import { startTestServer } from '../helpers/server.ts';
 import { startStuckServer, stuckMissing } from '../helpers/stuck.ts';
 import { connectClient } from '../helpers/test-client.ts';

@@ -3,9 +3,9 @@
 import { LoadClient } from './faults-client.ts';
 import type { Kind, Trouble } from './faults-client.ts';
 import { Latencies } from './faults-latencies.ts';
-import { until } from './faults-proc.ts';
 import { makeMessages, Random } from './faults-random.ts';
 import type { Message } from './faults-random.ts';
+import { until } from './processes.ts';
 
 export interface LoadOptions {
   readonly port: number;
@@ -95,7 +95,7 @@ export class Load {
 
   /** Waits until `check` says true. @throws Error after the deadline, with `what` and the summary. */
   until(check: () => boolean, what: string, deadlineMs = DEADLINE_MS): Promise<void> {
-    return until(check, what, { deadlineMs, report: () => this.summary() });
+    return until(check, what, { limitMs: deadlineMs, report: () => this.summary() });
   }
 
   /** Waits until every client has had one more reply: whatever was broken, all are served again. */

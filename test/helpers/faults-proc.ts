@@ -1,8 +1,7 @@
 // What the system knows of the server's processes: who they are, what they have open, how much memory they take, and
 // which clients a worker has. Linux's /proc, so that nothing that the server says of itself has to be believed.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from './processes.ts';
+import { isRunning, until } from './processes.ts';
 
 /** TCP_LISTEN, as /proc/net/tcp writes it. */
 const LISTEN = '0A';
@@ -60,24 +59,6 @@ export function clientPortsOf(worker: number, serverPort: number): Set<number> {
 export function listeningPort(pid: number): number | undefined {
   for (const { state, local } of socketsOf(pid)) if (state === LISTEN) return local;
   return undefined;
-}
-
-/** Waits for a state that no event announces. @throws Error after the deadline, with `what` and what `report` says. */
-export async function until(
-  state: () => boolean, what: string, { deadlineMs = 60_000, report = () => '' }: UntilOptions = {},
-): Promise<void> {
-  const began = performance.now();
-  while (!state()) {
-    const waited = performance.now() - began;
-    if (waited > deadlineMs) throw new Error(`waited ${deadlineMs} ms in vain for ${what}\n${report()}`);
-    // Less often with time: a look into /proc may cost more than what is waited for.
-    await sleep(Math.min(20, 2 + waited / 20));
-  }
-}
-
-export interface UntilOptions {
-  readonly deadlineMs?: number;
-  readonly report?: () => string;
 }
 
 /** Whether it is stopped, as by SIGSTOP. */

@@ -2,9 +2,9 @@
 // inject.
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { clientPortsOf, standAllStill, standStill, until } from './faults-proc.ts';
+import { clientPortsOf, standAllStill, standStill } from './faults-proc.ts';
 import type { Load } from './faults-load.ts';
-import { isRunning } from './processes.ts';
+import { isRunning, until } from './processes.ts';
 import type { TestServer } from './server.ts';
 
 /** What keeps a server on two CPUs, so that it can have two workers, and no more, on any machine. */

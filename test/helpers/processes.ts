@@ -82,12 +82,20 @@ export function startProgram(t: Cleaner, fixture: string, args: string[], shell?
   };
 }
 
-/** Waits for a state that no event announces. */
-export async function until(state: () => boolean, what: string, limitMs = 30_000): Promise<void> {
+/** How long a state may be waited for, in milliseconds, and what the error says besides. */
+export interface UntilOptions {
+  readonly limitMs?: number;
+  readonly report?: () => string;
+}
+
+/** Waits for a state that no event announces. @throws Error when the limit is up. */
+export async function until(
+  state: () => boolean, what: string, { limitMs = 60_000, report = () => '' }: UntilOptions = {},
+): Promise<void> {
   const began = performance.now();
   while (!state()) {
     const waited = performance.now() - began;
-    if (waited > limitMs) throw new Error(`waited ${limitMs / 1000} s in vain until ${what}`);
+    if (waited > limitMs) throw new Error(`waited ${limitMs / 1000} s in vain: ${what}\n${report()}`);
     // Less often with time: the look itself takes time that is taken from what is waited for.
     await delay(Math.min(20, 2 + waited / 20));
   }

@@ -2,8 +2,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { listeningPort, until } from './faults-proc.ts';
+import { listeningPort } from './faults-proc.ts';
 import { nodeArgs, ROOT } from './paths.ts';
+import { until } from './processes.ts';
 import { childrenOf, cleanEnvironment } from './server.ts';
 
 /** `full`: a full disk. `file`: nothing is wrong with it. */

@@ -6,11 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { TestContext } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { codeOf } from '../../shared/errors.ts';
 import type { TerminalLock } from '../../shared/terminal/terminal.ts';
 
-const DEADLINE_MS = 60_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'terminal-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -92,14 +90,5 @@ function readNow(fd: number, buffer: Buffer): number {
   } catch (error) {
     if (codeOf(error) === 'EAGAIN') return 0;
     throw error;
-  }
-}
-
-/** Waits for a state that no event announces. */
-export async function until(what: string, isSo: () => boolean): Promise<void> {
-  const deadline = performance.now() + DEADLINE_MS;
-  while (!isSo()) {
-    assert.ok(performance.now() < deadline, `${what}: not within ${DEADLINE_MS} ms`);
-    await sleep(2); // Turn by turn it would take the time from those that it waits for.
   }
 }

@@ -11,7 +11,7 @@ import type { TestContext } from 'node:test';
 import { ROOT } from '../helpers/paths.ts';
 import { until, untilGone } from '../helpers/processes.ts';
 import { ptyMissing, startOnPty } from '../helpers/pty.ts';
-import { DEADLINE_MS, portIn, signalIfAlive, TestServer } from '../helpers/server.ts';
+import { portIn, signalIfAlive, TestServer } from '../helpers/server.ts';
 import { connectClient, fillUp } from '../helpers/test-client.ts';
 
 const TIMEOUT = { timeout: 120_000 };
@@ -46,7 +46,7 @@ function startNpm(t: TestContext, args: string[]): Npm {
     output: () => output,
     pids,
     async listening() {
-      await until(() => output.includes('listening on'), 'the server listens', DEADLINE_MS);
+      await until(() => output.includes('listening on'), 'the server listens');
       const all = pids();
       return { master: all.at(-1)!, all, port: portIn(output) };
     },
@@ -64,7 +64,7 @@ describe('under npm start', { concurrency: 2 }, () => {
     const client = await connectClient(port);
     assert.equal(await client.ask('straße'), 'STRASSE');
     process.kill(master, 'SIGHUP');
-    await until(() => npm.output().includes('the reload is done'), 'the reload is done', DEADLINE_MS);
+    await until(() => npm.output().includes('the reload is done'), 'the reload is done');
     assert.equal(await client.ask('again'), 'AGAIN');
     npm.process.kill('SIGTERM');
     assert.equal(await client.fate, 'FIN');
@@ -93,7 +93,7 @@ describe('under npm start', { concurrency: 2 }, () => {
     const pty = startOnPty(['npm', ...START, '--grace', '1000']);
     t.after(() => pty.hangUp());
     const shows = (text: string): Promise<void> => (
-      until(() => pty.screen().includes(text), `it shows ${text}`, DEADLINE_MS)
+      until(() => pty.screen().includes(text), `it shows ${text}`)
     );
     await shows('listening on');
     const port = portIn(pty.screen());

@@ -10,7 +10,7 @@ import { nodeArgs } from '../helpers/paths.ts';
 import { until, untilGone } from '../helpers/processes.ts';
 import { ptyMissing, startOnPty } from '../helpers/pty.ts';
 import type { Pty } from '../helpers/pty.ts';
-import { childrenOf, DEADLINE_MS, portIn, signalIfAlive } from '../helpers/server.ts';
+import { childrenOf, portIn, signalIfAlive } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
 const COMMAND = [process.execPath, ...nodeArgs('server/main.ts'), '--port', '0', '--workers'].join(' ');
@@ -34,7 +34,7 @@ function startShell(t: TestContext): Shell {
     for (const pid of pids) signalIfAlive(pid, 'SIGKILL');
   });
   const shows = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    await until(() => pattern.test(pty.screen()), `${pattern} is on the screen`, DEADLINE_MS);
+    await until(() => pattern.test(pty.screen()), `${pattern} is on the screen`);
     return pattern.exec(pty.screen())!;
   };
   return {
@@ -60,7 +60,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     shell.type('stty tostop\r');
     shell.type(`${COMMAND} 1 &\r`);
     const { master } = await shell.server();
-    await until(() => isStopped(master) && childrenOf(master).every(isStopped), 'all of it is stopped', DEADLINE_MS);
+    await until(() => isStopped(master) && childrenOf(master).every(isStopped), 'all of it is stopped');
     const before = cpuTicks(master);
     assert.doesNotMatch(shell.screen(), /listening on/);
     // A shell whose job in the foreground is stopped from outside, as on a machine that stands still, takes the
@@ -70,7 +70,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     while (!listens()) {
       const before = timesStopped();
       shell.type('fg\r');
-      await until(() => listens() || timesStopped() > before, 'it goes on', DEADLINE_MS);
+      await until(() => listens() || timesStopped() > before, 'it goes on');
     }
     const port = portIn(shell.screen());
     assert.ok(cpuTicks(master) - before < 500, 'it has computed while it was stopped');
@@ -108,9 +108,9 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     await using client = await connectClient(port);
     assert.equal(await client.ask('hi'), 'HI');
     process.kill(worker!, 'SIGSTOP');
-    await until(() => isStopped(worker!), 'the worker is stopped', DEADLINE_MS);
+    await until(() => isStopped(worker!), 'the worker is stopped');
     process.kill(master, 'SIGTTOU');
-    await until(() => !isStopped(worker!), 'the worker goes on', DEADLINE_MS);
+    await until(() => !isStopped(worker!), 'the worker goes on');
     assert.equal(await client.ask('still there?'), 'STILL THERE?');
     assert.doesNotMatch(shell.screen(), /is to have/);
   });
@@ -143,7 +143,7 @@ describe('on a terminal', { skip: ptyMissing(), concurrency: 2 }, () => {
     t.after(() => signalIfAlive(first, 'SIGKILL'));
     const path = join(folder, 'nohup.out');
     const log = (): string => readFileSync(path, 'utf8');
-    await until(() => existsSync(path) && log().includes('listening on'), 'it listens', DEADLINE_MS);
+    await until(() => existsSync(path) && log().includes('listening on'), 'it listens');
     const port = portIn(log());
     const pids = [...log().matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
     const master = pids.at(-1)!;

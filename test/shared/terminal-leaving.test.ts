@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { Terminal } from '../../shared/terminal/terminal.ts';
 import type { Block } from '../../shared/terminal/terminal.ts';
-import { FakeLock, newPipe, until } from '../helpers/terminal.ts';
+import { until } from '../helpers/processes.ts';
+import { FakeLock, newPipe } from '../helpers/terminal.ts';
 import type { Pipe } from '../helpers/terminal.ts';
 
 const DEADLINE_MS = 60_000;
@@ -29,7 +30,7 @@ async function stuck(t: TestContext, lines: readonly string[], limit?: number): 
   // It writes a few whole lines at a time, or as much of a longer one: from the first byte on some are out, and never
   // all.
   let first = '';
-  await until('the first to be written', () => (first = pipe.read(1)) !== '');
+  await until(() => (first = pipe.read(1)) !== '', 'the first to be written');
   let text = first;
   const read = (): string => (text += pipe.read());
   return { pipe: { ...pipe, read }, lock, terminal, handed };
@@ -67,7 +68,7 @@ test('lines that were dropped are told of in what is handed over, and count', as
 test('when the reader has gone, the count of what was lost is handed over, and whatever comes then', async (t) => {
   const { pipe, terminal, handed } = await stuck(t, numbered(200, 999));
   pipe.closeReadEnd();
-  await until('the terminal to be gone', () => terminal.untold > 0);
+  await until(() => terminal.untold > 0, 'the terminal to be gone');
   terminal.print('lost too');
   const lost = terminal.untold;
   terminal.handOver();
@@ -84,7 +85,7 @@ test('the lock is kept while half a line is out, and let go when the other half 
   assert.equal(textOf(handed), `${lines[1]}\n${lines[2]}\n`);
   let free = false;
   void lock.acquire().then(() => { free = true; });
-  await until('the first line to be whole', () => (pipe.read(), free));
+  await until(() => (pipe.read(), free), 'the first line to be whole');
   assert.equal(pipe.read(), `${lines[0]}\n`);
   assert.equal(await terminal.close(DEADLINE_MS), true);
 });
@@ -113,7 +114,7 @@ test('a line can be handed over while the lock is with somebody else', async (t)
   assert.equal(await terminal.flush(DEADLINE_MS), true);
   assert.equal(textOf(handed), 'one\n');
   await lock.release();
-  await until('the lock to be let go again', () => lock.acquired === 2);
+  await until(() => lock.acquired === 2, 'the lock to be let go again');
   await lock.acquire();
 });
 
@@ -125,9 +126,9 @@ test('a terminal that closes waits for nobody who takes its lines', async (t) =>
   const terminal = new Terminal({ fd: pipe.writeEnd, lock, handTo });
   terminal.handOver();
   terminal.print('one');
-  await until('the first line to be handed over', () => given.length === 1);
+  await until(() => given.length === 1, 'the first line to be handed over');
   terminal.print('two');
   void terminal.close(50);
-  await until('the rest to be handed over', () => given.length === 2);
+  await until(() => given.length === 2, 'the rest to be handed over');
   assert.equal(textOf(given), 'one\ntwo\n');
 });

@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { LINE_BYTES, lineOf, LINES } from '../fixtures/terminal-relayed.ts';
-import { processesOf, standStill, until } from '../helpers/faults-proc.ts';
+import { processesOf, standStill } from '../helpers/faults-proc.ts';
 import { nodeArgs } from '../helpers/paths.ts';
+import { until } from '../helpers/processes.ts';
 
 /** So many lines the relay writes in one piece: PIPE_BUF bytes at most. */
 const IN_PIECE = 4096 / LINE_BYTES;

@@ -10,7 +10,8 @@ import type { TestContext } from 'node:test';
 import { Terminal } from '../../shared/terminal/terminal.ts';
 import type { TerminalLock } from '../../shared/terminal/terminal.ts';
 import { nodeArgs } from '../helpers/paths.ts';
-import { FakeLock, newFifo, newPath, newPipe, until } from '../helpers/terminal.ts';
+import { until } from '../helpers/processes.ts';
+import { FakeLock, newFifo, newPath, newPipe } from '../helpers/terminal.ts';
 import type { Pipe } from '../helpers/terminal.ts';
 
 const DEADLINE_MS = 60_000;
@@ -126,7 +127,7 @@ test('what is dropped while a batch is being written is told of between the bloc
   assert.equal(terminal.print(`${'b'.repeat(30)}\n${'b'.repeat(30)}`), false);
   assert.equal(terminal.print('small, but after what was dropped'), false);
   await lock.release();
-  await until('the first batch is out', () => terminal.pending === 0);
+  await until(() => terminal.pending === 0, 'the first batch is out');
   assert.equal(terminal.print('c'), true);
   assert.equal(await terminal.flush(DEADLINE_MS), true);
   assert.deepEqual(lines(pipe.read()), ['a'.repeat(60), 'missing: 3', 'c']);
@@ -250,7 +251,7 @@ test('close does not wait for a lock that another process keeps', async (t) => {
   assert.equal(await terminal.close(20), false);
   assert.equal(terminal.dropped, 1);
   await lock.release();
-  await until('the lock has been granted and released', () => lock.acquired === 2);
+  await until(() => lock.acquired === 2, 'the lock has been granted and released');
   await lock.acquire();
   assert.equal(pipe.read(), '');
 });
@@ -312,7 +313,7 @@ for (const way of ['exit', 'natural']) {
     const command = `${run}; echo $? > '${result}.new'; mv '${result}.new' '${result}'`;
     const typescript = spawn('script', ['-qc', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'inherit'] });
     t.after(() => { typescript.kill('SIGKILL'); });
-    await until('the group has ended', () => existsSync(result));
+    await until(() => existsSync(result), 'the group has ended');
     assert.equal(readFileSync(result, 'latin1'), '0\n');
   });
 }

@@ -6,10 +6,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { descriptorLimit } from '../bench/process-tree.ts';
 import { Latencies } from '../helpers/faults-latencies.ts';
 import {
-  clientPortsOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf, until,
+  clientPortsOf, descriptorsTogether, memoryTogether, nextDescriptor, processesOf, standStill, statOf,
 } from '../helpers/faults-proc.ts';
 import { clientsPerhapsWith, killWorker, readyWorkers, untilWhole } from '../helpers/faults-server.ts';
 import { connectAndReset, Deaf } from '../helpers/faults-storm.ts';
+import { until } from '../helpers/processes.ts';
 import { connectClient } from '../helpers/test-client.ts';
 import type { TestClient } from '../helpers/test-client.ts';
 import { WORKER_TIMEOUT_MS, WORKERS } from './stage.ts';

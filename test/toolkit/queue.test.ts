@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
 import { Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
-import { standsStill } from '../helpers/faults-proc.ts';
+import { standsStill, standStill } from '../helpers/faults-proc.ts';
 import { queueCrew, startObeying } from '../helpers/obeying.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { startProcess, startProgram } from '../helpers/processes.ts';
@@ -424,7 +424,7 @@ describe('a queue between processes', { concurrency: 2 }, () => {
     const [busy, hungry] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
     await work.putNumbers(queue, 0, 3000);
     await busy.tell('getMany', 150);
-    process.kill(busy.process.pid!, 'SIGSTOP');
+    await standStill(busy.process.pid!);
     const items = await hungry.tell('getMany', 1800) as number[];
     process.kill(busy.process.pid!, 'SIGCONT');
     items.push(...await busy.tell('getMany', 3000 - 150 - 1800) as number[]);
@@ -451,7 +451,7 @@ describe('a queue between processes', { concurrency: 2 }, () => {
     for (const [item, count, most] of [['small', 3000, 1024], [Buffer.alloc(100_000), 30, 11]] as const) {
       await queue.put('first');
       assert.equal(await queue.get(), 'first');
-      process.kill(owner.pid!, 'SIGSTOP');
+      await standStill(owner.pid!);
       let settled = 0;
       const puts: Promise<void>[] = [];
       for (let i = 0; i < count; i++) {
@@ -534,7 +534,7 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     const child = await crew.lend(t, queue);
     const never = child.tell('get');
     await child.tell('qsize'); // The get waits by now.
-    process.kill(child.process.pid!, 'SIGSTOP');
+    await standStill(child.process.pid!);
     await queue.put('in flight');
     await new Promise(setImmediate);
     await child.kill();

@@ -5,9 +5,9 @@ import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { processesOf, until } from '../helpers/faults-proc.ts';
+import { processesOf } from '../helpers/faults-proc.ts';
 import { nodeArgs } from '../helpers/paths.ts';
-import { isRunning } from '../helpers/processes.ts';
+import { isRunning, until } from '../helpers/processes.ts';
 import { readSettings } from '../soak/settings.ts';
 
 interface Soak { child: ChildProcess; output: () => string; exit: Promise<number | null> }
@@ -30,7 +30,7 @@ function startSoak(t: TestContext, ...args: string[]): Soak {
 test('a short soak injects a fault, prints what it measured, and leaves no process', async (t) => {
   // The time is over after the first: with this seed a worker that is killed during a reload.
   const { child, output, exit } = startSoak(t, '--minutes', '0.001', '--seed', '25');
-  await until(() => output().includes('before:'), 'the soak to begin', { report: output, deadlineMs: 90_000 });
+  await until(() => output().includes('before:'), 'the soak to begin', { report: output, limitMs: 90_000 });
   const processes = processesOf(child.pid!);
   assert.equal(await exit, 0, output());
   assert.match(output(), /^soak of 0.001 minutes, seed 25\n/);
@@ -41,7 +41,7 @@ test('a short soak injects a fault, prints what it measured, and leaves no proce
 
 test('a soak in which something does not hold fails, says under which fault, and how to repeat it', async (t) => {
   const { child, output, exit } = startSoak(t, '--minutes', '0.03', '--seed', '4');
-  await until(() => output().includes('before:'), 'the soak to begin', { report: output, deadlineMs: 90_000 });
+  await until(() => output().includes('before:'), 'the soak to begin', { report: output, limitMs: 90_000 });
   const isServer = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('server/main');
   const [server] = processesOf(child.pid!).filter(isServer);
   process.kill(server!, 'SIGKILL');
