@@ -2,7 +2,8 @@
 // Ours runs as this program does: compiled, as in production.
 import { readFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
-import { nodeArgs, ROOT } from '../helpers/paths.ts';
+import { pathToFileURL } from 'node:url';
+import { modulePath, nodeArgs, ROOT } from '../helpers/paths.ts';
 import { run } from './children.ts';
 import { buildC } from './compiler.ts';
 
@@ -28,6 +29,9 @@ const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promis
   'hand-off': async (workers) => ({ command: [NODE, here('hand-off.mjs'), String(workers)] }),
   'kept-copy': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers)] }),
   'kept-copy-logging': async (workers) => ({ command: [NODE, here('kept-copy.mjs'), String(workers), 'log'] }),
+  'kept-copy-modules': async (workers) => ({
+    command: [NODE, here('kept-copy.mjs'), String(workers), 'none', '0', ...modulesOfOurs(modulePath)],
+  }),
   'python': async () => await tool('python3', ['--version'], [here('process-per-connection.py')]),
   'go': startGo,
   'c': startC,
@@ -36,6 +40,16 @@ const PEERS: Readonly<Record<string, (workers: number, folder: string) => Promis
 
 /** All that can be compared. The first one is what the others are compared with. */
 export const PEER_NAMES: readonly string[] = Object.keys(PEERS);
+
+/** What a process of ours loads: nearly all of the master's modules, and of a worker's. */
+const MODULES = [
+  ['server/config.ts', 'server/server.ts', 'server/signals/signals.ts', 'shared/terminal/terminal.ts'],
+  ['server/worker/worker.ts'],
+];
+
+function modulesOfOurs(fileOf: (path: string) => string): readonly string[] {
+  return MODULES.map((paths) => paths.map((path) => pathToFileURL(fileOf(path)).href).join(','));
+}
 
 /** The one whose lines in a file are counted. */
 export const LOGGING_PEER = 'ours-logging';
@@ -55,14 +69,17 @@ const { scripts: { start: START } } = JSON.parse(readFileSync(join(ROOT, 'packag
 const STARTED = 'server/main.ts';
 
 /**
- * As `npm start` starts ours, with the same loader: ours, node:cluster or kept-copy. Each replaces its workers at
- * SIGHUP.
+ * As `npm start` starts ours, with the same loader: ours, node:cluster or kept-copy, also with our modules. Each
+ * replaces its workers at SIGHUP.
  */
 export function commandAsStarted(name: string, workers: number, port: number): readonly string[] {
   const [module, ...args] = {
     'ours': [STARTED, ...flagsOfOurs(workers, 'none', port)],
     'cluster': [`${PEERS_FOLDER}/cluster.mjs`, `${workers}`, `${port}`],
     'kept-copy': [`${PEERS_FOLDER}/kept-copy.mjs`, `${workers}`, 'none', `${port}`],
+    'kept-copy-modules': [
+      `${PEERS_FOLDER}/kept-copy.mjs`, `${workers}`, 'none', `${port}`, ...modulesOfOurs((path) => join(ROOT, path)),
+    ],
   }[name]!;
   if (!START.includes(STARTED)) throw new Error(`npm start does not run ${STARTED}, but ${JSON.stringify(START)}`);
   // With this Node, and no other.

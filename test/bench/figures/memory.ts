@@ -33,7 +33,7 @@ export const memory: FigureCase = {
 export const idle: FigureCase = {
   title: 'all processes, without a connection',
   unit: 'MB',
-  servers: SERVERS,
+  servers: [...SERVERS, 'kept-copy-modules'],
   rounds: (asked) => Math.ceil(asked / 3),
   measure: async (servers, ground) => await measureEach(servers, ground, 0),
 };

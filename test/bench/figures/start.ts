@@ -21,7 +21,7 @@ const REPLY_LIMIT_MS = 5000;
 export const start: FigureCase = {
   title: 'to the first echo, and from SIGHUP to a successor\'s, as npm start runs it',
   unit: 'ms',
-  servers: ['ours', 'cluster', 'kept-copy'],
+  servers: ['ours', 'cluster', 'kept-copy', 'kept-copy-modules'],
 
   async measure(servers, { servers: started, now }) {
     const figures = new Map<string, FigureRound>();

@@ -2,17 +2,24 @@
 // own paused copy until the child has said `accepted` and, at the end, `closed`. No waiting line, no log, no drain: how fast
 // can it be with net.Socket and fork channels? With `log` it also writes a line for each message to its standard output, a
 // file, as the smallest program would: no lock, no escapes, no bound. At SIGHUP each worker is replaced, one after the other, and
-// there are never more of them. kept-copy.mjs WORKERS [none|log [PORT]]
+// there are never more of them. With MODULES, URLs with commas between, the parent loads the first, each child the second, and
+// nobody uses them: what does it take that there are so many?
+// kept-copy.mjs WORKERS [none|log [PORT [MODULES MODULES]]]
 import { fork } from 'node:child_process';
 import { write } from 'node:fs';
 import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
+const load = async (modules = '') => {
+  for (const url of modules.split(',')) if (url !== '') await import(url);
+};
+
 if (process.send === undefined) {
-  const [, , count, what = 'none', port = '0'] = process.argv;
+  const [, , count, what = 'none', port = '0', ours, theirs = ''] = process.argv;
+  await load(ours);
   const copies = new Map();
   const begin = () => {
-    const worker = fork(fileURLToPath(import.meta.url), [what]);
+    const worker = fork(fileURLToPath(import.meta.url), [what, theirs]);
     return worker.on('message', ([what, id]) => {
       if (what !== 'closed') return;
       copies.get(id).destroy();
@@ -42,6 +49,7 @@ if (process.send === undefined) {
   process.on('SIGHUP', () => replace(0));
 } else {
   process.on('disconnect', () => process.exit());
+  await load(process.argv[3]);
   const logs = process.argv[2] === 'log';
   let lines = '';
   if (logs) setInterval(() => {
