@@ -74,9 +74,16 @@ export function wayTo({ host, port }: Endpoint): { host: string; port: number } 
  */
 export function openSocket(options: ConnectOptions & { allowHalfOpen?: boolean }): Promise<Socket> {
   const { signal, allowHalfOpen = false } = options;
-  const socket = connect({ ...wayTo(options), allowHalfOpen, noDelay: true });
-  if (signal) addAbortSignal(signal, socket);
   return new Promise((resolve, reject) => {
+    let socket: Socket;
+    try {
+      socket = connect({ ...wayTo(options), allowHalfOpen, noDelay: true });
+    } catch (error) {
+      // No port, for example.
+      reject(explain('connect', addressOf(options), error as Error));
+      return;
+    }
+    if (signal) addAbortSignal(signal, socket);
     socket.once('error', (error) => reject(explain('connect', addressOf(options), error)));
     socket.once('connect', () => resolve(socket));
   });
@@ -87,12 +94,13 @@ export function explain(during: 'connect' | 'talk', address: string, cause?: Err
   if (cause === undefined) return new EchoClientError('ERR_ECHOPOOL_ENDED', `${address} closed the connection.`);
   // A name with several addresses fails with an AggregateError, which has a code but no message.
   const code = codeOf(cause) ?? 'ERR_ECHOPOOL_ENDED';
+  const verb = during === 'connect' ? 'Cannot connect to' : 'Lost the connection to';
   const known: Record<string, string> = {
     ECONNREFUSED: `No server is listening on ${address} (ECONNREFUSED).`,
     ENOENT: `No server is listening on ${address} (ENOENT).`,
+    EMFILE: `${verb} ${address}: this process may have no more files open (EMFILE); ulimit -n says how many it may.`,
     ABORT_ERR: `The connection to ${address} was given up.`,
   };
-  const verb = during === 'connect' ? 'Cannot connect to' : 'Lost the connection to';
   return new EchoClientError(code, known[code] ?? `${verb} ${address}: ${messageOf(cause) || code}.`, { cause });
 }
 

@@ -148,7 +148,7 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   } catch (error) {
     if (stopNow.signal.aborted) return EXIT_INTERRUPTED;
     const why = error instanceof ListenError
-      ? (await import('./why-not-listening.ts')).whyNotListening(error, origins) : messageOf(error);
+      ? (await import('./why-not-listening.ts')).whyNotListening(error, config, origins) : messageOf(error);
     complain(why);
   } finally {
     belonging?.end();

@@ -3,13 +3,24 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { withPort } from '../shared/address.ts';
 import { quote } from '../shared/flags/words.ts';
-import type { Origins } from './config.ts';
+import type { Config, Origins } from './config.ts';
 import type { BindAddress, Place } from './connections/bind-address.ts';
 import type { ListenError } from './connections/listener.ts';
 
 /** @param origins By what --host and --port were given. */
-export function whyNotListening({ where, code, message }: ListenError, origins: Origins): string {
-  return `cannot listen on ${shown(where)}: ${reason(where, code, message, origins)}`;
+export function whyNotListening({ where, code, message }: ListenError, config: Config, origins: Origins): string {
+  const { addresses, admin } = config;
+  const places: readonly Place[] = admin === undefined ? addresses : [...addresses, admin];
+  const isOwn = places.filter((place) => isSame(place, where)).length > 1;
+  return `cannot listen on ${shown(where)}: ${reason(where, code, message, origins, isOwn)}`;
+}
+
+/** Whether only one can listen there. */
+function isSame(one: Place, other: Place): boolean {
+  if (one.kind === 'unix') return other.kind === 'unix' && one.path === other.path;
+  if (one.kind === 'fd' || other.kind !== 'tcp') return false;
+  const isEvery = [one, other].some(({ host }) => host === '0.0.0.0' || host === '::');
+  return one.port === other.port && (one.host === other.host || isEvery);
 }
 
 function shown(where: BindAddress): string {
@@ -20,10 +31,14 @@ function shown(where: BindAddress): string {
   }
 }
 
-function reason(where: BindAddress, code: string | undefined, message: string, origins: Origins): string {
+/** @param isOwn Whether this server has been told twice to listen there. */
+function reason(
+  where: BindAddress, code: string | undefined, message: string, origins: Origins, isOwn: boolean,
+): string {
   const { givenBy } = where;
   const another = givenBy === undefined ? `${origins.port}, or 0 for any free one` : givenBy;
-  if (code === 'EADDRINUSE') return `another program does already; choose another ${another}`;
+  const who = isOwn ? 'this server' : 'another program';
+  if (code === 'EADDRINUSE') return `${who} does already; choose another ${another}`;
   switch (where.kind) {
     case 'tcp': return whyNotTcp(where, code, origins, givenBy) ?? message;
     case 'unix': return `${whyNotUnix(where.path, code) ?? message} (${givenBy})`;

@@ -41,6 +41,8 @@ export async function converse(
   let unanswered = 0;
   let isLastAnswered = true;
   let told: unknown;
+  /** So much at the beginning of what is typed does not count any more. */
+  let cleared = 0;
 
   // The terminal is gone. Node aborts when it cannot restore one, so this ends as a hang-up does, by its signal.
   for (const stream of [stdin, stdout]) stream.on('error', () => process.kill(process.pid, 'SIGHUP'));
@@ -50,8 +52,11 @@ export async function converse(
     stdout.write(unanswered === 0 ? '\n' : `\nLeft without ${left}.\n`);
   });
   terminal.on('SIGINT', () => {
-    if (terminal.line === '') return terminal.close();
+    if (terminal.line.length === cleared) return terminal.close();
     for (const name of ['e', 'u']) terminal.write(null, { ctrl: true, name }); // To the end; delete all before it.
+    // Where TERM is `dumb` readline knows no such keys, and deletes nothing.
+    cleared = terminal.line.length;
+    if (cleared > 0) stdout.write('\n');
   });
   controlJob(terminal, stdin, () => {
     // prompt() goes up by as many rows as the line has above the cursor; here these are not ours.
@@ -108,8 +113,10 @@ export async function converse(
     const again = client !== undefined;
     const fresh = await EchoClient.connect({
       ...endpoint, signal: leaving.signal, maxReplyBytes: LONGEST_REPLY,
-      // A greeting, mostly. Whose reply a line is, is no question to whoever reads them one below the other.
-      onUnasked: (bytes) => say(printable(bytes.toString().replace(/\n$/, ''))),
+      // A greeting, mostly. A reply that came before it, in one read, is shown first.
+      onUnasked: (bytes) => setImmediate(() => {
+        say(bytes.toString().replace(/\n$/, '').split('\n').map(printable).join('\n'));
+      }),
     });
     client = fresh;
     say(`Connected to ${address}${again ? ' again' : ''}.`);
@@ -142,7 +149,9 @@ export async function converse(
   terminal.setPrompt('');
   let work = attempt(async () => void (await connected())).then(showPrompt);
   tellForgotten();
-  terminal.on('line', (line) => {
+  terminal.on('line', (typed) => {
+    const line = typed.slice(cleared);
+    cleared = 0;
     const message = trimLine(line);
     if (message !== '') {
       unanswered += 1;

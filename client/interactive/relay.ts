@@ -5,12 +5,15 @@ import type { Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
 import { codeOf, messageOf } from '../../shared/errors.ts';
 import { counted } from '../../shared/log/log-format.ts';
+import { afterRunning, type Stop } from '../../shared/running-time.ts';
 import { addressOf, explain, openSocket, type Endpoint } from '../echo-client.ts';
 import { LineTrimmer } from './lines.ts';
 import { cannotWrite } from './output.ts';
 import { PrintableLines } from './printable.ts';
 
 const LF = 0x0a;
+/** A server that has answered all ends its side too; for so long it is waited for, in milliseconds. */
+const END_LIMIT_MS = 2000;
 
 export interface RelayStreams {
   readonly stdin: Readable;
@@ -19,7 +22,8 @@ export interface RelayStreams {
 
 /**
  * Carries bytes both ways, with back-pressure: neither the number of lines nor their length is limited by memory. It is
- * over when as many lines have come as were sent, or when the server ends. A terminal gets what it may show.
+ * over when the server ends, when it has sent more lines than it was asked for, or when it does not end after as many.
+ * A terminal gets what it may show.
  * @param passesOverGreeting The server's first line is no reply.
  * @returns What went wrong, in a sentence.
  */
@@ -37,11 +41,18 @@ export async function relay(
   let replies = 0;
   let inputEnded = false;
   let outputError: Error | undefined;
-  /** A server that sends more lines than it was asked for is not waited for either. */
-  const isAnswered = (): boolean => inputEnded && replies >= trimmer.messages;
-
+  let endLimit: Stop | undefined;
   const over = new AbortController();
+
+  /** What comes behind the last reply shows that a line before it was none: a greeting, for example. */
+  function lookForTheEnd(): void {
+    if (!inputEnded || replies < trimmer.messages) return;
+    if (replies > trimmer.messages) over.abort();
+    else endLimit ??= afterRunning(END_LIMIT_MS, () => over.abort());
+  }
+
   over.signal.addEventListener('abort', () => {
+    endLimit?.();
     socket.destroy();
     stdin.destroy();
   });
@@ -57,22 +68,25 @@ export async function relay(
     for (const piece of trimmer.end()) await put(socket, piece, over.signal);
     inputEnded = true;
     socket.end();
-    if (isAnswered()) over.abort();
+    lookForTheEnd();
   }
 
   async function downward(): Promise<void> {
     let inGreeting = passesOverGreeting;
-    for await (const read of socket as AsyncIterable<Buffer>) {
-      const end = inGreeting ? read.indexOf(LF) : -1;
-      if (inGreeting && end < 0) continue;
-      inGreeting = false;
-      const chunk = read.subarray(end + 1);
-      for (let at = 0; at < chunk.length; at += 1) if (chunk[at] === LF) replies += 1;
-      await put(stdout, lines?.push(chunk) ?? chunk, over.signal);
-      if (isAnswered()) break;
+    try {
+      for await (const read of socket as AsyncIterable<Buffer>) {
+        const end = inGreeting ? read.indexOf(LF) : -1;
+        if (inGreeting && end < 0) continue;
+        inGreeting = false;
+        const chunk = read.subarray(end + 1);
+        for (let at = 0; at < chunk.length; at += 1) if (chunk[at] === LF) replies += 1;
+        await put(stdout, lines?.push(chunk) ?? chunk, over.signal);
+        lookForTheEnd();
+      }
+    } finally {
+      if (lines) stdout.write(lines.end());
+      over.abort();
     }
-    if (lines) await put(stdout, lines.end(), over.signal);
-    over.abort();
   }
 
   // Whichever fails first, the other must not wait for it. What went wrong is read from the streams afterwards.
@@ -86,7 +100,8 @@ export async function relay(
   }
   const why = explain('talk', addressOf(endpoint), failureOf(socket));
   const rest = inputEnded ? '' : ' (and the input had not ended)';
-  return `${why.message} ${shortfall(trimmer.messages, replies)}${rest}.`;
+  const missing = trimmer.messages === 0 ? 'No message was sent' : shortfall(trimmer.messages, replies);
+  return `${why.message} ${missing}${rest}.`;
 }
 
 /** Writes, and waits while the stream's buffer is full. */

@@ -4,7 +4,6 @@
 import { callOf, complainsAs } from '../../shared/called.ts';
 import { messageOf, UsageError } from '../../shared/errors.ts';
 import { watchWait } from '../../shared/multiprocessing/base/time-limit.ts';
-import { resetConnection } from '../../shared/reset.ts';
 import { addressOf, openSocket, type Endpoint } from '../echo-client.ts';
 import { digits, grouped } from '../../shared/terminal/bars.ts';
 import { loadHelp, parseLoadCommand, type LoadCommand, type LoadOptions } from './config.ts';
@@ -93,7 +92,7 @@ async function addressOfServer(endpoint: Endpoint, interrupt: AbortSignal): Prom
     const socket = await openSocket({ ...endpoint, signal: AbortSignal.any([interrupt, patience.signal]) });
     socket.on('error', () => {});
     const address = socket.remoteAddress ?? endpoint.host;
-    resetConnection(socket);
+    socket.destroy();
     return address;
   } catch (error) {
     if (!patience.signal.aborted) throw error;

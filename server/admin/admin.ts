@@ -5,7 +5,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import type { Duplex } from 'node:stream';
-import { codeOf } from '../../shared/errors.ts';
+import { codeOf, messageOf } from '../../shared/errors.ts';
 import { MOST_ADMIN_CONNECTIONS } from '../connections/held-connections.ts';
 import { bindServer } from '../connections/listener.ts';
 import { act } from './actions.ts';
@@ -121,7 +121,8 @@ class AdminService {
     if (refusal !== undefined) return refusal;
     const route = routeOf(url);
     if (route.kind === 'file') {
-      const file = await this.#files.get(route.name);
+      const file = await this.#files.get(route.name).catch((error: unknown) => (
+        sentence(500, `The files of the page cannot be read: ${codeOf(error) ?? messageOf(error)}.`)));
       return file === undefined ? notFound() : wrongMethod(route, method) ?? file;
     }
     const unsuited = wrongMethod(route, method);

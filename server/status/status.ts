@@ -12,6 +12,9 @@ import type { HeldConnection } from '../connections/held-connections.ts';
 import type { Server, ServerParts } from '../server-parts.ts';
 import { NO_TRAFFIC, plus } from '../worker/messages.ts';
 
+/** A clock that differs by more was set, or its machine was suspended, in milliseconds. */
+const CLOCK_SET_MS = 1000;
+
 /** What is not the server's own. */
 export interface StatusDependencies {
   readonly version: string;
@@ -25,9 +28,8 @@ export class ServerStatus {
   readonly #server: Pick<Server, 'phase' | 'bound'>;
   readonly #parts: ServerParts;
   readonly #dependencies: StatusDependencies;
-  /** What the clock of performance.now() is to be added to: looked at once, so that a time stays what it is. */
-  readonly #epoch = Date.now() - performance.now();
-  readonly #startedAt = Math.round(performance.timeOrigin);
+  /** What performance.now() is to be added to: the same until the clock is set, so that a time stays what it is. */
+  #epoch = Date.now() - performance.now();
   readonly #config: Status['config'];
 
   constructor(server: Pick<Server, 'phase' | 'bound' | 'parts'>, dependencies: StatusDependencies) {
@@ -42,11 +44,13 @@ export class ServerStatus {
     const { pool, dispatcher, config } = this.#parts;
     const { version, notices } = this.#dependencies;
     const now = Date.now();
-    const workers = this.#workers(now);
+    const at = performance.now();
+    if (Math.abs(now - at - this.#epoch) > CLOCK_SET_MS) this.#epoch = now - at;
+    const workers = this.#workers(at);
     const rate = (of: keyof Rates): number => workers.reduce((sum, worker) => sum + worker[of], 0);
     return {
       version, pid: process.pid, phase: this.#server.phase,
-      now, startedAt: this.#startedAt, uptimeMs: now - this.#startedAt,
+      now, startedAt: this.#time(0), uptimeMs: Math.round(at),
       listening: this.#server.bound.map(({ address }) => address),
       messagesPerSecond: rate('messagesPerSecond'), bytesInPerSecond: rate('bytesInPerSecond'),
       bytesOutPerSecond: rate('bytesOutPerSecond'),
@@ -66,17 +70,17 @@ export class ServerStatus {
     return this.#parts.connections.get(id);
   }
 
-  #workers(now: number): WorkerStatus[] {
+  /** @param at Now, by performance.now(): by it a time is never negative, whatever happens to the clock. */
+  #workers(at: number): WorkerStatus[] {
     const { pool, dispatcher, totals } = this.#parts;
     const loads = dispatcher.loads();
-    const at = performance.now();
     return pool.list().map(({ worker, phase }) => {
       const { id, slot, pid = 0, startedAt, heardAt } = worker;
       const load = loads.get(id);
       const state: WorkerState = phase === 'ready' ? load?.readiness ?? phase : phase;
       return {
-        slot, pid, state, startedAt: this.#time(startedAt), ageMs: now - this.#time(startedAt),
-        heardAt: this.#time(heardAt), lastBeatMs: Math.max(0, now - this.#time(heardAt)),
+        slot, pid, state, startedAt: this.#time(startedAt), ageMs: Math.round(at - startedAt),
+        heardAt: this.#time(heardAt), lastBeatMs: Math.round(at - heardAt),
         connections: load?.load ?? 0, ...rounded(totals.ratesOf(id, at)),
       };
     }).sort((a, b) => a.slot - b.slot);

@@ -173,6 +173,9 @@ function inEnvironment(variables: readonly string[], env: Environment, notes: st
   return undefined;
 }
 
+/** Settings of npm's own, which an .npmrc may have, with a password in them. */
+const SETTINGS_OF_NPM: ReadonlySet<string> = new Set(['depth', 'json', 'proxy']);
+
 /** For each flag that npm has kept for itself: `npm start --port=9000` starts the server without it. */
 function npmHints(flags: Flags, given: readonly string[], { env = {}, program = 'program' }: Reading): string[] {
   const script = env['npm_lifecycle_event'];
@@ -183,9 +186,10 @@ function npmHints(flags: Flags, given: readonly string[], { env = {}, program = 
     const name = nameOf(key, flag);
     const value = env[`npm_config_${name.replaceAll('-', '_')}`];
     if (!value || given.includes(key)) return [];
+    const right = `what is the ${program}'s stands after two dashes, as in ${command} -- --${name} …`;
+    if (SETTINGS_OF_NPM.has(name)) return [`npm has a setting ${name}, which it keeps for itself: ${right}`];
     // Without a `=` npm takes the flag for a switch, and passes on what follows.
     const kept = quote(value === 'true' ? `--${name}` : `--${name}=${value}`);
-    const right = `what is the ${program}'s stands after two dashes, as in ${command} -- --${name} …`;
     return [`npm has kept ${kept} for itself: ${right}`];
   });
 }

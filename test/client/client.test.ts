@@ -127,6 +127,23 @@ describe('the client in a pipe', { concurrency: 3 }, () => {
     assert.equal(exitCode, 1);
   });
 
+  test('says so when the first line was a greeting, also if the reply comes late', async (t) => {
+    const { port } = await serve(t, (socket) => {
+      socket.write('hello you\n');
+      socket.once('data', (bytes) => socket.once('end', () => socket.end(bytes.toString().toUpperCase())));
+    });
+    const { text, stderr, exitCode } = await pipe(t, port, 'a\n');
+    assert.equal(text, 'hello you\nA\n');
+    assert.equal(stderr, `echopool-client: 127.0.0.1:${port} sent 2 lines for 1 message.\n`);
+    assert.equal(exitCode, 1);
+  });
+
+  test('ends well when all is answered and the server does not end', async (t) => {
+    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write('A\n')));
+    const { text, stderr, exitCode } = await pipe(t, port, 'a\n');
+    assert.deepEqual([text, stderr, exitCode], ['A\n', '', 0]);
+  });
+
   test('ends when all is answered, also by a server that answers more and goes on', async (t) => {
     const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write('A\nB\nC\n')));
     const { text, stderr, exitCode } = await pipe(t, port, 'a\nb\n');

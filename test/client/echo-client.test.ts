@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { test, type TestContext } from 'node:test';
-import { EchoClient, EchoClientError } from '../../client/echo-client.ts';
+import { EchoClient, EchoClientError, explain } from '../../client/echo-client.ts';
 import { LineTrimmer, trimLine } from '../../client/interactive/lines.ts';
 import { serve, upperCase } from '../fixtures/upper-server.ts';
 
@@ -140,6 +140,16 @@ test('a line that nobody asked for ends the connection', async (t) => {
   const why = await client.whenClosed();
   assert.equal(why.code, 'ERR_ECHOPOOL_UNASKED');
   assert.match(why.message, /sent 4 bytes that no message asked for/);
+});
+
+test('a port that is none, and no descriptor left, reject in a sentence as well', async () => {
+  await assert.rejects(EchoClient.connect({ host: '127.0.0.1', port: 70_000 }), (error) => {
+    assert.ok(error instanceof EchoClientError);
+    assert.match(error.message, /^Cannot connect to 127\.0\.0\.1:70000: /);
+    return true;
+  });
+  const { message } = explain('connect', 'h:1', Object.assign(new Error('connect EMFILE'), { code: 'EMFILE' }));
+  assert.match(message, /^Cannot connect to h:1: .*ulimit -n/);
 });
 
 test('a greeting is awaited, and is no reply; one that does not come rejects', async (t) => {

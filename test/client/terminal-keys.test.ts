@@ -50,6 +50,24 @@ describe('the keys of the client on a terminal', { concurrency: 3, skip: ptyMiss
     assert.deepEqual(await pty.ended, { exitCode: 0, restored: true });
   });
 
+  test('Ctrl-C clears what is typed where TERM is dumb too, and then leaves', async (t) => {
+    const { port } = await serve(t);
+    const pty = openCommand(t, ['env', 'TERM=dumb', process.execPath, ...CLIENT, '--port', `${port}`], newState(t));
+    await pty.see('> ');
+    pty.type('half');
+    await pty.see('half');
+    pty.type('\x03');
+    await pty.see('\r\n');
+    pty.type('whole\r');
+    await pty.see('WHOLE\r\n');
+    pty.type('x');
+    await pty.see('x');
+    pty.type('\x03');
+    await pty.see('\r\n');
+    pty.type('\x03');
+    assert.deepEqual((await pty.ended).exitCode, 0);
+  });
+
   test('remembers what was typed in earlier sessions, and nothing with --no-history', async (t) => {
     const { port } = await serve(t);
     const state = newState(t);

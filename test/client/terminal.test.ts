@@ -19,6 +19,15 @@ describe('the client on a terminal', { concurrency: 3, skip: ptyMissing() }, () 
     await pty.see('HI\r\n');
   });
 
+  test('shows what comes behind a reply below it, a line each', async (t) => {
+    const { port } = await serve(t, (socket) => void socket.on('data', () => socket.write('A\nB\n\x07C\n')));
+    const pty = openClient(t, port);
+    await pty.see('> ');
+    pty.type('a\r');
+    await pty.see('A\r\n');
+    await pty.see('B\r\n\\x07C\r\n');
+  });
+
   test('prompts, trims, skips empty lines, remembers, answers what was pasted, and leaves', async (t) => {
     const { port } = await serve(t);
     const pty = openClient(t, port);

@@ -49,6 +49,12 @@ test('each opens with the three lines that a reader needs', () => {
   }
 });
 
+test('the image and the unit have the page too, which is no part of dist/', () => {
+  const { files } = json('package.json') as { files: readonly string[] };
+  assert.ok(files.includes('server/admin/page'));
+  for (const name of ['Dockerfile', 'echopool.service']) assert.match(deployFile(name), /server\/admin\/page/, name);
+});
+
 test('no line is longer than those of the sources', () => {
   const long = readdirSync(folder).flatMap((name) =>
     deployFile(name).split('\n').flatMap((line, i) => (line.length > 120 ? [`${name}:${i + 1}`] : [])));

@@ -10,6 +10,9 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { after, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
+import { parseConfig } from '../../server/config.ts';
+import { ListenError } from '../../server/connections/listener.ts';
+import { whyNotListening } from '../../server/why-not-listening.ts';
 import { nodeArgs } from '../helpers/paths.ts';
 import { portIn, runServer, startTestServer, TestServer } from '../helpers/server.ts';
 import { connectClient } from '../helpers/test-client.ts';
@@ -125,7 +128,7 @@ describe('a server on several addresses', { concurrency: 2 }, () => {
     assert.match(byVariable.stderr, /: another program does already; choose another ECHOPOOL_BIND_PROXY\n$/);
     // Twice the same is once too often.
     const twice = await runServer(['--bind', `unix:${path},unix:${path}`]);
-    assert.match(twice.stderr, /: another program does already; choose another --bind\n$/);
+    assert.match(twice.stderr, /: this server does already; choose another --bind\n$/);
     assert.equal(await before.ask('still here'), 'STILL HERE');
     await before[Symbol.asyncDispose]();
   });
@@ -249,6 +252,23 @@ function inheritedBy(pid: number): string[] {
     }
   });
 }
+
+test('a port that the server itself has at another address is told as its own', () => {
+  const why = (args: string[], host: string, port: number): string => {
+    const invocation = parseConfig(args, {}, 1);
+    assert.ok(invocation.kind === 'run');
+    const where = { kind: 'tcp', host, port, proxy: false, givenBy: '--admin' } as const;
+    const error = new ListenError(where, { code: 'EADDRINUSE' });
+    return whyNotListening(error, invocation.config, invocation.origins);
+  };
+  const own = /: this server does already; choose another --admin$/;
+  assert.match(why(['--admin', '8080'], '127.0.0.1', 8080), own);
+  assert.match(why(['--bind', '0.0.0.0:9', '--admin', '9'], '127.0.0.1', 9), own);
+  assert.match(why(['--bind', '[::]:9', '--admin', '9'], '127.0.0.1', 9), own);
+  const others = /: another program does already; choose another --admin$/;
+  assert.match(why(['--admin', '8081'], '127.0.0.1', 8081), others);
+  assert.match(why(['--bind', '127.0.0.2:9', '--admin', '9'], '127.0.0.1', 9), others);
+});
 
 describe('a socket that another program has bound', { concurrency: 2, skip: noPython }, () => {
   const launcher = (says: boolean, whom: string, sockets: string[]): string[] => (
