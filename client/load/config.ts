@@ -100,6 +100,7 @@ busy, as a timer is a millisecond late.
 ECHOPOOL_HOST, ECHOPOOL_PORT or PORT may be set in the environment; flags win.
 At the end replies are waited for, 5 s at most. A message that is not answered
 counts as one that took as long as it was waited for.
+One connection more comes first, without a message: it finds the address.
 Ctrl-C ends it and prints what has been measured.
 
 Exit codes: 0 every reply was right, 1 cannot connect, or a reply was wrong or

@@ -150,7 +150,8 @@ export class Load {
     for (const { what } of this.troubles) counts.set(what, (counts.get(what) ?? 0) + 1);
     const lines = [
       `${this.#made} connections (${this.#clients.size} open, ${this.replaced} replaced), ${this.replies} replies, ` +
-      `${this.bytes} bytes, ${this.excused} excused, ${this.troubles.length} troubles (seed ${this.#options.seed})`,
+      `${this.bytes} bytes, ${this.excused} excused, ${this.troubles.length} troubles ` +
+      `(the load's seed ${this.#options.seed})`,
       ...[...counts].map(([what, count]) => `  ${count} ${what}`),
       ...this.troubles.slice(0, 10).map(({ what, client, detail }) => `  ${client}: ${what}: ${detail}`),
     ];
