@@ -54,8 +54,9 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   #offered: number | undefined;
   #offerProbe: NodeJS.Timeout | undefined;
   /** While it owes an answer: one that stands still is asked once. */
-  #answer: Promise<void> | undefined;
-  #answered = (): void => {};
+  #owesAnswer = false;
+  /** Those who wait for it. A promise would keep all who ever waited, until it settles. */
+  readonly #askers = new Set<() => void>();
 
   /** @param id Names it for the server, and is used once. */
   constructor(id: number, options: WorkerOptions, terminalLock: Lock, log: Pick<Log, 'warn'>) {
@@ -81,6 +82,7 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
     void this.ended.then(() => {
       stopLimit();
       clearTimeout(this.#offerProbe);
+      this.answered();
     });
   }
 
@@ -93,20 +95,24 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
    * second.
    */
   async ask(): Promise<void> {
-    this.#answer ??= new Promise((resolve) => {
-      this.#answered = resolve;
-      this.post({ type: 'ping' });
+    if (!this.isAlive) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        stopLimit();
+        this.#askers.delete(done);
+        resolve();
+      };
+      const stopLimit = afterRunning(ASK_LIMIT_MS, done);
+      this.#askers.add(done);
+      if (!this.#owesAnswer) this.post({ type: 'ping' });
+      this.#owesAnswer = true;
     });
-    let stopLimit = (): void => {};
-    const late = new Promise<void>((resolve) => { stopLimit = afterRunning(ASK_LIMIT_MS, resolve); });
-    await Promise.race([this.#answer, late, this.ended]);
-    stopLimit();
   }
 
-  /** It has said what it has done. */
+  /** It has said what it has done, or never will. */
   answered(): void {
-    this.#answered();
-    this.#answer = undefined;
+    this.#owesAnswer = false;
+    for (const done of this.#askers) done();
   }
 
   /**

@@ -5,6 +5,8 @@ import { codeOf } from '../errors.ts';
 import { RELAY_FD } from './relay.ts';
 import type { FromRelay } from './relay.ts';
 
+// Some send a signal to every process of a service: this one is needed until the one that started it has ended.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
 // process.exit() would wait for a write that blocks.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'));
 

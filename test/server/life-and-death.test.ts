@@ -202,7 +202,8 @@ describe('a stop', { concurrency: true }, () => {
     }, 'workers');
     process.kill(-server.process.pid!, 'SIGINT');
     assert.deepEqual(await server.exit(), { code: 0, signal: null });
-    assert.doesNotMatch(server.stdout, /listening on/);
+    // On a machine that stands still now and then they are ready by then, now and then.
+    assert.doesNotMatch(server.stdout, /stopping:[^]*listening on/);
     for (const [, pid] of server.stdout.matchAll(/is ready \(pid (\d+)\)/g)) {
       assert.ok(workers.includes(Number(pid)), 'more workers were started');
     }

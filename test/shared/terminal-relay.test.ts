@@ -49,3 +49,18 @@ test('lines that a killed relay may have printed are told as such, and those are
   assert.ok(least <= missing && missing <= most, `${missing} are missing: told are ${least} to ${most}`);
   assert.ok(most - least <= IN_PIECE, `${most - least} are in doubt`);
 });
+
+test('a relay goes on when somebody sends a signal to every process, and nothing is lost', async (t) => {
+  const child = spawn(process.execPath, nodeArgs('test/fixtures/terminal-relayed.ts'), {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  t.after(() => child.kill('SIGKILL'));
+  await once(child.stdout, 'readable');
+  const relay = processesOf(child.pid!).find((pid) => (
+    readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('relay-entry')))!;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.kill(relay, signal);
+  let output = '';
+  child.stdout.setEncoding('latin1').on('data', (text: string) => { output += text; });
+  assert.deepEqual(await once(child, 'close'), [0, null]);
+  assert.equal(output, Array.from({ length: LINES }, (_, i) => `${lineOf(i)}\n`).join(''));
+});
