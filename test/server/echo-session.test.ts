@@ -47,7 +47,9 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
 const EVENTS = ['error', 'data', 'end', 'drain', 'close'];
 
 /** A session over the socket, and how it ends. */
-function serve(socket: Socket, idleTimeoutMs = 0, moved: Moved | null = null): { session: EchoSession; closed: Promise<CloseReason> } {
+function serve(
+  socket: Socket, idleTimeoutMs = 0, moved: Moved | null = null,
+): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
     const told = (_: unknown, reason: CloseReason): void => resolve(reason);
