@@ -4,12 +4,12 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { codeOf } from '../../shared/errors.ts';
 import { resetConnection } from '../../shared/reset.ts';
-import { afterRunning, afterSilence, type Stop } from '../../shared/running-time.ts';
+import { afterRunning, afterSilence, limitSilence, type Limit, type Stop } from '../../shared/running-time.ts';
 import { Uppercaser } from '../uppercase/uppercaser.ts';
 import { Arrivals } from './arrivals.ts';
 import type { DelayedOutput } from './delayed-output.ts';
 import type { Behavior } from './behavior.ts';
-import { NO_TRAFFIC, type CloseReason, type Moved, type Traffic } from './messages.ts';
+import { NO_TRAFFIC, UNTOUCHED, type CloseReason, type Moved, type Traffic } from './messages.ts';
 import type { Session, SessionHost } from './session.ts';
 
 /**
@@ -50,8 +50,9 @@ export class EchoSession implements Session {
   #mostOut: number;
   /** While draining: tells when all is answered that had arrived before. */
   #arrivals: Arrivals | undefined;
-  /** Ends the clocks that run for this connection. */
+  /** Ends the clocks that run for this connection; the idle clock is one of them. */
   readonly #clocks: Stop[] = [];
+  readonly #idle: Limit | undefined;
 
   /**
    * @param socket As it came from the master: paused. From here on the session's.
@@ -82,7 +83,8 @@ export class EchoSession implements Session {
     socket.on('close', EchoSession.#onClose);
     if (idleTimeoutMs > 0) {
       const progress = (): number => this.#bytesIn + this.#bytesOut - this.#unsent + (this.#delayed?.looks ?? 0);
-      this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
+      this.#idle = limitSilence(idleTimeoutMs, progress, () => this.#close('idle'), moved?.silentMs);
+      this.#clocks.push(this.#idle.stop);
     }
   }
 
@@ -250,11 +252,12 @@ export class EchoSession implements Session {
   /** @param unread What the next worker has to answer. */
   #leave(unread: Uint8Array): void {
     this.#state = 'over';
+    const silentMs = Math.round(this.#idle?.passedMs ?? 0);
     this.#stopClocks();
     this.#delayed?.destroy();
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
-    this.#host.givenBack(this, { unread, traffic: this.traffic, header: NOTHING, greeted: this.#greeted, probe: null });
+    this.#host.givenBack(this, { ...UNTOUCHED, traffic: this.traffic, unread, silentMs, greeted: this.#greeted });
   }
 
   #close(reason: CloseReason): void {

@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
+import { UNTOUCHED } from '../../server/worker/messages.ts';
 import type { CloseReason, Moved } from '../../server/worker/messages.ts';
+import type { Session } from '../../server/worker/session.ts';
 import { accepting } from '../helpers/listening.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
@@ -49,11 +51,12 @@ const EVENTS = ['error', 'data', 'end', 'drain', 'close'];
 /** A session over the socket, and how it ends. */
 function serve(
   socket: Socket, idleTimeoutMs = 0, moved: Moved | null = null,
+  givenBack: (session: Session, moved: Moved) => void = assert.fail,
 ): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
     const told = (_: unknown, reason: CloseReason): void => resolve(reason);
-    const host = { message: () => {}, closed: told, givenBack: assert.fail, behavior: undefined };
+    const host = { message: () => {}, closed: told, givenBack, behavior: undefined };
     session = new EchoSession(host, 1, 'peer', socket, moved, idleTimeoutMs);
   });
   return { session, closed };
@@ -110,13 +113,34 @@ test('who has sent its FIN and not got all its replies sees a reset, and not a F
 test('who is owed the reply to what an earlier worker has read sees a reset too', async (t) => {
   const { port, next } = await accepting(t);
   const client = await connectClient(port);
-  const { session, closed } = serve((await next()).socket, 0, {
-    traffic: { messages: 1, bytesIn: 2, bytesOut: 0 }, unread: Buffer.from('hi'), header: Buffer.alloc(0),
-    greeted: null, probe: null,
-  });
+  const { session, closed } = serve((await next()).socket, 0, { ...UNTOUCHED, unread: Buffer.from('hi') });
   session.giveUp();
   await closed;
   assert.equal(await client.fate, 'ECONNRESET');
+});
+
+test('silence goes along to the next worker, and ends the connection there when it is long enough', {
+  timeout: 60_000,
+}, async (t) => {
+  const HOUR = 3_600_000;
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port);
+  const moved = new Promise<Moved>((resolve) => {
+    void next().then(({ socket }) => {
+      const { session } = serve(socket, HOUR, null, (_, what) => resolve(what));
+      session.start();
+      standStill(100);
+      session.giveBack();
+    });
+  });
+  const { silentMs } = await moved;
+  assert.ok(silentMs >= 99 && silentMs < HOUR / 2, `${silentMs} ms`);
+  await client.fate;
+  const second = await connectClient(port);
+  const { session, closed } = serve((await next()).socket, HOUR, { ...UNTOUCHED, silentMs: HOUR });
+  session.start();
+  assert.equal(await closed, 'idle');
+  await second.fate;
 });
 
 test('sessions share their listeners, and each hears its own socket', async (t) => {
