@@ -93,7 +93,10 @@ class EchoServer implements Server {
       terminalLock, log, totals: this.#statistics.totals, isWatched: config.admin !== undefined,
       worker: { ...workerOptions(config), color },
     }, {
-      ready: (worker) => this.#dispatcher.workerReady(worker),
+      ready: (worker) => {
+        this.#dispatcher.workerReady(worker);
+        this.#shutdown.leaveIfNobodyWaits();
+      },
       report: (worker, report) => this.#receive(worker, report),
       relieved: (worker) => this.#dispatcher.workerRelieved(worker),
       print,
@@ -192,22 +195,29 @@ class EchoServer implements Server {
   #carryOut(command: Command): void {
     const connection = this.#connections.get(command.connection);
     if (connection === undefined) return;
-    const { socket, peer } = connection;
     switch (command.kind) {
       case 'offer':
         this.#offer(connection, command.worker, command.adopted);
         break;
       case 'cutOff':
-        this.#connections.remove(connection);
-        connection.isCutOff = true;
-        resetConnection(socket);
-        this.#log.warn('cutOff', `${peer} is cut off: its worker died`, { peer });
+        this.#cutOff(connection, 'its worker died');
         break;
       case 'refuse':
+        // A worker had it, and there is no other: it may be owed a reply.
+        if (connection.wasServed) return this.#cutOff(connection, 'the server is stopping');
         this.#connections.close(connection);
         this.#statistics.refuse(command.reason === 'stopping' ? STOPPING : FULL);
         break;
     }
+  }
+
+  #cutOff(connection: HeldConnection, why: string): void {
+    const { socket, peer } = connection;
+    this.#connections.remove(connection);
+    connection.isCutOff = true;
+    this.#statistics.totals.cutOff++;
+    resetConnection(socket);
+    this.#log.warn('cutOff', `${peer} is cut off: ${why}`, { peer });
   }
 
   #offer(connection: HeldConnection, worker: number, adopted: boolean): void {

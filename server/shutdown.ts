@@ -2,7 +2,7 @@
 // workers end; all of it within the grace. Used by server.ts.
 import { counted } from '../shared/log/log-format.ts';
 import type { Log } from '../shared/log/log.ts';
-import { afterRunning } from '../shared/running-time.ts';
+import { afterRunning, limitSilence } from '../shared/running-time.ts';
 import type { Dispatcher } from './connections/dispatcher.ts';
 import type { HeldConnections } from './connections/held-connections.ts';
 import type { WorkerPool } from './workers/worker-pool.ts';
@@ -22,8 +22,6 @@ export interface ShutdownDependencies {
 export class Shutdown {
   readonly #parts: ShutdownDependencies;
   #acceptsNoMore = false;
-  /** The workers were told that no more connections come. */
-  #leaving = false;
 
   constructor(parts: ShutdownDependencies) {
     this.#parts = parts;
@@ -36,9 +34,9 @@ export class Shutdown {
     const { size } = connections;
     const text = `stopping: ${counted(size, 'connection')} to end, ${graceMs} ms at most`;
     log.info('stopping', text, { connections: size, graceMs });
-    const stopGrace = afterRunning(graceMs, () => {
-      // Those that still wait are refused, and counted so.
-      const { waiting } = dispatcher;
+    const grace = limitSilence(graceMs, () => 0, () => {
+      // Those that still wait are refused, unless a worker had them, and counted so.
+      const waiting = dispatcher.line().filter((id) => connections.get(id)?.wasServed === false).length;
       const left = connections.size - waiting;
       dispatcher.stop();
       pool.killAll();
@@ -47,17 +45,18 @@ export class Shutdown {
       const over = `the grace of ${graceMs} ms is over: ${cutOff}${refused}`;
       log.warn('grace', over, { graceMs, connections: left, waiting });
     });
-    await pool.drain();
-    stopGrace();
+    await pool.drain({
+      isAwaited: () => !this.#acceptsNoMore || dispatcher.waiting > 0,
+      graceLeftMs: () => Math.max(0, Math.round(graceMs - grace.passedMs)),
+    });
+    grace.stop();
     dispatcher.stop();
   }
 
   /** As long as some wait they are still offered, to be answered and ended by the workers that have room. */
   leaveIfNobodyWaits(): void {
     const { dispatcher, pool } = this.#parts;
-    if (!this.#acceptsNoMore || this.#leaving || dispatcher.waiting > 0 || pool.isRetiring) return;
-    this.#leaving = true;
-    pool.leave();
+    if (this.#acceptsNoMore && dispatcher.waiting === 0 && !pool.isRetiring) pool.leave();
   }
 
   /** Stops accepting when the backlog is empty: the kernel resets those that are still in it. */

@@ -43,6 +43,8 @@ export class Totals {
   connections = 0;
   /** Those that left before a worker had them. */
   gone = 0;
+  /** Those that were reset: their worker died, or the grace was over. */
+  cutOff = 0;
   reloads = 0;
   readonly refused: Record<RefusalKind, number> = {
     full: 0, stopping: 0, address: 0, descriptors: 0, untrusted: 0, header: 0, accept: 0,

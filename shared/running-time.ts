@@ -81,15 +81,23 @@ export function onBeats(beatMs: number, beat: () => void): Stop {
   return clockOf(beatMs).listen(beat);
 }
 
+/** A limit that runs. */
+export interface Limit {
+  /** How much of it has passed, in milliseconds. */
+  readonly passedMs: number;
+  readonly stop: Stop;
+}
+
 /**
  * Calls `lapsed`, once, when this process has run for so long without any progress. Keeps no process running.
  * @param ms A silence in milliseconds. It may be a twentieth longer, and is never shorter.
  * @param progress A number that changes whenever there was progress.
+ * @param passedMs How long the silence was before this call.
  */
-export function afterSilence(ms: number, progress: () => number, lapsed: () => void): Stop {
+export function limitSilence(ms: number, progress: () => number, lapsed: () => void, passedMs = 0): Limit {
   const clock = clockOf(Math.min(LONGEST_BEAT_MS, Math.max(1, ms / BEATS)));
   let figure = progress();
-  let since = clock.ranMs;
+  let since = clock.ranMs - passedMs;
   const stop = clock.listen((ranMs) => {
     const now = progress();
     if (now !== figure) {
@@ -100,7 +108,12 @@ export function afterSilence(ms: number, progress: () => number, lapsed: () => v
       lapsed();
     }
   });
-  return stop;
+  return { stop, get passedMs() { return progress() === figure ? clock.ranMs - since : 0; } };
+}
+
+/** The same for those who never ask how much has passed. */
+export function afterSilence(ms: number, progress: () => number, lapsed: () => void): Stop {
+  return limitSilence(ms, progress, lapsed).stop;
 }
 
 /** Calls `lapsed`, once, when this process has run for so many milliseconds. Keeps no process running. */

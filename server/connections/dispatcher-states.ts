@@ -16,7 +16,7 @@ export type Command =
   | { readonly kind: 'offer'; readonly connection: number; readonly worker: number; readonly adopted: boolean }
   /** Close it: the worker that served it died, and nobody knows what it had answered. */
   | { readonly kind: 'cutOff'; readonly connection: number; readonly worker: number }
-  /** Close it: nobody has served it, or its worker gave it back and there is no other. */
+  /** Close it: nobody has served it. Or cut it off: its worker gave it back, and there is no other. */
   | { readonly kind: 'refuse'; readonly connection: number; readonly reason: RefusalReason };
 
 /** Since the start. `accepted = closed + gone + refused + cutOff` + those that are still here. */

@@ -2,7 +2,7 @@
 // from one address. Used by server.ts, admission.ts and shutdown.ts.
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { NO_TRAFFIC } from '../worker/messages.ts';
+import { NO_TRAFFIC, UNTOUCHED } from '../worker/messages.ts';
 import type { ConnectionStatus, RefusalKind } from '../../shared/status/status.ts';
 import type { Moved, ProxyClient } from '../worker/messages.ts';
 
@@ -12,7 +12,6 @@ const RESERVE = 16;
 export const MOST_ADMIN_CONNECTIONS = 64;
 /** What a fresh process has open, where that cannot be counted. */
 const USUAL = 32;
-const NOTHING = Buffer.alloc(0);
 /** How long a connection is silent before the system asks whether its other end is still there, in milliseconds. */
 const KEEP_ALIVE_MS = 60_000;
 /** To ask for that costs four system calls: it is done this often, in milliseconds, for those that are still there. */
@@ -142,14 +141,14 @@ export class HeldConnections {
   served(connection: HeldConnection): boolean {
     const { wasServed, moved } = connection;
     connection.wasServed = true;
-    if (moved !== null) connection.moved = { ...moved, unread: NOTHING };
+    if (moved !== null) connection.moved = { ...moved, unread: UNTOUCHED.unread };
     return !wasServed;
   }
 
   /** Its worker has died, and another goes on with it: the dead one may have greeted it, and read what was unread. */
   adopted(connection: HeldConnection): void {
     const { traffic, greeted } = connection.moved ?? { traffic: NO_TRAFFIC, greeted: 0 };
-    connection.moved = { traffic, unread: NOTHING, header: NOTHING, greeted: greeted ?? 0, probe: null };
+    connection.moved = { ...UNTOUCHED, traffic, greeted: greeted ?? 0 };
     connection.how = 'adopted';
   }
 

@@ -114,9 +114,10 @@ export class Statistics {
   }
 
   /** The last lines: what has not been told yet, and the sums. */
-  summarize({ served: accepted, cutOff }: Readonly<DispatcherCounters>): void {
+  summarize({ served: accepted }: Readonly<DispatcherCounters>): void {
     for (const tally of [this.#refused, this.bounced, this.#gone]) tally.flush();
     const refused = this.#refused.total;
+    const { cutOff } = this.totals;
     const traffic = describeTraffic(this.#traffic);
     const served = accepted - this.#turnedAway - this.#probes;
     const probes = this.#probes === 0 ? undefined : this.#probes;

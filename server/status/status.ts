@@ -118,7 +118,7 @@ export class ServerStatus {
     return {
       connections: totals.connections, served: counters.served, gone: totals.gone, refused: { ...totals.refused },
       messages, bytesIn, bytesOut, messagesBySlot: slots.map(({ traffic }) => traffic.messages),
-      moved: { ...totals.moved }, adopted: counters.adopted, cutOff: counters.cutOff, deaths: { ...totals.deaths },
+      moved: { ...totals.moved }, adopted: counters.adopted, cutOff: totals.cutOff, deaths: { ...totals.deaths },
       reloads: totals.reloads, linesDropped: dropped + totals.linesLost + this.#dependencies.linesDropped(),
     };
   }

@@ -4,11 +4,12 @@ import type { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 import { codeOf } from '../../shared/errors.ts';
 import { resetConnection } from '../../shared/reset.ts';
-import { afterRunning, afterSilence, type Stop } from '../../shared/running-time.ts';
+import { afterRunning, afterSilence, limitSilence, type Limit, type Stop } from '../../shared/running-time.ts';
 import { Uppercaser } from '../uppercase/uppercaser.ts';
+import { Arrivals } from './arrivals.ts';
 import type { DelayedOutput } from './delayed-output.ts';
 import type { Behavior } from './behavior.ts';
-import { NO_TRAFFIC, type CloseReason, type Moved, type Traffic } from './messages.ts';
+import { NO_TRAFFIC, UNTOUCHED, type CloseReason, type Moved, type Traffic } from './messages.ts';
 import type { Session, SessionHost } from './session.ts';
 
 /**
@@ -19,14 +20,6 @@ import type { Session, SessionHost } from './session.ts';
  */
 type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over';
 
-/**
- * The most that Node reads at a time, in bytes. A read that returns less has emptied the kernel's buffer, or has come
- * to the urgent mark (MSG_OOB), of which there is one at a time. So two short reads have read all of it.
- */
-const FULL_READ = 64 * 1024;
-const SHORT_READS = 2;
-/** After so many turns of the event loop without anything to read, nothing had arrived. */
-const QUIET_TURNS = 3;
 /** After our FIN (nginx's lingering close): for how long the client may be silent, in milliseconds, */
 const LINGERING_TIMEOUT_MS = 1000;
 /** and for how long it may go on sending, before the connection is closed all the same. */
@@ -55,11 +48,11 @@ export class EchoSession implements Session {
   #greeted: number | null;
   /** How many there may be. */
   #mostOut: number;
-  /** How many bytes the last read returned; 0: none since we looked. */
-  #lastRead = 0;
-  #looks = 0;
-  /** Ends the clocks that run for this connection. */
+  /** While draining: tells when all is answered that had arrived before. */
+  #arrivals: Arrivals | undefined;
+  /** Ends the clocks that run for this connection; the idle clock is one of them. */
   readonly #clocks: Stop[] = [];
+  readonly #idle: Limit | undefined;
 
   /**
    * @param socket As it came from the master: paused. From here on the session's.
@@ -90,7 +83,8 @@ export class EchoSession implements Session {
     socket.on('close', EchoSession.#onClose);
     if (idleTimeoutMs > 0) {
       const progress = (): number => this.#bytesIn + this.#bytesOut - this.#unsent + (this.#delayed?.looks ?? 0);
-      this.#clocks.push(afterSilence(idleTimeoutMs, progress, () => this.#close('idle')));
+      this.#idle = limitSilence(idleTimeoutMs, progress, () => this.#close('idle'), moved?.silentMs);
+      this.#clocks.push(this.#idle.stop);
     }
   }
 
@@ -112,7 +106,8 @@ export class EchoSession implements Session {
     if (this.#state !== 'serving' && this.#state !== 'returning') return;
     this.#state = 'draining';
     this.#readOn();
-    this.#lookForTheEnd();
+    this.#arrivals = new Arrivals(this.#socket, () => this.#stop());
+    this.#arrivals.look();
     // A client that reads slower than it sends, or sends faster than we read, never ends by itself.
     this.#clocks.push(afterRunning(graceMs / 2, () => this.#stop()));
   }
@@ -147,7 +142,6 @@ export class EchoSession implements Session {
 
   #received(bytes: Buffer): void {
     if (this.#state === 'over') return;
-    this.#lastRead = bytes.length;
     this.#messages++;
     this.#bytesIn += bytes.length;
     this.#host.message(this, bytes);
@@ -186,35 +180,22 @@ export class EchoSession implements Session {
   /** How many bytes the system has not taken yet. */
   get #unsent(): number { return this.#socket.writableLength + (this.#delayed?.writableLength ?? 0); }
 
+  /** Whether something of the client's that was read has no reply yet. */
+  get #isOwedMore(): boolean {
+    if (this.#state === 'ended') return false;
+    return this.#unread.length + this.#uppercaser.held.length + this.#socket.readableLength > 0;
+  }
+
   #drained(): void {
     if (this.#state === 'returning') return;
     this.#readOn();
-    if (this.#state === 'draining') this.#lookForTheEnd();
+    // A client that had to read first has made it wait.
+    this.#arrivals?.look();
   }
 
   /** Unless the client has yet to read what it was sent: 'drain' comes then. */
   #readOn(): void {
     if (!this.#out.writableNeedDrain) this.#socket.resume();
-  }
-
-  /** While draining: sends the FIN when all is answered that had arrived before. */
-  #lookForTheEnd(): void {
-    const looks = ++this.#looks;
-    const look = (quietTurns: number, shortReads: number): void => {
-      // A client that has to read first makes this wait: 'drain' begins it anew.
-      if (this.#state !== 'draining' || looks !== this.#looks || this.#socket.isPaused()) return;
-      const read = this.#lastRead;
-      this.#lastRead = 0;
-      const quiet = read === 0 ? quietTurns + 1 : 0;
-      const short = read > 0 && read < FULL_READ ? shortReads + 1 : shortReads;
-      if (quiet === QUIET_TURNS || short === SHORT_READS) this.#stop();
-      else setImmediate(look, quiet, short);
-    };
-    // By then the stream has delivered what it had read before: what it reads from now on was in the kernel.
-    setImmediate(() => {
-      this.#lastRead = 0;
-      setImmediate(look, 0, 0);
-    });
   }
 
   #clientEnded(): void {
@@ -271,17 +252,18 @@ export class EchoSession implements Session {
   /** @param unread What the next worker has to answer. */
   #leave(unread: Uint8Array): void {
     this.#state = 'over';
+    const silentMs = Math.round(this.#idle?.passedMs ?? 0);
     this.#stopClocks();
     this.#delayed?.destroy();
     // Closes our descriptor and no more: the master's copy keeps the connection as it is.
     this.#socket.destroy();
-    this.#host.givenBack(this, { unread, traffic: this.traffic, header: NOTHING, greeted: this.#greeted, probe: null });
+    this.#host.givenBack(this, { ...UNTOUCHED, traffic: this.traffic, unread, silentMs, greeted: this.#greeted });
   }
 
   #close(reason: CloseReason): void {
     this.#reason = reason;
     // A client that has not got all its replies must not take a FIN for their end.
-    if (this.#unsent > 0) resetConnection(this.#socket);
+    if (this.#unsent > 0 || this.#isOwedMore) resetConnection(this.#socket);
     else this.#socket.destroy();
   }
 

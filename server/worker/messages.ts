@@ -20,13 +20,22 @@ export interface Moved {
   readonly traffic: Traffic;
   /** Received there and not answered yet. */
   readonly unread: Uint8Array;
-  /** What has come of a PROXY protocol header that is not whole. */
+  /** For how long its client had been silent, as --idle-timeout counts, in milliseconds. The line counts for nobody. */
+  readonly silentMs: number;
+  /** What has come of a PROXY protocol header that is not whole, and for how long that was waited for. */
   readonly header: Uint8Array;
+  readonly headerMs: number;
   /** How many bytes of the traffic are the greeting; null: the client has not been greeted. */
   readonly greeted: number | null;
   /** Why nothing of it is in the log (`--log-probes no`); null: something is. */
   readonly probe: Probe | null;
 }
+
+/** Of a connection that an earlier worker has left as it came. */
+export const UNTOUCHED: Moved = {
+  traffic: NO_TRAFFIC, unread: new Uint8Array(), silentMs: 0, header: new Uint8Array(), headerMs: 0, greeted: null,
+  probe: null,
+};
 
 /** Not a byte came of it yet; or it is a proxy's own check (LOCAL), whatever comes of it. */
 export type Probe = 'silent' | 'local';
@@ -201,8 +210,9 @@ function isCount(value: unknown): value is number {
 
 function isMoved(value: unknown): value is Moved {
   if (!isRecord(value)) return false;
-  const { traffic, unread, header, greeted, probe } = value;
+  const { traffic, unread, silentMs, header, headerMs, greeted, probe } = value;
   return isTraffic(traffic) && unread instanceof Uint8Array && header instanceof Uint8Array
+    && isCount(silentMs) && isCount(headerMs)
     && (greeted === null || isCount(greeted)) && (probe === null || probe === 'silent' || probe === 'local');
 }
 

@@ -3,9 +3,9 @@
 // there is a --bind-proxy.
 import type { Socket } from 'node:net';
 import { codeOf } from '../../shared/errors.ts';
-import { afterRunning, afterSilence } from '../../shared/running-time.ts';
-import type { Stop } from '../../shared/running-time.ts';
-import { NO_TRAFFIC } from './messages.ts';
+import { limitSilence } from '../../shared/running-time.ts';
+import type { Limit } from '../../shared/running-time.ts';
+import { NO_TRAFFIC, UNTOUCHED } from './messages.ts';
 import type { CloseReason, Moved, ProxyClient } from './messages.ts';
 import { ProxyHeader } from './proxy-header.ts';
 import type { BadHeader, GoodHeader } from './proxy-outcome.ts';
@@ -42,7 +42,6 @@ type State = 'arrived' | 'reading' | 'asked' | 'over';
 
 /** After so many turns of the event loop without anything to read, nothing had arrived. */
 const QUIET_TURNS = 3;
-const NOTHING = Buffer.alloc(0);
 
 export class ProxySession implements Session {
   readonly id: number;
@@ -60,19 +59,23 @@ export class ProxySession implements Session {
   #reason: CloseReason = 'client ended';
   /** What the worker wants it to do, for when it is an echo. */
   #then: ((session: Session) => void) | undefined;
-  readonly #clocks: Stop[] = [];
+  readonly #idle: Limit | undefined;
+  /** For the header to be whole, and how long earlier workers have waited for it. */
+  #late: Limit | undefined;
+  readonly #waitedMs: number;
   readonly #onData = (bytes: Buffer): void => this.#received(bytes);
 
   /**
    * @param socket As it came from the master: paused.
-   * @param held What an earlier worker has read of the header.
+   * @param moved What comes along from an earlier worker.
    */
-  constructor(host: ProxyHost, id: number, peer: string, socket: Socket, held: Uint8Array, limits: ProxyLimits) {
+  constructor(host: ProxyHost, id: number, peer: string, socket: Socket, moved: Moved | null, limits: ProxyLimits) {
     this.#host = host;
     this.id = id;
     this.peer = peer;
     this.#socket = socket;
-    this.#header = new ProxyHeader(held);
+    this.#header = new ProxyHeader((moved ?? UNTOUCHED).header);
+    this.#waitedMs = moved?.headerMs ?? 0;
     this.#timeoutMs = limits.proxyTimeoutMs ?? 0;
     // These are as in an EchoSession.
     socket.on('error', (error) => this.#failed(error));
@@ -80,9 +83,9 @@ export class ProxySession implements Session {
     socket.on('data', this.#onData);
     socket.on('end', () => this.#ended());
     socket.on('close', () => this.#closed());
-    if (limits.idleTimeoutMs > 0) {
-      this.#clocks.push(afterSilence(limits.idleTimeoutMs, () => socket.bytesRead, () => this.#close('idle')));
-    }
+    const { idleTimeoutMs } = limits;
+    if (idleTimeoutMs === 0) return;
+    this.#idle = limitSilence(idleTimeoutMs, () => socket.bytesRead, () => this.#close('idle'), moved?.silentMs);
   }
 
   start(): void {
@@ -90,7 +93,8 @@ export class ProxySession implements Session {
     this.#state = 'reading';
     const timeoutMs = this.#timeoutMs;
     if (timeoutMs > 0) {
-      this.#clocks.push(afterRunning(timeoutMs, () => this.#bad('late', `not whole after ${timeoutMs} ms`)));
+      const late = (): void => this.#bad('late', `not whole after ${timeoutMs} ms`);
+      this.#late = limitSilence(timeoutMs, () => 0, late, this.#waitedMs);
     }
     this.#socket.resume();
   }
@@ -108,9 +112,10 @@ export class ProxySession implements Session {
       while (this.#state === 'reading' && this.#socket.read() !== null);
     }
     if (this.#state === 'arrived' || this.#state === 'reading') {
-      const header = this.#header.held;
+      const silentMs = Math.round(this.#idle?.passedMs ?? 0);
+      const headerMs = Math.round(this.#late?.passedMs ?? this.#waitedMs);
       this.#leave();
-      this.#host.givenBack(this, { traffic: NO_TRAFFIC, unread: NOTHING, header, greeted: null, probe: null });
+      this.#host.givenBack(this, { ...UNTOUCHED, silentMs, header: this.#header.held, headerMs });
     } else {
       this.#then ??= (session) => session.giveBack();
     }
@@ -195,7 +200,8 @@ export class ProxySession implements Session {
   }
 
   #stopClocks(): void {
-    for (const stop of this.#clocks.splice(0)) stop();
+    this.#idle?.stop();
+    this.#late?.stop();
   }
 
   #closed(): void {

@@ -46,7 +46,6 @@ interface Extras {
 
 /** How long the last log lines may take to be sent to the master, in milliseconds. */
 const LAST_WORDS_MS = 500;
-const NOTHING = Buffer.alloc(0);
 
 /** Serves connections until the master says `retire` or `drain` and none is left. */
 export async function work(options: WorkerOptions, terminalLock: Lock): Promise<void> {
@@ -166,7 +165,7 @@ class Worker implements SessionHost, ProxyHost {
       return;
     }
     const session = proxy
-      ? new this.#ProxySession!(this, id, peer, socket, moved?.header ?? NOTHING, this.#options)
+      ? new this.#ProxySession!(this, id, peer, socket, moved, this.#options)
       : new EchoSession(this, id, peer, socket, moved, this.#options.idleTimeoutMs);
     this.#sessions.set(id, session);
     if (moved !== null) this.#elsewhere = minus(this.#elsewhere, moved.traffic);

@@ -119,6 +119,12 @@ export class PoolPlan {
     return true;
   }
 
+  /** While the server stops, in place of {@link next}. @param isAwaited Clients wait for a worker. */
+  last(isAwaited: boolean): Action | undefined {
+    const isComing = [...this.#workers.values()].some(({ phase }) => phase !== 'retiring');
+    return isAwaited && !isComing && this.count < this.#size ? { kind: 'start' } : undefined;
+  }
+
   /** The next step; undefined: there is none until something happens. */
   next(): Action | undefined {
     if (this.count < this.#size) return { kind: 'start' };

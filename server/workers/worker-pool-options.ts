@@ -20,6 +20,14 @@ export interface WorkerPoolOptions {
   readonly isWatched: boolean;
 }
 
+/** What a pool has to know while the server stops. */
+export interface Stopping {
+  /** Whether clients wait for a worker, or may still come. */
+  isAwaited(): boolean;
+  /** How much of the grace is left, in milliseconds. */
+  graceLeftMs(): number;
+}
+
 /** What the pool tells the server. Workers are named by ids, each used once. */
 export interface WorkerPoolEvents {
   ready(worker: number): void;

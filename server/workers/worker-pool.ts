@@ -13,11 +13,11 @@ import { Heartbeat } from './heartbeat.ts';
 import { PoolPlan } from './pool-plan.ts';
 import type { Action, WorkerPhase } from './pool-plan.ts';
 import { RestartDelay } from './restart-delay.ts';
-import type { WorkerPoolEvents, WorkerPoolOptions } from './worker-pool-options.ts';
+import type { Stopping, WorkerPoolEvents, WorkerPoolOptions } from './worker-pool-options.ts';
 import { WorkerProcess } from './worker-process.ts';
 import type { Offer } from './worker-process.ts';
 
-/** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if that is longer. */
+/** How long beyond --grace a retiring worker may be silent, in milliseconds; or --worker-timeout, if longer. */
 const RETIRE_LIMIT_MS = 2000;
 /** A worker that could not take a connection is tried again after so long, in milliseconds. */
 const RELIEF_MS = 1000;
@@ -36,7 +36,11 @@ export class WorkerPool {
   #stopHeartbeat: Stop = () => {};
   #startTimer: NodeJS.Timeout | undefined;
   #lastId = 0;
-  #stopping = false;
+  /** Since the server stops. */
+  #stopping: Stopping | undefined;
+  #gone = (): void => {};
+  /** All were ended at once. */
+  #over = false;
   #wasComplete = false;
 
   constructor(options: WorkerPoolOptions, events: WorkerPoolEvents) {
@@ -132,19 +136,19 @@ export class WorkerPool {
 
   /**
    * Lets every worker answer what it has received and end its connections, and all that are still offered to it.
-   * Settles when all processes are gone, for which they need {@link leave}.
+   * Should they all go and some still wait, one more is started. Settles when nobody waits and all processes are gone,
+   * for which they need {@link leave}.
    */
-  async drain(): Promise<void> {
-    this.#stopping = true;
-    clearTimeout(this.#startTimer);
+  drain(stopping: Stopping): Promise<void> {
+    this.#stopping = stopping;
     this.#stopHeartbeat();
-    for (const worker of this.#workers.values()) {
-      const phase = this.#plan.phaseOf(worker.id);
-      if (phase === 'starting') worker.kill();
-      else worker.post({ type: 'drain', graceMs: this.#options.graceMs });
-      if (phase === 'retiring') worker.post({ type: 'leave' });
+    for (const { worker, phase } of this.list()) {
+      if (phase !== 'starting') worker.post({ type: 'drain', graceMs: stopping.graceLeftMs() });
+      if (phase === 'retiring') worker.leave(false);
     }
-    await Promise.all([...this.#workers.values()].map(({ ended }) => ended));
+    const gone = new Promise<void>((resolve) => { this.#gone = resolve; });
+    this.#reconcile();
+    return gone;
   }
 
   /** Whether a worker is about to give connections back. */
@@ -154,29 +158,32 @@ export class WorkerPool {
 
   /** While draining: nothing more will be offered, so each worker ends when its last connection has. */
   leave(): void {
-    for (const worker of this.#workers.values()) worker.post({ type: 'leave' });
+    for (const { worker, phase } of this.list()) worker.leave(phase === 'starting');
+    this.#reconcile();
   }
 
   /** Ends every worker at once. */
   killAll(): void {
-    this.#stopping = true;
+    this.#over = true;
+    clearTimeout(this.#startTimer);
     for (const worker of this.#workers.values()) worker.kill();
   }
 
   /** @param waited The time before the next start is over. */
   #reconcile(waited = false): void {
-    if (this.#stopping) return;
-    if (this.#plan.isComplete && !this.#wasComplete) {
-      this.#wasComplete = true;
-      this.#events.complete();
-    }
-    if (this.#plan.reloadIsDone()) this.#log.info('reloaded', 'the reload is done: every worker is replaced');
-    const action = this.#plan.next();
+    const stopping = this.#stopping;
+    if (this.#workers.size === 0 && stopping?.isAwaited() === false) this.#gone();
+    if (this.#over) return;
+    if (stopping === undefined) this.#tellProgress();
+    const action = stopping === undefined ? this.#plan.next() : this.#plan.last(stopping.isAwaited());
     if (action?.kind === 'start') {
       if (this.#startTimer !== undefined) return;
       const delayMs = waited ? 0 : this.#delay.next();
       if (delayMs === 0) this.#fork();
-      else this.#startTimer = setTimeout(() => this.#delayIsOver(), delayMs);
+      else this.#startTimer = setTimeout(() => {
+        this.#startTimer = undefined;
+        this.#reconcile(true);
+      }, delayMs);
     } else {
       // What was to be started is not wanted any more.
       clearTimeout(this.#startTimer);
@@ -185,9 +192,12 @@ export class WorkerPool {
     }
   }
 
-  #delayIsOver(): void {
-    this.#startTimer = undefined;
-    this.#reconcile(true);
+  #tellProgress(): void {
+    if (this.#plan.isComplete && !this.#wasComplete) {
+      this.#wasComplete = true;
+      this.#events.complete();
+    }
+    if (this.#plan.reloadIsDone()) this.#log.info('reloaded', 'the reload is done: every worker is replaced');
   }
 
   #fork(): void {
@@ -238,13 +248,13 @@ export class WorkerPool {
   }
 
   #ready(worker: WorkerProcess): void {
-    if (this.#stopping || !this.#plan.becameReady(worker.id)) return;
+    if (this.#over || !this.#plan.becameReady(worker.id)) return;
     worker.readyAt = performance.now();
     this.#options.totals.workerStarted(worker.id, worker.slot, worker.readyAt);
     this.#delay.started();
     this.#heartbeat?.add(worker.id);
-    const { slot, name, pid } = worker;
-    this.#log.info('worker', `${name} is ready (pid ${pid})`, { worker: slot, pid });
+    this.#log.info('worker', `${worker.name} is ready (pid ${worker.pid})`, { worker: worker.slot, pid: worker.pid });
+    if (this.#stopping !== undefined) worker.post({ type: 'drain', graceMs: this.#stopping.graceLeftMs() });
     this.#events.ready(worker.id);
     this.#reconcile();
   }
@@ -264,7 +274,8 @@ export class WorkerPool {
     this.#plan.ended(worker.id);
     this.#workers.delete(worker.id);
     this.#heartbeat?.remove(worker.id);
-    if (!this.#stopping && (phase !== 'retiring' || death.exitCode !== 0)) {
+    const mayLeave = phase === 'retiring' || (phase === 'ready' && this.#stopping !== undefined);
+    if (!this.#over && !worker.isDismissed && !(mayLeave && death.exitCode === 0)) {
       const reason = this.#deaths.died(worker, phase, death);
       if (phase === 'starting') this.#couldNotStart(reason);
       else if (phase === 'ready') this.#delay.died(performance.now() - worker.readyAt);
@@ -278,8 +289,9 @@ export class WorkerPool {
     this.#delay.failed();
     const { ready } = this.#plan;
     // A server that ran has clients, who wait with their connections open, and what is wrong may be put right.
-    if (!this.#wasComplete && this.#workers.size === 0 && this.#delay.hopeless) {
-      this.#stopping = true;
+    const isFirst = !this.#wasComplete && this.#stopping === undefined;
+    if (isFirst && this.#workers.size === 0 && this.#delay.hopeless) {
+      this.#over = true;
       this.#events.failed(reason);
       return;
     }

@@ -45,8 +45,11 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
   heardAt = this.startedAt;
   /** What it leaves for, once it does. */
   leavesFor: MoveReason = 'other';
-  /** It had to be ended. */
+  /** It had to be ended; or it was not needed any more. */
   isGivenUp = false;
+  isDismissed = false;
+  /** It was told that no more connections come. */
+  #leaves = false;
   readonly #log: Pick<Log, 'warn'>;
   /** How many messages have come from it. */
   #received = 0;
@@ -125,6 +128,17 @@ export class WorkerProcess extends Process<[WorkerOptions, Lock]> {
       this.giveUp(`has not ended, and has said nothing for ${silenceMs} ms`);
     });
     void this.ended.then(stopLimit);
+  }
+
+  /** While the server stops: no more connections come. One that still starts is ended. */
+  leave(isStarting: boolean): void {
+    if (isStarting) {
+      this.isDismissed = true;
+      this.kill();
+    } else if (!this.#leaves) {
+      this.#leaves = true;
+      this.post({ type: 'leave' });
+    }
   }
 
   /** Ends it at once. @param why Follows its name in the log. */

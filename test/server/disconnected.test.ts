@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { disconnected } from '../../server/connections/disconnected.ts';
+import { UNTOUCHED } from '../../server/worker/messages.ts';
 import { accepting } from '../helpers/listening.ts';
 import { startTestServer } from '../helpers/server.ts';
 import type { TestServer } from '../helpers/server.ts';
@@ -190,8 +191,7 @@ test('what an earlier worker has read is an answer that is owed', async (t: Test
   await once(client.socket, 'finish');
   const { socket } = await next();
   const traffic = { messages: 1, bytesIn: 1, bytesOut: 0 };
-  const nothing = new Uint8Array();
-  const moved = { traffic, unread: nothing, header: nothing, greeted: null, probe: null };
+  const moved = { ...UNTOUCHED, traffic };
   assert.deepEqual(disconnected([{ socket, moved: { ...moved, unread: Uint8Array.of(1) } }]), []);
   assert.equal(disconnected([{ socket, moved }]).length, 1);
   socket.destroy();

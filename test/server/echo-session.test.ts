@@ -10,7 +10,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
-import type { CloseReason } from '../../server/worker/messages.ts';
+import { UNTOUCHED } from '../../server/worker/messages.ts';
+import type { CloseReason, Moved } from '../../server/worker/messages.ts';
+import type { Session } from '../../server/worker/session.ts';
 import { accepting } from '../helpers/listening.ts';
 import { connectClient } from '../helpers/test-client.ts';
 
@@ -28,16 +30,34 @@ with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
     print(b''.join(iter(lambda: s.recv(1000), b'')).decode(), flush=True)
 `;
 
+/** Does as it is told, a line at a time. Node 20 cannot tell a reset from a FIN once it has sent its own. */
+const HALF_CLOSING = `
+import socket, sys
+with socket.create_connection(('127.0.0.1', int(sys.argv[1]))) as s:
+    for line in sys.stdin:
+        if line == 'send\\n': s.sendall(b'x' * 16000)
+        if line == 'end\\n': s.shutdown(socket.SHUT_WR)
+        if line == 'read\\n': break
+    try:
+        while s.recv(65536): pass
+        print('FIN')
+    except ConnectionResetError:
+        print('reset')
+`;
+
 /** What a session wants to hear of its socket. */
 const EVENTS = ['error', 'data', 'end', 'drain', 'close'];
 
 /** A session over the socket, and how it ends. */
-function serve(socket: Socket, idleTimeoutMs = 0): { session: EchoSession; closed: Promise<CloseReason> } {
+function serve(
+  socket: Socket, idleTimeoutMs = 0, moved: Moved | null = null,
+  givenBack: (session: Session, moved: Moved) => void = assert.fail,
+): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
     const told = (_: unknown, reason: CloseReason): void => resolve(reason);
-    const host = { message: () => {}, closed: told, givenBack: assert.fail, behavior: undefined };
-    session = new EchoSession(host, 1, 'peer', socket, null, idleTimeoutMs);
+    const host = { message: () => {}, closed: told, givenBack, behavior: undefined };
+    session = new EchoSession(host, 1, 'peer', socket, moved, idleTimeoutMs);
   });
   return { session, closed };
 }
@@ -62,6 +82,65 @@ test('a silent client is closed as idle, and one that does not read too', async 
   assert.equal(await second.closed, 'idle');
   deaf.socket.resume();
   assert.match(await deaf.fate, /ECONNRESET|EPIPE/);
+});
+
+test('who has sent its FIN and not got all its replies sees a reset, and not a FIN', {
+  skip: spawnSync('python3', ['--version']).status !== 0 && 'needs python3',
+}, async (t) => {
+  const { port, next } = await accepting(t);
+  const client = spawn('python3', ['-c', HALF_CLOSING, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  t.after(() => client.kill('SIGKILL'));
+  const fate = once(createInterface({ input: client.stdout }), 'line');
+  const { socket } = await next();
+  const { session, closed } = serve(socket);
+  session.start();
+  // It reads nothing. A reply of this length may wait and more is read all the same: so the FIN is.
+  for (let sent = 0; socket.writableLength === 0; sent++) {
+    assert.ok(sent < 4000, 'the system takes all');
+    client.stdin.write('send\n');
+    while (session.traffic.bytesIn < 16_000 * (sent + 1)) await new Promise(setImmediate);
+  }
+  assert.equal(socket.isPaused(), false);
+  client.stdin.write('end\n');
+  while (!socket.writableEnded) await new Promise(setImmediate);
+  assert.ok(socket.writableLength > 0);
+  session.giveUp();
+  assert.equal(await closed, 'not quiet in time');
+  client.stdin.write('read\n');
+  assert.deepEqual(await fate, ['reset']);
+});
+
+test('who is owed the reply to what an earlier worker has read sees a reset too', async (t) => {
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port);
+  const { session, closed } = serve((await next()).socket, 0, { ...UNTOUCHED, unread: Buffer.from('hi') });
+  session.giveUp();
+  await closed;
+  assert.equal(await client.fate, 'ECONNRESET');
+});
+
+test('silence goes along to the next worker, and ends the connection there when it is long enough', {
+  timeout: 60_000,
+}, async (t) => {
+  const HOUR = 3_600_000;
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port);
+  const moved = new Promise<Moved>((resolve) => {
+    void next().then(({ socket }) => {
+      const { session } = serve(socket, HOUR, null, (_, what) => resolve(what));
+      session.start();
+      standStill(100);
+      session.giveBack();
+    });
+  });
+  const { silentMs } = await moved;
+  assert.ok(silentMs >= 99 && silentMs < HOUR / 2, `${silentMs} ms`);
+  await client.fate;
+  const second = await connectClient(port);
+  const { session, closed } = serve((await next()).socket, HOUR, { ...UNTOUCHED, silentMs: HOUR });
+  session.start();
+  assert.equal(await closed, 'idle');
+  await second.fate;
 });
 
 test('sessions share their listeners, and each hears its own socket', async (t) => {

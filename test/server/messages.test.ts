@@ -2,21 +2,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { inspect } from 'node:util';
-import { ACCEPTED, CLOSED, readFromWorker, readToWorker } from '../../server/worker/messages.ts';
+import { ACCEPTED, CLOSED, readFromWorker, readToWorker, UNTOUCHED } from '../../server/worker/messages.ts';
 import type {
   Accepted, Closed, Connection, FromWorker, OtherFromWorker, OtherToWorker, ToWorker,
 } from '../../server/worker/messages.ts';
 
 const traffic = { messages: 3, bytesIn: 100, bytesOut: 101 };
-const moved = { traffic, unread: Buffer.from('ab'), header: Buffer.from('PRO'), greeted: 3, probe: 'local' } as const;
-const untouched = { traffic, unread: new Uint8Array(), header: new Uint8Array(), greeted: null, probe: null };
+const moved = {
+  traffic, unread: Buffer.from('ab'), silentMs: 5, header: Buffer.from('PRO'), headerMs: 7, greeted: 3, probe: 'local',
+} as const;
 
 /** One of each type, or more where they differ; the compiler finds a missing one. */
 const toWorker: { readonly [Type in ToWorker['type']]: (ToWorker & { type: Type })[] } = {
   connection: [
     { type: 'connection', id: 1, peer: '127.0.0.1:5', proxy: false, moved: null },
     { type: 'connection', id: 2, peer: '[::1]:5', proxy: true, moved },
-    { type: 'connection', id: 3, peer: '', proxy: false, moved: untouched },
+    { type: 'connection', id: 3, peer: '', proxy: false, moved: UNTOUCHED },
   ],
   verdict: [{ type: 'verdict', id: 3, admitted: true }, { type: 'verdict', id: 3, admitted: false }],
   retire: [{ type: 'retire', graceMs: 0 }, { type: 'retire', graceMs: 5000 }],

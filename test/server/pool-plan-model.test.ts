@@ -160,6 +160,9 @@ class Trial {
     for (const [id, { state }] of workers) assert.equal(plan.phaseOf(id), state);
     assert.ok(workers.size <= this.setup.most, 'never more than there may be');
     assert.ok(count('retiring') <= 1, 'never two retire at once');
+    assert.equal(plan.last(false), undefined, 'at a stop none is started for nobody');
+    const isMissing = count('ready') + count('starting') === 0 && workers.size < this.size;
+    assert.equal(plan.last(true)?.kind, isMissing ? 'start' : undefined, 'and one for those who would wait for ever');
     const done = this.reloading && workers.size === this.size && count('ready') === this.size &&
       [...workers.values()].every(({ old }) => !old);
     assert.equal(plan.reloadIsDone(), done);

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { test } from 'node:test';
 import type { TestContext } from 'node:test';
 import { EchoSession } from '../../server/worker/echo-session.ts';
-import { NO_TRAFFIC } from '../../server/worker/messages.ts';
+import { NO_TRAFFIC, UNTOUCHED } from '../../server/worker/messages.ts';
 import type { Moved, ProxyClient, Traffic } from '../../server/worker/messages.ts';
 import { ProxySession } from '../../server/worker/proxy-session.ts';
 import type { ProxyHost, ProxyLimits } from '../../server/worker/proxy-session.ts';
@@ -20,8 +20,8 @@ import type { TestClient } from '../helpers/test-client.ts';
 const LINE = Buffer.from('PROXY TCP4 192.0.2.1 192.0.2.2 1234 8080\r\n');
 const BINARY = binaryHeader(0x21, 0x11, V4, tlv(4, 'pad'), tlv(5));
 const LOCAL = binaryHeader(0x20, 0x00);
-const CLIENT: ProxyClient = { peer: '192.0.2.1:1234', host: '192.0.2.1', isLocal: false };
 const NOTHING = Buffer.alloc(0);
+const CLIENT: ProxyClient = { peer: '192.0.2.1:1234', host: '192.0.2.1', isLocal: false };
 
 /** What a worker is to its sessions. Each promise settles when that is told. */
 class Host implements ProxyHost, SessionHost {
@@ -75,12 +75,14 @@ interface Served {
 }
 
 /** Makes connections that a session has which is not started. */
-async function serving(t: TestContext): Promise<(held?: Uint8Array, limits?: Partial<ProxyLimits>) => Promise<Served>> {
+async function serving(
+  t: TestContext,
+): Promise<(moved?: Moved | null, limits?: Partial<ProxyLimits>) => Promise<Served>> {
   const server = createServer({ pauseOnConnect: true, allowHalfOpen: true });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => server.close());
-  return async (held = NOTHING, limits = {}) => {
+  return async (moved = null, limits = {}) => {
     const accepted = once(server, 'connection') as Promise<[Socket]>;
     const client = await connectClient((server.address() as AddressInfo).port);
     const [socket] = await accepted;
@@ -88,7 +90,7 @@ async function serving(t: TestContext): Promise<(held?: Uint8Array, limits?: Par
     t.after(() => client.socket.destroy());
     const host = new Host();
     const all = { idleTimeoutMs: 0, proxyTimeoutMs: 0, ...limits };
-    return { client, host, session: new ProxySession(host, 1, 'proxy', socket, held, all) };
+    return { client, host, session: new ProxySession(host, 1, 'proxy', socket, moved, all) };
   };
 }
 
@@ -129,10 +131,8 @@ test('given back in the middle of the header it goes with what there is of it, w
       if (cut > 0) await sendPart(first.client, header.subarray(0, cut));
       first.session.giveBack();
       const moved = await first.host.told.moved as Moved;
-      assert.deepEqual(moved, {
-        traffic: NO_TRAFFIC, unread: NOTHING, header: header.subarray(0, cut), greeted: null, probe: null,
-      });
-      const { client, host, session } = await connect(moved.header);
+      assert.deepEqual(moved, { ...UNTOUCHED, header: header.subarray(0, cut) });
+      const { client, host, session } = await connect(moved);
       session.start();
       client.send(Buffer.concat([header.subarray(cut), Buffer.from('x')]));
       assert.deepEqual(await host.told.client, CLIENT);
@@ -166,6 +166,26 @@ test('whom the master refuses gets nothing', async (t) => {
   assert.equal(client.length, 0);
 });
 
+test('how long it was waited for in another worker counts, for its header and for its silence', {
+  timeout: 60_000,
+}, async (t) => {
+  const HOUR = 3_600_000;
+  const connect = await serving(t);
+  const late = await connect({ ...UNTOUCHED, headerMs: HOUR }, { proxyTimeoutMs: HOUR });
+  late.session.start();
+  assert.deepEqual(await late.host.told.bad, { kind: 'late', reason: `not whole after ${HOUR} ms` });
+  const idle = await connect({ ...UNTOUCHED, silentMs: HOUR }, { idleTimeoutMs: HOUR });
+  idle.session.start();
+  assert.equal(await idle.host.told.unserved, 'idle');
+  const both = { idleTimeoutMs: HOUR, proxyTimeoutMs: HOUR };
+  const left = await connect({ ...UNTOUCHED, silentMs: 50, headerMs: 70 }, both);
+  left.session.start();
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  left.session.giveBack();
+  const { silentMs, headerMs } = await left.host.told.moved as Moved;
+  assert.ok(silentMs >= 149 && headerMs >= 169 && headerMs < HOUR / 2, `${silentMs} ms, ${headerMs} ms`);
+});
+
 test('a bad, an incomplete and a late header end the connection with their reason', async (t) => {
   const connect = await serving(t);
   const first = await connect();
@@ -182,7 +202,7 @@ test('a bad, an incomplete and a late header end the connection with their reaso
     client[end]();
     assert.deepEqual(await host.told.bad, { kind: 'incomplete', reason: 'it ends after 9 bytes' });
   }
-  const late = await connect(NOTHING, { proxyTimeoutMs: 1000 });
+  const late = await connect(null, { proxyTimeoutMs: 1000 });
   late.session.start();
   await sendPart(late.client, LINE.subarray(0, 9));
   assert.deepEqual(await late.host.told.bad, { kind: 'late', reason: 'not whole after 1000 ms' });
@@ -195,7 +215,7 @@ test('who leaves without a byte was not served, and one that is silent is idle',
   empty.session.start();
   empty.client.end();
   assert.equal(await empty.host.told.unserved, 'client ended');
-  const silent = await connect(NOTHING, { idleTimeoutMs: 60 });
+  const silent = await connect(null, { idleTimeoutMs: 60 });
   silent.session.start();
   assert.equal(await silent.host.told.unserved, 'idle');
   const kept = await connect();

@@ -47,7 +47,7 @@ test('workers that die young, one after the other, are waited for longer each ti
   await until(() => pids.length === 6, 'the sixth worker is ready');
   assert.equal(died, 5);
   assert.deepEqual(waits, [100, 200]);
-  const gone = pool.drain();
+  const gone = pool.drain({ isAwaited: () => false, graceLeftMs: () => 1000 });
   pool.leave();
   await gone;
   await untilGone(...pids);
