@@ -3,7 +3,7 @@
 //
 // A look frees the places of clients that left while they waited for a worker. The place of one that a worker serves is
 // free only when that worker says so, and its client may be back before: so for each such place one connection stays
-// pending until the next look.
+// pending until the next look. Not for ever, as a worker may keep such a place: for a client that does not read, say.
 //
 // A look costs something, and a flood of connections must not cost one each: there is a pause after each.
 import type { Dispatcher } from './dispatcher.ts';
@@ -16,6 +16,10 @@ import type { Statistics } from './statistics.ts';
 const PAUSE = 9;
 /** But no longer than this, in milliseconds: a look may have taken long because this process was not let run. */
 const LONGEST_PAUSE_MS = 200;
+/** So many looks may let one stay; and for its place's worker to have time there is a pause of so many milliseconds */
+const MOST_STAYS = 16;
+/** at least, after the first of them, and twice as long after each other. */
+const FIRST_STAY_MS = 1;
 /** How many may be pending: as many as there are descriptors for, within these bounds. */
 const MOST_PENDING = 256;
 const FEWEST_PENDING = 4;
@@ -30,10 +34,16 @@ export interface Places<Incoming> {
   decide(incoming: Incoming): void;
 }
 
+interface Pending<Incoming> {
+  readonly incoming: Incoming;
+  /** How many looks have let it stay. */
+  stays: number;
+}
+
 /** Connections that are neither let in nor refused yet, in the order in which they came. */
 export class AdmissionQueue<Incoming> {
   readonly #places: Places<Incoming>;
-  #pending: Incoming[] = [];
+  #pending: Pending<Incoming>[] = [];
   #pausesUntil = -Infinity;
   #nextLook: NodeJS.Timeout | undefined;
 
@@ -47,14 +57,14 @@ export class AdmissionQueue<Incoming> {
 
   /** @param most When so many are pending, they are decided on at once. */
   add(incoming: Incoming, most: number): void {
-    this.#pending.push(incoming);
+    this.#pending.push({ incoming, stays: 0 });
     if (this.#pending.length >= most) this.decideAll();
     else this.#lookLater();
   }
 
   /** Lets in those for whom there is a place now, without a look. */
   letIn(hasRoom: (incoming: Incoming) => boolean): void {
-    if (!this.isEmpty) this.#pending = this.#decide(this.#pending, (incoming) => !hasRoom(incoming));
+    if (!this.isEmpty) this.#pending = this.#decide(this.#pending, ({ incoming }) => !hasRoom(incoming));
   }
 
   /** Looks now, and decides on all. */
@@ -64,27 +74,36 @@ export class AdmissionQueue<Incoming> {
 
   #lookLater(): void {
     const pauseMs = Math.max(0, this.#pausesUntil - performance.now());
-    this.#nextLook ??= setTimeout(() => this.#look((incoming) => this.#places.staysFor(incoming)), pauseMs);
+    this.#nextLook ??= setTimeout(() => this.#look((one) => this.#stays(one)), pauseMs);
   }
 
-  #look(stays: (incoming: Incoming) => boolean): void {
+  #stays(one: Pending<Incoming>): boolean {
+    return one.stays < MOST_STAYS && this.#places.staysFor(one.incoming) && ++one.stays > 0;
+  }
+
+  #look(stays: (one: Pending<Incoming>) => boolean): void {
     clearTimeout(this.#nextLook);
     this.#nextLook = undefined;
     const pending = this.#pending;
     if (pending.length === 0) return;
     this.#pending = [];
     const began = performance.now();
-    this.#pending = this.#decide(this.#places.look(pending), stays);
+    const there = new Set(this.#places.look(pending.map(({ incoming }) => incoming)));
+    this.#pending = this.#decide(pending.filter(({ incoming }) => there.has(incoming)), stays);
     const ended = performance.now();
-    this.#pausesUntil = ended + Math.min(LONGEST_PAUSE_MS, PAUSE * (ended - began));
+    const fewestStays = this.#pending.reduce((fewest, one) => Math.min(fewest, one.stays), MOST_STAYS);
+    const forWorkersMs = this.isEmpty ? 0 : FIRST_STAY_MS * 2 ** (fewestStays - 1);
+    this.#pausesUntil = ended + Math.min(LONGEST_PAUSE_MS, Math.max(PAUSE * (ended - began), forWorkersMs));
     if (!this.isEmpty) this.#lookLater();
   }
 
   /** @returns Those that stay; the others are decided on. */
-  #decide(pending: readonly Incoming[], stays: (incoming: Incoming) => boolean): Incoming[] {
-    return pending.filter((incoming) => {
-      if (stays(incoming)) return true;
-      this.#places.decide(incoming);
+  #decide(
+    pending: readonly Pending<Incoming>[], stays: (one: Pending<Incoming>) => boolean,
+  ): Pending<Incoming>[] {
+    return pending.filter((one) => {
+      if (stays(one)) return true;
+      this.#places.decide(one.incoming);
       return false;
     });
   }

@@ -28,8 +28,9 @@ export function disconnected<C extends Client>(waiting: readonly C[]): C[] {
 }
 
 /**
- * Those that a worker is about to report as closed: the connection is over, or the worker has nothing left to read but
- * the FIN. Of TCP none, where there is no table. Costs as much as {@link disconnected}.
+ * Those that a worker is likely to report as closed: the connection is over, or the worker has nothing left to read but
+ * the FIN. It may hold that up, for a client that reads slowly or for --delay. Of TCP none, where there is no table.
+ * Costs as much as {@link disconnected}.
  * @param served They are with a worker.
  */
 export function closing<C extends Client>(served: readonly C[]): C[] {
@@ -39,7 +40,7 @@ export function closing<C extends Client>(served: readonly C[]): C[] {
     if (name === undefined) return isOver(socket);
     if (table === undefined) return false;
     const ours = table.get(name);
-    if (ours === undefined) return true;
+    if (ours === undefined) return isOver(socket);
     if (ours.state !== CLOSE_WAIT) return ours.state !== ESTABLISHED;
     return ours.unread === 1 || (ours.unread > 1 && isAbandoned(socket, table));
   });

@@ -217,8 +217,9 @@ export class EchoSession implements Session {
     // still comes is read and dropped, until the client has closed too, or long enough.
     socket.removeAllListeners('data');
     this.#out.removeAllListeners('drain');
-    this.#stopClocks();
+    // The idle clock goes on until then: a client that reads nothing would else stay for ever.
     socket.once('finish', () => {
+      this.#stopClocks();
       socket.resume();
       const close = (): void => { socket.destroy(); };
       this.#clocks.push(afterSilence(LINGERING_TIMEOUT_MS, () => socket.bytesRead, close));

@@ -108,6 +108,19 @@ test('one that stays for a place that is soon free is pending until it has it, o
   assert.equal(queue.isEmpty, true);
 });
 
+test('one for which a place is soon free, and never is, is decided on after sixteen looks all the same', (t) => {
+  const { queue, soonFree, log } = newQueue(t);
+  soonFree.push(1);
+  queue.add(1, 100);
+  const seen: string[] = [];
+  while (!queue.isEmpty && seen.length < 100) {
+    t.mock.timers.tick(200);
+    seen.push(...log());
+  }
+  assert.deepEqual(seen, [...new Array<string>(17).fill('look'), 'decide 1']);
+  assert.equal(queue.isEmpty, true);
+});
+
 test('none stays when too many are pending, or when all are decided on', (t) => {
   const { queue, soonFree, log } = newQueue(t);
   soonFree.push(1, 2);

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { networkInterfaces, tmpdir } from 'node:os';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { TestContext } from 'node:test';
-import { disconnected } from '../../server/connections/disconnected.ts';
+import { closing, disconnected } from '../../server/connections/disconnected.ts';
 import { UNTOUCHED } from '../../server/worker/messages.ts';
 import { accepting } from '../helpers/listening.ts';
 import { startTestServer } from '../helpers/server.ts';
@@ -182,6 +183,14 @@ describe('who half-closes', () => {
     silent.end();
     assert.equal(await next.ask('next'), 'NEXT');
   });
+});
+
+test('of a connection that the table does not know, as one of another network namespace, the socket itself tells', () => {
+  const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: 9 };
+  const socket = { ...end, destroyed: false, errored: null as Error | null, write: () => true };
+  assert.deepEqual(closing([{ socket: socket as unknown as Socket }]), []);
+  socket.errored = new Error('reset');
+  assert.equal(closing([{ socket: socket as unknown as Socket }]).length, 1);
 });
 
 test('what an earlier worker has read is an answer that is owed', async (t: TestContext) => {

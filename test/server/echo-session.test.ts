@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
+import type { Behavior } from '../../server/worker/behavior.ts';
 import { EchoSession } from '../../server/worker/echo-session.ts';
 import { UNTOUCHED } from '../../server/worker/messages.ts';
 import type { CloseReason, Moved } from '../../server/worker/messages.ts';
@@ -51,12 +52,12 @@ const EVENTS = ['error', 'data', 'end', 'drain', 'close'];
 /** A session over the socket, and how it ends. */
 function serve(
   socket: Socket, idleTimeoutMs = 0, moved: Moved | null = null,
-  givenBack: (session: Session, moved: Moved) => void = assert.fail,
+  behavior?: Behavior, givenBack: (session: Session, moved: Moved) => void = assert.fail,
 ): { session: EchoSession; closed: Promise<CloseReason> } {
   let session!: EchoSession;
   const closed = new Promise<CloseReason>((resolve) => {
     const told = (_: unknown, reason: CloseReason): void => resolve(reason);
-    const host = { message: () => {}, closed: told, givenBack, behavior: undefined };
+    const host = { message: () => {}, closed: told, givenBack, behavior };
     session = new EchoSession(host, 1, 'peer', socket, moved, idleTimeoutMs);
   });
   return { session, closed };
@@ -119,6 +120,22 @@ test('who is owed the reply to what an earlier worker has read sees a reset too'
   assert.equal(await client.fate, 'ECONNRESET');
 });
 
+test('a client that does not read is idle after --close-after too', { timeout: 60_000 }, async (t) => {
+  const { port, next } = await accepting(t);
+  const client = await connectClient(port, { paused: true });
+  const { socket } = await next();
+  const most = 16 * 1024 * 1024;
+  const behavior: Behavior = { greeting: () => Buffer.alloc(0), delay: () => undefined, mostReplies: 5, resets: false };
+  // The system takes none of it any more when the last reply comes.
+  socket.write(Buffer.alloc(most));
+  const { session, closed } = serve(socket, 60, { ...UNTOUCHED, unread: Buffer.from('enough'), greeted: 0 }, behavior);
+  session.start();
+  assert.ok(socket.writableEnded);
+  assert.equal(await closed, 'idle');
+  client.socket.resume();
+  assert.equal(await client.fate, 'ECONNRESET');
+});
+
 test('silence goes along to the next worker, and ends the connection there when it is long enough', {
   timeout: 60_000,
 }, async (t) => {
@@ -127,7 +144,7 @@ test('silence goes along to the next worker, and ends the connection there when 
   const client = await connectClient(port);
   const moved = new Promise<Moved>((resolve) => {
     void next().then(({ socket }) => {
-      const { session } = serve(socket, HOUR, null, (_, what) => resolve(what));
+      const { session } = serve(socket, HOUR, null, undefined, (_, what) => resolve(what));
       session.start();
       standStill(100);
       session.giveBack();
