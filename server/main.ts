@@ -135,10 +135,11 @@ async function serve(config: Config, origins: Origins): Promise<number> {
   try {
     const server = await starting;
     isResolving = () => server.isResolving;
-    const workers = counted(config.workers, 'worker');
+    const { ready, size } = server.parts.pool;
+    const workers = `${ready < size ? `${ready} of ` : ''}${counted(size, 'worker')}`;
     for (const { address, fields, proxy } of stop.signal.aborted ? [] : server.bound) {
       log.info('listening', `listening on ${address} with ${workers} (pid ${process.pid})`, {
-        ...fields, ...proxy ? { proxy } : {}, pid: process.pid, workers: config.workers,
+        ...fields, ...proxy ? { proxy } : {}, pid: process.pid, workers: ready,
       });
     }
     const reason = await server.ended;

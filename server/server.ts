@@ -27,7 +27,7 @@ import { WorkerPool } from './workers/worker-pool.ts';
 
 /**
  * Starts listening and the workers.
- * @returns When all workers are ready, or the server was stopped before.
+ * @returns When all workers are ready, or one is and the others could not start; or the server was stopped before.
  * @throws ListenError; an Error with the reason when no worker can be started.
  */
 export async function startServer(config: Config, dependencies: ServerDependencies): Promise<Server> {
@@ -58,7 +58,7 @@ class EchoServer implements Server {
   readonly #listeners: Listeners;
   phase: Phase = 'starting';
   #end: (reason: string | undefined) => void = () => {};
-  #complete: () => void = () => {};
+  #up: () => void = () => {};
 
   constructor(config: Config, { log, print, color, terminalLock, cpus, opened, stopping }: ServerDependencies) {
     this.#config = config;
@@ -109,7 +109,7 @@ class EchoServer implements Server {
         this.#shutdown.leaveIfNobodyWaits();
       },
       resized: (size) => this.#dispatcher.setPoolSize(size),
-      complete: () => this.#complete(),
+      up: () => this.#up(),
       failed: (reason) => this.#fail(reason),
     });
     this.#shutdown = new Shutdown({
@@ -146,9 +146,9 @@ class EchoServer implements Server {
       throw error;
     });
     if (this.#isStopping) return;
-    const complete = new Promise<void>((resolve) => { this.#complete = resolve; });
+    const up = new Promise<void>((resolve) => { this.#up = resolve; });
     this.#pool.start();
-    const failure = await Promise.race([complete, this.ended]);
+    const failure = await Promise.race([up, this.ended]);
     if (failure !== undefined) throw new Error(failure);
     if (this.phase === 'starting') this.phase = 'ready';
   }
@@ -200,7 +200,7 @@ class EchoServer implements Server {
         this.#offer(connection, command.worker, command.adopted);
         break;
       case 'cutOff':
-        this.#cutOff(connection, 'its worker died');
+        this.#cutOff(connection, this.#shutdown.isOver ? 'the grace is over' : 'its worker died');
         break;
       case 'refuse':
         // A worker had it, and there is no other: it may be owed a reply.
@@ -288,6 +288,8 @@ class EchoServer implements Server {
     this.phase = 'stopping';
     this.#listeners.close();
     this.#pool.killAll();
+    // Nobody may take what was cut off for the whole.
+    for (const { socket } of this.#connections.values()) resetConnection(socket);
     this.#end(reason);
   }
 }

@@ -22,6 +22,8 @@ export interface ShutdownDependencies {
 export class Shutdown {
   readonly #parts: ShutdownDependencies;
   #acceptsNoMore = false;
+  /** Whether the grace is over, and the workers are killed. */
+  isOver = false;
 
   constructor(parts: ShutdownDependencies) {
     this.#parts = parts;
@@ -39,6 +41,7 @@ export class Shutdown {
       const waiting = dispatcher.line().filter((id) => connections.get(id)?.wasServed === false).length;
       const left = connections.size - waiting;
       dispatcher.stop();
+      this.isOver = true;
       pool.killAll();
       const cutOff = `${counted(left, 'connection')} ${left === 1 ? 'is' : 'are'} cut off`;
       const refused = waiting === 0 ? '' : `, ${waiting} that ${waiting === 1 ? 'waits is' : 'wait are'} refused`;

@@ -6,12 +6,13 @@ import type { AdminSource } from './source.ts';
 
 const DONE = {
   SIGKILL: 'is killed, and another one starts in its place',
-  SIGSTOP: 'is frozen: it does nothing until it is thawed, or given up for a new one (--worker-timeout)',
+  SIGSTOP: 'is frozen: it does nothing until it is thawed, or given up for a new one',
   SIGCONT: 'goes on',
 } as const;
 
 export function act(action: Action, source: AdminSource): Answer {
-  const { phase, pool: { size, most } } = source.status();
+  const { phase, pool: { size, most }, config } = source.status();
+  const givenUp = `--worker-timeout ${String(config['--worker-timeout'])}; 0 is never`;
   if (phase === 'stopping') return sentence(409, 'The server is stopping.');
   switch (action.kind) {
     case 'reload':
@@ -28,7 +29,7 @@ export function act(action: Action, source: AdminSource): Answer {
     }
     case 'signal':
       return source.signal(action.slot, action.signal)
-        ? done(`Worker ${action.slot} ${DONE[action.signal]}.`)
+        ? done(`Worker ${action.slot} ${DONE[action.signal]}${action.signal === 'SIGSTOP' ? ` (${givenUp})` : ''}.`)
         : sentence(404, 'There is no such worker: GET /status lists those that there are.');
   }
 }

@@ -119,5 +119,5 @@ function environment(): NodeJS.ProcessEnv {
 
 /** In `listening on 127.0.0.1:53122 with 1 worker (pid 4711)`. */
 function addressIn({ message = '' }: LogEvent): string {
-  return /^listening on (.*) with \d+ workers? \(pid \d+\)$/.exec(message)?.[1] ?? message;
+  return /^listening on (.*) with (?:\d+ of )?\d+ workers? \(pid \d+\)$/.exec(message)?.[1] ?? message;
 }

@@ -24,6 +24,8 @@ type State = 'arrived' | 'serving' | 'ended' | 'draining' | 'returning' | 'over'
 const LINGERING_TIMEOUT_MS = 1000;
 /** and for how long it may go on sending, before the connection is closed all the same. */
 const LINGERING_TIME_MS = 2000;
+/** At a stop no longer than one of so many parts of the grace: our FIN may come after half of it. */
+const PARTS_OF_GRACE = 3;
 const NOTHING = Buffer.alloc(0);
 /** Where a stream has its session, for listeners that all share: own ones take 260 bytes more a connection. */
 const SESSION = Symbol('session');
@@ -48,6 +50,8 @@ export class EchoSession implements Session {
   #greeted: number | null;
   /** How many there may be. */
   #mostOut: number;
+  /** How long a stop may take. */
+  #graceMs = Infinity;
   /** While draining: tells when all is answered that had arrived before. */
   #arrivals: Arrivals | undefined;
   /** Ends the clocks that run for this connection; the idle clock is one of them. */
@@ -102,6 +106,7 @@ export class EchoSession implements Session {
 
   /** Answers what has arrived, then sends a FIN. @param graceMs How long the server waits before it ends everything. */
   drain(graceMs: number): void {
+    this.#graceMs = graceMs;
     this.start();
     if (this.#state !== 'serving' && this.#state !== 'returning') return;
     this.#state = 'draining';
@@ -222,8 +227,9 @@ export class EchoSession implements Session {
       this.#stopClocks();
       socket.resume();
       const close = (): void => { socket.destroy(); };
-      this.#clocks.push(afterSilence(LINGERING_TIMEOUT_MS, () => socket.bytesRead, close));
-      this.#clocks.push(afterRunning(LINGERING_TIME_MS, close));
+      const most = this.#graceMs / PARTS_OF_GRACE;
+      this.#clocks.push(afterSilence(Math.min(LINGERING_TIMEOUT_MS, most), () => socket.bytesRead, close));
+      this.#clocks.push(afterRunning(Math.min(LINGERING_TIME_MS, most), close));
     });
     this.#endWith(last);
   }

@@ -35,6 +35,8 @@ export class PoolPlan {
   /** The oldest first. */
   readonly #workers = new Map<number, PlannedWorker>();
   #reloading = false;
+  /** Whether one has ever ended before it was ready. */
+  #couldNotStart = false;
 
   /** @param size How many workers there should be, @param most the most that may ever be wanted. */
   constructor(size: number, most: number) {
@@ -65,6 +67,11 @@ export class PoolPlan {
     return this.count === this.#size && this.ready === this.#size;
   }
 
+  /** Clients can be served, and soon no more of them: it is complete, or those that are missing could not start. */
+  get isUp(): boolean {
+    return this.isComplete || (this.#couldNotStart && this.ready > 0 && this.ready === this.count);
+  }
+
   /** A worker's process was started. Ids are the caller's; none is used twice. */
   started(worker: number): void {
     this.#workers.set(worker, { phase: 'starting', unwanted: undefined, old: false });
@@ -86,6 +93,7 @@ export class PoolPlan {
 
   /** Its process has ended, whatever the reason. */
   ended(worker: number): void {
+    if (this.phaseOf(worker) === 'starting') this.#couldNotStart = true;
     this.#workers.delete(worker);
   }
 

@@ -1,4 +1,4 @@
-// How long to wait before the next worker is started: not at all after one crash, longer each time when they go on.
+// When the next worker is started: at once after one crash, later each time when they go on.
 // Used by worker-pool.ts.
 
 const FIRST_DELAY_MS = 100;
@@ -14,6 +14,9 @@ const HOPELESS = 3;
 export class RestartDelay {
   #failures = 0;
   #diedYoung = 0;
+  /** The next start, which is waited for. */
+  #timer: NodeJS.Timeout | undefined;
+  #startsAt = 0;
 
   /** A worker became ready. */
   started(): void {
@@ -30,9 +33,37 @@ export class RestartDelay {
     this.#diedYoung = livedMs < YOUNG_MS ? this.#diedYoung + 1 : 0;
   }
 
+  /** One that had been ready for so long left as it was to. */
+  left(livedMs: number): void {
+    if (livedMs >= YOUNG_MS) this.#diedYoung = 0;
+  }
+
   /** Whether it is no use to try again, if no worker is left. */
   get hopeless(): boolean {
     return this.#failures >= HOPELESS;
+  }
+
+  /** Calls `start` when its time has come, which may be now; but not while one is waited for. */
+  wait(start: () => void): void {
+    if (this.#timer !== undefined) return;
+    const delayMs = this.next();
+    if (delayMs === 0) return start();
+    this.#startsAt = performance.now() + delayMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      start();
+    }, delayMs);
+  }
+
+  /** Nothing is to be started. */
+  cancel(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** In so many milliseconds the next one is started: also for one more that could not be, meanwhile. */
+  get waitMs(): number {
+    return this.#timer === undefined ? this.next() : Math.max(0, Math.round(this.#startsAt - performance.now()));
   }
 
   /** Milliseconds to wait before the next start. */

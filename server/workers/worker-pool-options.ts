@@ -42,8 +42,8 @@ export interface WorkerPoolEvents {
   /** Its process is gone, and everything that it said before has been told. */
   died(worker: number): void;
   resized(size: number): void;
-  /** As many workers as wanted are ready, for the first time. */
-  complete(): void;
+  /** As many workers as wanted are ready, or one at least and the others could not start; for the first time. */
+  up(): void;
   /** No worker can be started, and none ever was. */
   failed(reason: string): void;
 }

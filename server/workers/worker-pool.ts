@@ -34,14 +34,13 @@ export class WorkerPool {
   readonly #delay = new RestartDelay();
   readonly #heartbeat: Heartbeat | undefined;
   #stopHeartbeat: Stop = () => {};
-  #startTimer: NodeJS.Timeout | undefined;
   #lastId = 0;
   /** Since the server stops. */
   #stopping: Stopping | undefined;
   #gone = (): void => {};
   /** All were ended at once. */
   #over = false;
-  #wasComplete = false;
+  #wasUp = false;
 
   constructor(options: WorkerPoolOptions, events: WorkerPoolEvents) {
     this.#options = options;
@@ -70,6 +69,11 @@ export class WorkerPool {
   /** How many workers there should be. */
   get size(): number {
     return this.#plan.size;
+  }
+
+  /** How many are ready. */
+  get ready(): number {
+    return this.#plan.ready;
   }
 
   /** And how many there may be at most. */
@@ -165,7 +169,7 @@ export class WorkerPool {
   /** Ends every worker at once. */
   killAll(): void {
     this.#over = true;
-    clearTimeout(this.#startTimer);
+    this.#delay.cancel();
     for (const worker of this.#workers.values()) worker.kill();
   }
 
@@ -177,25 +181,19 @@ export class WorkerPool {
     if (stopping === undefined) this.#tellProgress();
     const action = stopping === undefined ? this.#plan.next() : this.#plan.last(stopping.isAwaited());
     if (action?.kind === 'start') {
-      if (this.#startTimer !== undefined) return;
-      const delayMs = waited ? 0 : this.#delay.next();
-      if (delayMs === 0) this.#fork();
-      else this.#startTimer = setTimeout(() => {
-        this.#startTimer = undefined;
-        this.#reconcile(true);
-      }, delayMs);
+      if (waited) this.#fork();
+      else this.#delay.wait(() => this.#reconcile(true));
     } else {
       // What was to be started is not wanted any more.
-      clearTimeout(this.#startTimer);
-      this.#startTimer = undefined;
+      this.#delay.cancel();
       if (action !== undefined) this.#retire(this.#workers.get(action.worker)!, action);
     }
   }
 
   #tellProgress(): void {
-    if (this.#plan.isComplete && !this.#wasComplete) {
-      this.#wasComplete = true;
-      this.#events.complete();
+    if (this.#plan.isUp && !this.#wasUp) {
+      this.#wasUp = true;
+      this.#events.up();
     }
     if (this.#plan.reloadIsDone()) this.#log.info('reloaded', 'the reload is done: every worker is replaced');
   }
@@ -279,6 +277,8 @@ export class WorkerPool {
       const reason = this.#deaths.died(worker, phase, death);
       if (phase === 'starting') this.#couldNotStart(reason);
       else if (phase === 'ready') this.#delay.died(performance.now() - worker.readyAt);
+    } else if (phase === 'retiring') {
+      this.#delay.left(performance.now() - worker.readyAt);
     }
     this.#options.totals.workerEnded(worker.id);
     this.#events.died(worker.id);
@@ -289,12 +289,12 @@ export class WorkerPool {
     this.#delay.failed();
     const { ready } = this.#plan;
     // A server that ran has clients, who wait with their connections open, and what is wrong may be put right.
-    const isFirst = !this.#wasComplete && this.#stopping === undefined;
+    const isFirst = !this.#wasUp && this.#stopping === undefined;
     if (isFirst && this.#workers.size === 0 && this.#delay.hopeless) {
       this.#over = true;
       this.#events.failed(reason);
       return;
     }
-    this.#deaths.couldNotStart(ready, this.#delay.next());
+    this.#deaths.couldNotStart(ready, this.#delay.waitMs);
   }
 }

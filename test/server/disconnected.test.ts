@@ -185,7 +185,7 @@ describe('who half-closes', () => {
   });
 });
 
-test('of a connection that the table does not know, as one of another network namespace, the socket itself tells', () => {
+test('of a connection that the table does not know, as of another network namespace, the socket itself tells', () => {
   const end = { localAddress: '127.0.0.1', localPort: 9, remoteAddress: '127.0.0.1', remotePort: 9 };
   const socket = { ...end, destroyed: false, errored: null as Error | null, write: () => true };
   assert.deepEqual(closing([{ socket: socket as unknown as Socket }]), []);

@@ -135,6 +135,16 @@ describe('a stop', { concurrency: true }, () => {
     assert.doesNotMatch(server.stdout, /reload|is to have|as before/);
   });
 
+  test('cuts nobody off who has all and does not close, however short the grace', async () => {
+    await using server = await startTestServer(['--grace', '1', '--workers', '1']);
+    await using client = await connectClient(server.port, { allowHalfOpen: true });
+    assert.equal(await client.ask('hi'), 'HI');
+    server.signal('SIGTERM');
+    await client.readToEnd();
+    assert.deepEqual(await server.exit(), { code: 0, signal: null });
+    assert.match(server.stdout, /served 1 connection, 1 message, .*; 0 refused, 0 cut off\n/);
+  });
+
   test('is over at once after a second signal', async () => {
     await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);
     const { stuck } = await connectStuck(server);
@@ -150,6 +160,22 @@ describe('a stop', { concurrency: true }, () => {
     }
     await untilGone(...workers);
     await stuck[Symbol.asyncDispose]();
+  });
+
+  test('resets at a second signal who is owed a reply: nobody takes what came for all', async () => {
+    await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--delay', '1000']);
+    await using owed = await connectClient(server.port);
+    owed.send('a');
+    await server.printed(/1 byte /);
+    server.signal('SIGINT');
+    await server.printed(/stopping/);
+    const again = setInterval(() => server.signal('SIGINT'), 150);
+    try {
+      assert.equal(await owed.fate, 'ECONNRESET');
+      assert.deepEqual(await server.exit(), { code: 130, signal: null });
+    } finally {
+      clearInterval(again);
+    }
   });
 
   for (const kind of ['SOCK_DGRAM', 'SOCK_SEQPACKET']) {

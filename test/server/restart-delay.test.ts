@@ -59,3 +59,34 @@ test('asking changes nothing', () => {
   delay.failed();
   assert.deepEqual([delay.next(), delay.next(), delay.next()], [100, 100, 100]);
 });
+
+test('one that lived and left as it was to ends the bad luck, and one that hardly lived does not', () => {
+  const delay = new RestartDelay();
+  for (let i = 0; i < 5; i++) delay.died(1);
+  assert.equal(delay.next(), 200);
+  delay.left(1);
+  assert.equal(delay.next(), 200);
+  delay.left(60_000);
+  assert.equal(delay.next(), 0);
+});
+
+test('one start at a time is waited for, for as long as is told', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const now = performance.now();
+  const clock = t.mock.method(performance, 'now', () => now);
+  const delay = new RestartDelay();
+  let starts = 0;
+  delay.failed();
+  delay.wait(() => { starts++; });
+  delay.failed();
+  delay.wait(() => { starts++; });
+  clock.mock.mockImplementation(() => now + 30);
+  assert.equal(delay.waitMs, 70, 'of the first one that could not start');
+  t.mock.timers.tick(100);
+  assert.equal(starts, 1);
+  assert.equal(delay.waitMs, 200);
+  delay.wait(() => { starts++; });
+  delay.cancel();
+  t.mock.timers.tick(1000);
+  assert.equal(starts, 1);
+});

@@ -40,7 +40,7 @@ test('workers that die young, one after the other, are waited for longer each ti
     },
     died: () => { died++; },
     report: nothing, print: nothing, relieved: nothing, stalled: nothing, resumed: nothing, retiring: nothing,
-    resized: nothing, complete: nothing, failed: assert.fail,
+    resized: nothing, up: nothing, failed: assert.fail,
   });
   t.after(() => pool.killAll());
   pool.start();

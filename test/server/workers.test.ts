@@ -35,6 +35,34 @@ function failingWorkers(): FailingWorkers {
   };
 }
 
+test('a server of which one worker cannot start listens, serves, and obeys', { skip: oneCpu }, async () => {
+  const failing = failingWorkers();
+  writeFileSync(failing.file, '');
+  try {
+    const env = { ...failing.env, LUCKY: `${failing.file}-lucky` };
+    await using server = await startTestServer(['--workers', '2'], { env });
+    assert.match(server.stdout, /listening on \S+ with 1 of 2 workers \(pid \d+\)\n/);
+    await using client = await connectClient(server.port);
+    assert.equal(await client.ask('hi'), 'HI');
+    server.signal('SIGUSR2');
+    await server.printed(/echopool \S+ +ready/);
+    server.signal('SIGTTOU');
+    await server.printed(/the pool is to have 1 worker\n/);
+    server.signal('SIGTTIN');
+    await server.printed(/the pool is to have 2 workers\n/);
+    rmSync(failing.file);
+    await server.when(() => server.workers().length === 2 || undefined, 'the other worker');
+    server.signal('SIGHUP');
+    await server.printed(/the reload is done/);
+    assert.equal(await client.ask('still here'), 'STILL HERE');
+    client.end();
+    await client.readToEnd();
+    assert.equal(await server.stop(), 0);
+  } finally {
+    failing.remove();
+  }
+});
+
 describe('of two workers', { skip: oneCpu }, () => {
   let server: TestServer;
   let failing: ReturnType<typeof failingWorkers>;
