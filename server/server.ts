@@ -172,7 +172,7 @@ class EchoServer implements Server {
     this.phase = 'stopping';
     this.#tellStopping();
     void this.#shutdown.run(this.#config.graceMs).then(() => {
-      this.#statistics.summarize(this.#dispatcher.counters);
+      this.#statistics.summarize();
       this.#end(undefined);
     });
   }
@@ -204,9 +204,9 @@ class EchoServer implements Server {
         break;
       case 'refuse':
         // A worker had it, and there is no other: it may be owed a reply.
-        if (connection.wasServed) return this.#cutOff(connection, 'the server is stopping');
+        if (connection.counts === 'served') return this.#cutOff(connection, 'the server is stopping');
         this.#connections.close(connection);
-        this.#statistics.refuse(command.reason === 'stopping' ? STOPPING : FULL);
+        this.#statistics.refuse(command.reason === 'stopping' ? STOPPING : FULL, connection);
         break;
     }
   }
@@ -215,7 +215,7 @@ class EchoServer implements Server {
     const { socket, peer } = connection;
     this.#connections.remove(connection);
     connection.isCutOff = true;
-    this.#statistics.totals.cutOff++;
+    this.#statistics.cutOff(connection);
     resetConnection(socket);
     this.#log.warn('cutOff', `${peer} is cut off: ${why}`, { peer });
   }
@@ -224,7 +224,7 @@ class EchoServer implements Server {
     const { id, socket, peer } = connection;
     if (socket.destroyed) {
       this.#connections.close(connection);
-      this.#statistics.left(connection.moved);
+      this.#statistics.left(connection);
       this.#dispatcher.closed(worker, id);
       return;
     }
@@ -242,7 +242,7 @@ class EchoServer implements Server {
     if (connection === undefined) return this.#dispatcher.stray();
     switch (report.type) {
       case 'accepted':
-        this.#noteServed(connection, worker);
+        this.#noteAccepted(connection, worker);
         this.#dispatcher.accepted(worker, id);
         break;
       case 'unusable':
@@ -252,9 +252,10 @@ class EchoServer implements Server {
         this.#dispatcher.unusable(worker, id);
         break;
       case 'givenBack':
+        this.#statistics.hasLeft(worker, connection, report.moved.traffic);
         connection.moved = report.moved;
         connection.how = 'given back';
-        this.#statistics.totals.moved[this.#pool.leavesFor(worker)]++;
+        connection.moves = this.#pool.leavesFor(worker);
         this.#dispatcher.givenBack(worker, id);
         break;
       case 'client':
@@ -267,7 +268,8 @@ class EchoServer implements Server {
         break;
       case 'closed':
         this.#connections.close(connection);
-        this.#statistics.closed(report);
+        this.#statistics.hasLeft(worker, connection, report.traffic);
+        this.#statistics.closed(connection, report.reason);
         this.#dispatcher.closed(worker, id);
         break;
       default:
@@ -277,8 +279,11 @@ class EchoServer implements Server {
     this.#shutdown.leaveIfNobodyWaits();
   }
 
-  #noteServed(connection: HeldConnection, worker: number): void {
-    if (!this.#connections.served(connection)) return;
+  #noteAccepted(connection: HeldConnection, worker: number): void {
+    if (!connection.proxy) this.#statistics.served(connection);
+    this.#statistics.totals.hasMoved(connection.moves);
+    connection.moves = null;
+    if (!this.#connections.accepted(connection)) return;
     this.#statistics.totals.handedOver(performance.now() - connection.addedAt);
     if (!this.#recycling.isDue(worker)) return;
     this.#pool.recycle(worker, `${counted(this.#config.maxConnectionsPerWorker, 'connection')} served`);

@@ -38,7 +38,7 @@ export class Shutdown {
     log.info('stopping', text, { connections: size, graceMs });
     const grace = limitSilence(graceMs, () => 0, () => {
       // Those that still wait are refused, unless a worker had them, and counted so.
-      const waiting = dispatcher.line().filter((id) => connections.get(id)?.wasServed === false).length;
+      const waiting = dispatcher.line().filter((id) => connections.get(id)?.counts !== 'served').length;
       const left = connections.size - waiting;
       dispatcher.stop();
       this.isOver = true;

@@ -32,6 +32,8 @@ const SHORTEST_S = 0.1;
 interface Report {
   readonly slot: number;
   work: Work;
+  /** What its connections have seen that are gone from it: it may not have said so much when it dies. */
+  ended: Traffic;
   rates: Rates;
   /** What the rates are reckoned from next time, and when that was said. */
   from: Traffic;
@@ -39,12 +41,19 @@ interface Report {
 }
 
 export class Totals {
-  /** Clients that have connected. */
+  /**
+   * Clients that have connected. Each is served, refused (all but `accept`, which were never there) or gone, and counts
+   * as one of these alone; or it is here and not served yet.
+   */
   connections = 0;
-  /** Those that left before a worker had them. */
+  /** Those that a worker has served; behind a proxy, those whose header was taken. */
+  served = 0;
+  /** Those that ended before they were served: they left, or were given up. */
   gone = 0;
-  /** Those that were reset: their worker died, or the grace was over. */
+  /** How many were reset, served or not: their worker died, or the grace was over. */
   cutOff = 0;
+  /** How often another worker went on with one: of a worker that had died, or that gave it back. */
+  adopted = 0;
   reloads = 0;
   readonly refused: Record<RefusalKind, number> = {
     full: 0, stopping: 0, address: 0, descriptors: 0, untrusted: 0, header: 0, accept: 0,
@@ -61,7 +70,9 @@ export class Totals {
 
   /** A worker is there. @param now On the clock of performance.now(), in milliseconds, as below. */
   workerStarted(worker: number, slot: number, now: number): void {
-    this.#reports.set(worker, { slot, work: NO_WORK, rates: NO_RATES, from: NO_WORK.traffic, at: now });
+    this.#reports.set(worker, {
+      slot, work: NO_WORK, ended: NO_TRAFFIC, rates: NO_RATES, from: NO_TRAFFIC, at: now,
+    });
   }
 
   /** It says what it has done since it began. */
@@ -82,12 +93,18 @@ export class Totals {
     report.at = now;
   }
 
+  /** One of its connections is gone from it. @param traffic What that has seen there. */
+  workerHasEnded(worker: number, traffic: Traffic): void {
+    const report = this.#reports.get(worker);
+    if (report !== undefined) report.ended = plus(report.ended, traffic);
+  }
+
   /** It is gone: what it had done stays with its slot. */
   workerEnded(worker: number): void {
     const report = this.#reports.get(worker);
     if (report === undefined) return;
     this.#reports.delete(worker);
-    this.#done[report.slot - 1] = sum(this.#done[report.slot - 1], report.work);
+    this.#done[report.slot - 1] = sum(this.#done[report.slot - 1], workOf(report));
   }
 
   /** How fast it works: 0 when it has not said anything for a while. */
@@ -99,11 +116,22 @@ export class Totals {
   /** What was done in each slot: index 0 is worker 1. */
   bySlot(): Work[] {
     const slots = Array.from(this.#done, (done) => done ?? NO_WORK);
-    for (const { slot, work } of this.#reports.values()) {
-      while (slots.length < slot) slots.push(NO_WORK);
-      slots[slot - 1] = sum(slots[slot - 1], work);
+    for (const report of this.#reports.values()) {
+      while (slots.length < report.slot) slots.push(NO_WORK);
+      slots[report.slot - 1] = sum(slots[report.slot - 1], workOf(report));
     }
     return slots;
+  }
+
+  /** What was done in all slots. */
+  get traffic(): Traffic {
+    return this.bySlot().reduce((all, { traffic }) => plus(all, traffic), NO_TRAFFIC);
+  }
+
+  /** A worker has a connection. @param why It came from another one; null: it did not. */
+  hasMoved(why: MoveReason | 'adopted' | null): void {
+    if (why === 'adopted') this.adopted++;
+    else if (why !== null) this.moved[why]++;
   }
 
   /** A worker has a connection for the first time. @param ms How long after it was accepted. */
@@ -119,6 +147,18 @@ export class Totals {
     const counts = this.#handoffs.map((more) => count += more);
     return { buckets: BOUNDS.map((le, i) => ({ le, count: counts[i]! })), sum: this.#handoffMs / 1000, count };
   }
+}
+
+/** What is known of it: each figure as it has said it, or as its connections tell, whichever is more. */
+function workOf({ work: { traffic, linesDropped }, ended }: Report): Work {
+  return {
+    traffic: {
+      messages: Math.max(traffic.messages, ended.messages),
+      bytesIn: Math.max(traffic.bytesIn, ended.bytesIn),
+      bytesOut: Math.max(traffic.bytesOut, ended.bytesOut),
+    },
+    linesDropped,
+  };
 }
 
 function sum(a: Work = NO_WORK, b: Work): Work {

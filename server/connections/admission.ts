@@ -154,7 +154,7 @@ export class Admission {
   /** No such header has come, and its worker has closed the connection. */
   badHeader(connection: HeldConnection, kind: string, reason: string): void {
     const what = `a bad PROXY protocol header (${kind})`;
-    this.#statistics.turnedAway({ kind: 'header', reason: what, from: connection.peer, detail: reason });
+    this.#statistics.refuse({ kind: 'header', reason: what, from: connection.peer, detail: reason }, connection);
     this.#connections.close(connection);
   }
 
@@ -189,7 +189,8 @@ export class Admission {
   #decideOnClient({ connection, client, tell }: Identified): void {
     if (this.#connections.get(connection.id) !== connection) return; // It has ended meanwhile.
     const refusal = this.#connections.identify(connection, client);
-    if (refusal !== undefined) this.#statistics.turnedAway(refusal);
+    if (refusal === undefined) this.#statistics.served(connection);
+    else this.#statistics.refuse(refusal, connection);
     tell(refusal === undefined);
   }
 
@@ -200,7 +201,7 @@ export class Admission {
     for (const connection of waiting) {
       if (!gone.has(connection)) continue;
       this.#connections.close(connection);
-      this.#statistics.left(connection.moved);
+      this.#statistics.left(connection);
       this.#dispatcher.gone(connection.id);
     }
     return pending.filter((incoming) => {

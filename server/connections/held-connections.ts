@@ -3,7 +3,7 @@
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { NO_TRAFFIC, UNTOUCHED } from '../worker/messages.ts';
-import type { ConnectionStatus, RefusalKind } from '../../shared/status/status.ts';
+import type { ConnectionStatus, MoveReason, RefusalKind } from '../../shared/status/status.ts';
 import type { Moved, ProxyClient } from '../worker/messages.ts';
 
 /** Kept free for what Node opens meanwhile (a file, a pipe to a new worker, a look-up) and for pending connections. */
@@ -38,8 +38,12 @@ export interface HeldConnection extends IncomingConnection {
   isCounted: boolean;
   /** When it was let in, on the clock of performance.now(). */
   readonly addedAt: number;
-  /** Some worker has served it. */
-  wasServed: boolean;
+  /** Some worker has had it. */
+  wasAccepted: boolean;
+  /** What it counts as; null: nothing yet. */
+  counts: 'served' | 'refused' | 'gone' | null;
+  /** It is on its way from one worker to another: why. */
+  moves: MoveReason | 'adopted' | null;
   /** How it came to where it is. */
   how: ConnectionStatus['how'];
   /** How it ended: its worker died. */
@@ -105,8 +109,8 @@ export class HeldConnections {
 
   add({ socket, host, peer, proxy }: IncomingConnection): HeldConnection {
     const connection = {
-      id: ++this.#lastId, socket, host, peer, proxy, isCounted: !proxy, addedAt: performance.now(), wasServed: false,
-      how: 'new' as const, isCutOff: false, moved: null,
+      id: ++this.#lastId, socket, host, peer, proxy, isCounted: !proxy, addedAt: performance.now(),
+      wasAccepted: false, counts: null, moves: null, how: 'new' as const, isCutOff: false, moved: null,
     };
     if (!proxy) this.#count(host);
     this.#connections.set(connection.id, connection);
@@ -138,18 +142,18 @@ export class HeldConnections {
    * A worker has it, and what came along: should another adopt the connection, it must not be answered twice.
    * @returns Whether it is the first one.
    */
-  served(connection: HeldConnection): boolean {
-    const { wasServed, moved } = connection;
-    connection.wasServed = true;
+  accepted(connection: HeldConnection): boolean {
+    const { wasAccepted, moved } = connection;
+    connection.wasAccepted = true;
     if (moved !== null) connection.moved = { ...moved, unread: UNTOUCHED.unread };
-    return !wasServed;
+    return !wasAccepted;
   }
 
   /** Its worker has died, and another goes on with it: the dead one may have greeted it, and read what was unread. */
   adopted(connection: HeldConnection): void {
     const { traffic, greeted } = connection.moved ?? { traffic: NO_TRAFFIC, greeted: 0 };
     connection.moved = { ...UNTOUCHED, traffic, greeted: greeted ?? 0 };
-    connection.how = 'adopted';
+    connection.how = connection.moves = 'adopted';
   }
 
   /** Forgets it. Its socket is the caller's to end. */

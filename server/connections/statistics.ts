@@ -4,10 +4,9 @@ import { counted } from '../../shared/log/log-format.ts';
 import { describeTraffic } from '../../shared/log/log.ts';
 import type { Log } from '../../shared/log/log.ts';
 import { Totals } from '../totals.ts';
-import { NO_TRAFFIC, plus } from '../worker/messages.ts';
-import type { CloseReason, Moved, Traffic } from '../worker/messages.ts';
-import type { DispatcherCounters } from './dispatcher-states.ts';
-import type { Refusal } from './held-connections.ts';
+import { minus } from '../worker/messages.ts';
+import type { CloseReason, Traffic } from '../worker/messages.ts';
+import type { HeldConnection, Refusal } from './held-connections.ts';
 
 const PERIOD_MS = 1000;
 
@@ -66,10 +65,9 @@ export class Statistics {
   readonly #refused: Tally;
   readonly #gone: Tally;
   readonly #log: Log;
-  #traffic: Traffic = NO_TRAFFIC;
-  /** How many were refused by what their header said: workers had them, and did not serve them. */
-  #turnedAway = 0;
   #probes = 0;
+  /** How many of these count as served. */
+  #servedProbes = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -78,51 +76,68 @@ export class Statistics {
     this.#gone = new Tally('gone', (text, fields) => log.info('gone', text, fields));
   }
 
-  /** A client has connected. */
+  /** A client has connected. It will be served, refused or gone. */
   arrived(): void {
     this.totals.connections++;
   }
 
-  /** It is refused. */
-  refuse({ kind, reason, from, detail }: Refusal): void {
+  /** It is served: by another worker too, but it counts once. */
+  served(connection: HeldConnection): void {
+    if (connection.counts !== null) return;
+    connection.counts = 'served';
+    this.totals.served++;
+  }
+
+  /** It is refused. @param connection Of those that were let in; it has not been served. */
+  refuse({ kind, reason, from, detail }: Refusal, connection?: HeldConnection): void {
+    if (connection !== undefined) connection.counts = 'refused';
     this.totals.refused[kind]++;
     this.#refused.count(reason, from, detail);
   }
 
-  /** A client has left before a worker had it. @param moved Not null: before another worker had it. */
-  left(moved: Moved | null): void {
-    if (moved !== null) this.add(moved.traffic);
-    this.totals.gone++;
+  /** A client has left while it waited. @param connection null: it was not let in yet. */
+  left(connection: HeldConnection | null): void {
+    if (connection === null) this.totals.gone++;
+    else this.#ended(connection);
     this.#gone.count('left while waiting');
   }
 
-  /** Refused when a worker had it already. */
-  turnedAway(refusal: Refusal): void {
-    this.#turnedAway++;
-    this.refuse(refusal);
+  /** A worker does not have it any more. @param traffic What it has seen so far, in earlier workers too. */
+  hasLeft(worker: number, { moved }: HeldConnection, traffic: Traffic): void {
+    this.totals.workerHasEnded(worker, moved === null ? traffic : minus(traffic, moved.traffic));
   }
 
   /** A worker has closed it. */
-  closed({ reason, traffic }: { readonly reason: CloseReason; readonly traffic: Traffic }): void {
-    if (reason === 'probe') this.#probes++;
-    this.add(traffic);
+  closed(connection: HeldConnection, reason: CloseReason): void {
+    this.#ended(connection);
+    if (reason !== 'probe') return;
+    this.#probes++;
+    if (connection.counts === 'served') this.#servedProbes++;
   }
 
-  /** What a connection has seen until its end. */
-  add(traffic: Traffic): void {
-    this.#traffic = plus(this.#traffic, traffic);
+  /** It was reset. */
+  cutOff(connection: HeldConnection): void {
+    this.#ended(connection);
+    this.totals.cutOff++;
+  }
+
+  #ended(connection: HeldConnection): void {
+    if (connection.counts !== null) return;
+    connection.counts = 'gone';
+    this.totals.gone++;
   }
 
   /** The last lines: what has not been told yet, and the sums. */
-  summarize({ served: accepted }: Readonly<DispatcherCounters>): void {
+  summarize(): void {
     for (const tally of [this.#refused, this.bounced, this.#gone]) tally.flush();
     const refused = this.#refused.total;
-    const { cutOff } = this.totals;
-    const traffic = describeTraffic(this.#traffic);
-    const served = accepted - this.#turnedAway - this.#probes;
+    const { cutOff, traffic } = this.totals;
+    const served = this.totals.served - this.#servedProbes;
     const probes = this.#probes === 0 ? undefined : this.#probes;
     const more = probes === undefined ? '' : `, ${counted(probes, 'probe')}`;
-    const text = `served ${counted(served, 'connection')}, ${traffic}; ${refused} refused, ${cutOff} cut off${more}`;
-    this.#log.info('summary', text, { served, ...this.#traffic, refused, cutOff, probes });
+    const what = `served ${counted(served, 'connection')}, ${describeTraffic(traffic)}`;
+    this.#log.info('summary', `${what}; ${refused} refused, ${cutOff} cut off${more}`, {
+      served, ...traffic, refused, cutOff, probes,
+    });
   }
 }

@@ -10,7 +10,6 @@ import { settings } from '../config.ts';
 import type { Config } from '../config.ts';
 import type { HeldConnection } from '../connections/held-connections.ts';
 import type { Server, ServerParts } from '../server-parts.ts';
-import { NO_TRAFFIC, plus } from '../worker/messages.ts';
 
 /** A clock that differs by more was set, or its machine was suspended, in milliseconds. */
 const CLOCK_SET_MS = 1000;
@@ -111,14 +110,13 @@ export class ServerStatus {
   }
 
   #totals(): Totals {
-    const { totals, dispatcher: { counters } } = this.#parts;
+    const { totals } = this.#parts;
     const slots = totals.bySlot();
-    const { messages, bytesIn, bytesOut } = slots.reduce((sum, { traffic }) => plus(sum, traffic), NO_TRAFFIC);
     const dropped = slots.reduce((sum, { linesDropped }) => sum + linesDropped, 0);
     return {
-      connections: totals.connections, served: counters.served, gone: totals.gone, refused: { ...totals.refused },
-      messages, bytesIn, bytesOut, messagesBySlot: slots.map(({ traffic }) => traffic.messages),
-      moved: { ...totals.moved }, adopted: counters.adopted, cutOff: totals.cutOff, deaths: { ...totals.deaths },
+      connections: totals.connections, served: totals.served, gone: totals.gone, refused: { ...totals.refused },
+      ...totals.traffic, messagesBySlot: slots.map(({ traffic }) => traffic.messages),
+      moved: { ...totals.moved }, adopted: totals.adopted, cutOff: totals.cutOff, deaths: { ...totals.deaths },
       reloads: totals.reloads, linesDropped: dropped + totals.linesLost + this.#dependencies.linesDropped(),
     };
   }

@@ -3,6 +3,7 @@
 // there is a --bind-proxy.
 import type { Socket } from 'node:net';
 import { codeOf } from '../../shared/errors.ts';
+import { resetConnection } from '../../shared/reset.ts';
 import { limitSilence } from '../../shared/running-time.ts';
 import type { Limit } from '../../shared/running-time.ts';
 import { NO_TRAFFIC, UNTOUCHED } from './messages.ts';
@@ -189,7 +190,9 @@ export class ProxySession implements Session {
   #close(reason: CloseReason): void {
     if (this.#state === 'over') return;
     this.#reason = reason;
-    this.#socket.destroy();
+    // Who was not refused is owed a reply to what has come behind the header: it must not take a FIN for its end.
+    if (reason !== 'refused' && this.#socket.readableLength > 0) resetConnection(this.#socket);
+    else this.#socket.destroy();
   }
 
   /** Closes our descriptor, of which there is nothing more to say. */

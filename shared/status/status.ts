@@ -70,11 +70,14 @@ export type DeathReason = 'signal' | 'exit' | 'hung' | 'start';
 
 /** Since the start. Nothing here ever becomes less, whatever happens to workers. */
 export interface Totals {
-  /** Clients that have connected, those included that were refused. */
+  /**
+   * Clients that have connected: as many as served, refused (without `accept`: those were never there) and gone, and
+   * those that are here and not served yet.
+   */
   readonly connections: number;
-  /** Those that a worker has served. */
+  /** Those that a worker has served; behind a proxy, those whose header was taken. */
   readonly served: number;
-  /** Those that left before a worker had them. */
+  /** Those that ended before they were served: they left, or were given up. */
   readonly gone: number;
   readonly refused: Readonly<Record<RefusalKind, number>>;
   readonly messages: number;
@@ -84,6 +87,7 @@ export interface Totals {
   readonly messagesBySlot: readonly number[];
   readonly moved: Readonly<Record<MoveReason, number>>;
   readonly adopted: number;
+  /** How many were reset, served or not. */
   readonly cutOff: number;
   readonly deaths: Readonly<Record<DeathReason, number>>;
   readonly reloads: number;

@@ -122,7 +122,7 @@ export function totalLines({ totals }: Status, { columns }: Look): string[] {
   const [died, deaths] = summed(totals.deaths);
   return [
     ...labelled('clients', [
-      `${grouped(connections)} in all`, `${grouped(served)} served`, `${grouped(gone)} left the line`,
+      `${grouped(connections)} in all`, `${grouped(served)} served`, `${grouped(gone)} left unserved`,
       `${grouped(refused)} refused${refusals}`,
     ], columns),
     ...labelled('moved', [

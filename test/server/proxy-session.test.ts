@@ -166,6 +166,19 @@ test('whom the master refuses gets nothing', async (t) => {
   assert.equal(client.length, 0);
 });
 
+test('given up before the master has answered, it is reset if something has come behind the header', async (t) => {
+  const connect = await serving(t);
+  for (const [rest, fate] of [['', 'FIN'], ['x', 'ECONNRESET']] as const) {
+    const { client, host, session } = await connect();
+    session.start();
+    client.send(Buffer.concat([LINE, Buffer.from(rest)]));
+    await host.told.client;
+    session.giveUp();
+    assert.equal(await host.told.unserved, 'not quiet in time');
+    assert.equal(await client.fate, fate);
+  }
+});
+
 test('how long it was waited for in another worker counts, for its header and for its silence', {
   timeout: 60_000,
 }, async (t) => {

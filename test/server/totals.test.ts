@@ -23,6 +23,20 @@ test('a slot keeps what its workers have done, when they are replaced too', () =
   assert.deepEqual(totals.bySlot(), [work(7), work(7)], 'who is gone says nothing any more');
 });
 
+test('what the connections of a worker tell that are gone from it counts, where it has not said so much', () => {
+  const totals = new Totals();
+  totals.workerStarted(1, 1, 0);
+  totals.workerSaid(1, work(2), 1000);
+  totals.workerHasEnded(1, work(3).traffic);
+  totals.workerHasEnded(1, work(1).traffic);
+  assert.deepEqual(totals.bySlot(), [work(4)]);
+  totals.workerSaid(1, work(5), 2000);
+  assert.deepEqual(totals.bySlot(), [work(5)], 'nothing counts twice');
+  totals.workerHasEnded(1, work(2).traffic);
+  totals.workerEnded(1);
+  assert.deepEqual(totals.traffic, work(6).traffic);
+});
+
 test('a slot that never had a worker that said something has done nothing', () => {
   const totals = new Totals();
   totals.workerStarted(9, 3, 0);

@@ -39,7 +39,7 @@ test('the table has all that a status says: head, workers with bars, line, termi
   assert.match(text, /^ {5}2 stalled {2}4194304 1h 02m {5}2 █+[▏▎▍▌▋▊▉]? +0 {5}0 {5}0$/m);
   assert.match(text, /^line {6}3 wait, room for 1,024$/m);
   assert.match(text, /^terminal {2}worker 2 has it for 12 ms, 1 wait$/m);
-  assert.match(text, /^clients {3}31 in all, 20 served, 1 left the line, 10 refused \(4 full, 6 header\)$/m);
+  assert.match(text, /^clients {3}31 in all, 20 served, 1 left unserved, 10 refused \(4 full, 6 header\)$/m);
   assert.match(text, /^moved {5}7 given back \(7 reload\), 5 adopted, 9 cut off$/m);
   assert.match(text, /^echoed {4}1,234,567 messages, 88MB in, 89MB out, 0 log lines dropped$/m);
   assert.match(text, /^workers {3}2 died \(2 signal\), 1 reload$/m);
