@@ -49,10 +49,11 @@ export function asksOnce(timeoutMs: number | undefined): boolean {
  * Watches the limits of a wait that has begun. One of the two is called, once, unless the wait ends before.
  * @param lapsed The time is up; what had arrived by then has been read before, however long this process stood still.
  * @param aborted The signal says so, with its reason.
+ * @param keeps It keeps this process running. Else something else must, while somebody waits.
  * @returns Ends the watch. Call it when the wait is over.
  */
 export function watchWait(
-  { timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void,
+  { timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void, keeps = true,
 ): () => void {
   if (timeoutMs === undefined && signal === undefined) return nothing;
   let timer: NodeJS.Timeout | undefined;
@@ -74,6 +75,7 @@ export function watchWait(
         lapsed();
       });
     }, timeoutMs);
+    if (!keeps) timer.unref();
   }
   const unlisten = signal === undefined ? nothing : onAbort(signal, abort);
   return end;

@@ -99,14 +99,14 @@ export class Crew {
 
   /** Nobody waits for the job any more. @returns Where it is, for an error. */
   drop(job: Job, kill = false): string {
+    const { left } = job;
+    this.#waiting.drop(job);
     const busy = [...this.#workers].filter(({ tasks }) => tasks.some((task) => task.job === job));
-    const begun = busy.reduce((count, { tasks }) => count + tasks.length, 0);
-    // All that is left of it waits, but for what workers have: one of them has tasks of one job only.
-    this.#waiting.drop(job, job.left - begun);
     if (kill) for (const worker of busy) worker.kill();
     const who = busy.map((worker) => worker.describe()).join(' and ');
-    if (who === '') return `it waits for a worker of ${this.name}`;
-    return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+    this.look();
+    if (who !== '') return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+    return left === 0 ? 'its source gives no item' : `it waits for a worker of ${this.name}`;
   }
 
   close(): void {
@@ -211,10 +211,9 @@ export class Crew {
     const because = error === undefined ? {} : { cause: error };
     // Those that it had not begun are for another.
     const [begun, unbegun] = worker.isReady ? [worker.tasks.slice(0, 1), worker.tasks.slice(1)] : [[], worker.tasks];
-    if (this.#state !== 'terminated') this.#waiting.unshift(unbegun);
-    else for (const task of unbegun) this.#fail(task, this.#terminated());
     const [task] = begun;
     if (task !== undefined) this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    this.#takeBack(unbegun);
     if (!worker.isReady && !worker.isEnding) this.#failedStarts++;
     else if (worker.isReady && this.#failedStarts >= MOST_FAILED_STARTS) this.#failedStarts = 0;
     this.look();
@@ -222,6 +221,19 @@ export class Crew {
     if (this.#state !== 'terminated' && this.#failedStarts >= MOST_FAILED_STARTS) {
       const why = error === undefined ? '' : `: ${messageOf(error)}`;
       this.#giveUp(new ProcessDied(death, `${this.name} cannot start its workers${why}`, because));
+    }
+  }
+
+  /** Tasks that a worker had, and had not begun. */
+  #takeBack(tasks: readonly Task[]): void {
+    const [task] = tasks;
+    if (task === undefined) return;
+    // They are all of one job.
+    if (this.#state !== 'terminated' && !task.job.isDropped) return this.#waiting.unshift(tasks);
+    const reason = this.#terminated();
+    for (const { job, part } of tasks) {
+      job.left--;
+      job.failed(part, reason);
     }
   }
 

@@ -26,7 +26,7 @@ export interface PoolOptions extends ForkOptions {
 
 /**
  * The limits of apply, map and imap. When they are over, what waits for a worker is never begun. What was begun goes
- * on, and nobody hears of its result.
+ * on, and nobody hears of its result. They still hold for what is at work when a map has failed.
  */
 export interface TaskOptions extends WaitOptions {
   /** What was begun ends then, too: its worker is killed, and another takes its place. Default: false. */

@@ -11,6 +11,8 @@ export interface Job {
   readonly isGathered: boolean;
   /** How many of its tasks wait, or are with a worker. */
   left: number;
+  /** How many of them wait. */
+  waiting: number;
   /** Nobody wants what comes of it any more. */
   isDropped: boolean;
   /**
@@ -45,24 +47,47 @@ export function newTask(
 export class Call implements Job {
   readonly isGathered: boolean;
   left = 0;
+  waiting = 0;
   isDropped = false;
+  readonly results: Promise<unknown[][]>;
   readonly #results: unknown[][] = [];
-  readonly #resolve: (results: unknown[][]) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve: (results: unknown[][]) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  readonly #drop: () => void;
+  #over: () => void = () => {};
 
-  constructor(isGathered: boolean, resolve: (results: unknown[][]) => void, reject: (error: unknown) => void) {
+  /** @param drop Nobody waits for the rest of its tasks any more. */
+  constructor(isGathered: boolean, drop: () => void) {
     this.isGathered = isGathered;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#drop = drop;
+    this.results = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   done(part: number, results: unknown): void {
     this.#results[part] = results as unknown[];
-    if (this.left === 0) this.#resolve(this.#results);
+    if (this.left > 0) return;
+    this.finish();
+    this.#over();
   }
 
   failed(_part: number, error: unknown): void {
     this.#reject(error);
+    if (!this.isDropped) this.#drop();
+    if (this.left === 0) this.#over();
+  }
+
+  /** There is nothing more to be done. */
+  finish(): void {
+    this.#resolve(this.#results);
+  }
+
+  /** Tells when none of its tasks waits, or is with a worker. */
+  whenOver(over: () => void): void {
+    if (this.left === 0) over();
+    else this.#over = over;
   }
 }
 
@@ -86,28 +111,35 @@ export class WaitingTasks {
   }
 
   shift(): Task | undefined {
-    this.first();
+    const task = this.first();
+    if (task !== undefined) task.job.waiting--;
     return this.#line.shift();
   }
 
   push(task: Task): void {
+    task.job.waiting++;
     this.#line.push(task);
   }
 
   /** These come back, and are next. */
   unshift(tasks: readonly Task[]): void {
-    this.#line.unshift(tasks.filter(({ job }) => !job.isDropped));
+    for (const { job } of tasks) job.waiting++;
+    this.#line.unshift(tasks);
   }
 
-  /** Takes out the tasks of a job; not at once, which for many jobs takes long. @param waiting How many are in here. */
-  drop(job: Job, waiting: number): void {
+  /** Takes out the tasks of a job; not at once, which for many jobs takes long. */
+  drop(job: Job): void {
     job.isDropped = true;
-    this.#dropped += waiting;
-    if (this.#dropped * 2 > this.#line.length) for (const task of this.takeAll()) this.#line.push(task);
+    this.#dropped += job.waiting;
+    job.left -= job.waiting;
+    job.waiting = 0;
+    if (this.#dropped * 2 > this.#line.length) for (const task of this.takeAll()) this.push(task);
   }
 
   takeAll(): Task[] {
     this.#dropped = 0;
-    return this.#line.takeAll().filter(({ job }) => !job.isDropped);
+    const tasks = this.#line.takeAll().filter(({ job }) => !job.isDropped);
+    for (const { job } of tasks) job.waiting--;
+    return tasks;
   }
 }
