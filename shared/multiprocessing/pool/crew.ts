@@ -47,7 +47,12 @@ export class Crew {
     this.name = name;
     this.#plan = plan;
     lineageOf(purposeOf(), name, MOST_NESTED);
-    while (this.#workers.size < plan.size) this.#startWorker();
+    try {
+      while (this.#workers.size < plan.size) this.#startWorker();
+    } catch (error) {
+      this.terminate();
+      throw error;
+    }
   }
 
   get size(): number {

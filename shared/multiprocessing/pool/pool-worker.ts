@@ -6,7 +6,7 @@ import { isObject } from '../base/shape.ts';
 import { loadKindsIn } from '../kinds.ts';
 import { exportOf, importModule } from '../process/modules.ts';
 import type { Callee, Located } from '../process/modules.ts';
-import { encodedPart, packOwn, unpack } from '../values/packed.ts';
+import { encodedPart, packLater, packOwn, unpack } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import { takeApart } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
@@ -125,7 +125,7 @@ async function outcomesOf(
   } catch {
     for (const [place, result] of results.entries()) {
       try {
-        packOwn([result], what);
+        packLater(result, what);
       } catch (error) {
         fail(place, error);
       }

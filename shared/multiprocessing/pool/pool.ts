@@ -17,7 +17,7 @@ import { checkChunksize, checkPool } from './options.ts';
 import type { MapOptions, PoolOptions, TaskOptions } from './options.ts';
 import { itemsOf, sourceOf } from './source.ts';
 import { Call, newTask } from './tasks.ts';
-import { packOwn } from '../values/packed.ts';
+import { packAllOwn } from '../values/packed.ts';
 import { checkWait, watchWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
 
@@ -189,7 +189,7 @@ export class Pool {
     const what = isMap ? `an item of ${located.target}` : `an argument of ${located.target}`;
     const call = new Call(isMap, () => void this.#crew.drop(call));
     const submit = (all: readonly unknown[]): void => {
-      const packed = cut(all).map((part) => packOwn(part, what));
+      const packed = packAllOwn(cut(all), what);
       if (packed.length === 0) call.finish();
       const how = isMap ? 'all' : 'once';
       this.#crew.submit(packed.map((part, at) => newTask(call, at, located, part, how)));

@@ -14,7 +14,8 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
 import type { Port } from '../transport/channel.ts';
-import { prepare, referencesIn } from '../values/codec.ts';
+import { referencesIn } from '../values/codec.ts';
+import { encodeArguments } from './arguments.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
@@ -151,7 +152,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
    * with an `error`.
    * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
    * each of its own children would; or it descends from too many that were started for the same; or the package is in a
-   * bundle. @throws {NotCloneable} An argument cannot be sent.
+   * bundle. @throws {NotCloneable} An argument cannot be sent, or all together cannot. Nothing has happened then.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
@@ -162,8 +163,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     }
     const lineage = lineageOf(this.#start, this.name);
     const entry = childEntry();
-    const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
-    const args = prepared.map((encodeIt) => encodeIt());
+    const args = encodeArguments(this.#args, this.name);
     this.#args = [];
     this.#isStarted = true;
     this.#address = router.newChildAddress();
@@ -175,7 +175,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     router.addChild(this.#address, this.#channel);
     running.add(this);
     if (child !== undefined) this.#watch(child, exitFd);
-    this.#channel.post({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
+    this.#channel.postOwn({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
     // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
     for (const { ref } of args.flatMap(referencesIn)) {
       router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
@@ -246,11 +246,12 @@ export class Process<Args extends readonly unknown[] = never[]> {
       if (child.pid === undefined) this.#notForked(error);
     });
     if (child.pid === undefined) return;
-    const exitPipe = child.stdio[exitFd] as Socket;
-    exitPipe.unref();
-    const words = new LastWords(exitPipe, child.pid);
+    const pipes = child.stdio as (Socket | null | undefined)[];
+    pipes[exitFd]!.unref();
+    const words = new LastWords(pipes[exitFd]!, child.pid);
     child.once('exit', (code, signal) => this.#exited(child, words, code ?? -constants.signals[signal ?? 'SIGKILL']));
     if (!this.daemon) return;
+    for (const pipe of pipes) pipe?.unref();
     this.#refable = {
       ref: () => { child.ref(); child.channel?.ref(); },
       unref: () => { child.unref(); child.channel?.unref(); },

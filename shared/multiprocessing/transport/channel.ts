@@ -111,7 +111,7 @@ export class Channel {
     await this.flushed();
   }
 
-  /** For Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
+  /** For Process and Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
   postOwn(message: object): void {
     tellNow();
     this.#push([message, true]);

@@ -65,13 +65,40 @@ export function prepare(value: unknown, what: string, isData = false): () => Enc
     if (primitive !== undefined) throw new Error(`${primitive.path.join('.') || 'it'} is a primitive of the toolkit`);
     const errors: [readonly string[], RemoteError][] = [];
     for (const { path, object } of found) if (!isTransferable(object)) errors.push([path, takeApart(object)]);
+    const primitives = found.flatMap(({ path, object }) => (
+      isTransferable(object) ? [(): [readonly string[], Reference] => [path, object[TRANSFER]()]] : []
+    ));
     return () => {
-      const references: [readonly string[], Reference][] = [];
-      for (const { path, object } of found) if (isTransferable(object)) references.push([path, object[TRANSFER]()]);
+      const references = allOrNone(primitives, ([, reference]) => void revive(reference));
       return { bytes, ...(references.length > 0 ? { references } : {}), ...(errors.length > 0 ? { errors } : {}) };
     };
   } catch (error) {
     throw notCloneable(what, messageOf(error), error);
+  }
+}
+
+/**
+ * Has all of them travel. When one of them cannot, those that went before are here again, and nothing has happened.
+ * @param travels What {@link prepare} returned. @throws What the one throws.
+ */
+export function travelTogether(travels: readonly (() => Encoded)[]): Encoded[] {
+  return allOrNone(travels, comeBack);
+}
+
+/** What had travelled and was not sent is here again. */
+export function comeBack(encoded: Encoded): void {
+  referencesIn(encoded).forEach(revive);
+}
+
+/** @param undo What one of them did. */
+export function allOrNone<Done>(all: readonly (() => Done)[], undo: (done: Done) => void): Done[] {
+  const done: Done[] = [];
+  try {
+    for (const one of all) done.push(one());
+    return done;
+  } catch (error) {
+    done.forEach(undo);
+    throw error;
   }
 }
 
