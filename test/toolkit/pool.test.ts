@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Pool, cpuCount } from '../../shared/multiprocessing/index.ts';
 import {
-  dieAt, leave, lengthOf, noteOrDie, postsItsOwn, refuseThree, returnFunction, square, squareLater, waitForEver, whoAmI,
+  dieAt, leave, lengthOf, listensItself, noteOrDie, postsItsOwn, refuseThree, returnFunction, square, squareLater,
+  waitForEver, whoAmI,
 } from '../fixtures/pool-work.ts';
 import { moduleUrl, nodeArgs } from '../helpers/paths.ts';
 import { DEADLINE } from '../helpers/processes.ts';
@@ -36,6 +37,12 @@ after(async () => {
 test('what a task posts to its parent is not taken for an answer', DEADLINE, async () => {
   const items = [1, 2, 3, 4, 5, 6, 7, 8, 9];
   assert.deepEqual(await shared.map({ module, target: postsItsOwn }, items), items);
+});
+
+test('a task that listens to its parent takes nothing away from its worker', limit, async () => {
+  await withPool(1, async (pool) => {
+    for (const n of [1, 2, 3]) assert.equal(await pool.apply({ module, target: listensItself }, [n]), n);
+  });
 });
 
 test('map gives the results in the order of the items, from several processes', limit, async () => {

@@ -253,6 +253,12 @@ describe('the end of a program', { concurrency: 2 }, () => {
     assert.equal(await program.ended, 0);
   });
 
+  test('waits while a signal may call a wait off, though nobody else is left', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['waits-alone']);
+    assert.equal(await program.line(), '"TimeoutError"');
+    assert.equal(await program.ended, 0);
+  });
+
   test('does not wait for daemons of which it has the standard streams', DEADLINE, async (t) => {
     const program = startProgram(t, 'process-root.ts', ['reads-daemons']);
     assert.equal(await program.line(), '"main ends"');
@@ -295,6 +301,14 @@ describe('the end of a process in the middle', { concurrency: 4 }, () => {
     assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
   });
 });
+
+test('a put that waits when the target has ended keeps no process, though a signal may call it off', DEADLINE,
+  async (t) => {
+    const full = new Queue<number>(1);
+    await full.put(1);
+    const { process } = startProcess(t, { module, target: work.putsUnheard, args: [full] });
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
+  });
 
 test('a start that throws leaves no child, and says what is too large', () => {
   const text = 'x'.repeat(180_000_000);

@@ -6,6 +6,7 @@ import type { Death } from '../base/errors.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
 import { Joiners } from '../process/joiners.ts';
 import { lineageOf } from '../process/modules.ts';
+import { bringHome, endCustody, refuseCustody } from '../transport/custody.ts';
 import { unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import { CrewWorker, purposeOf } from './crew-worker.ts';
@@ -86,7 +87,7 @@ export class Crew {
   submit(tasks: readonly Task[]): void {
     for (const task of tasks) {
       task.job.left++;
-      if (this.#state === 'terminated') this.#fail(task, this.#failure ?? this.#terminated());
+      if (this.#state === 'terminated') this.#refuse(task, this.#failure ?? this.#terminated());
       else this.#waiting.push(task);
     }
     this.look();
@@ -192,7 +193,8 @@ export class Crew {
     let results: unknown[];
     let failures: Map<number, Error>;
     try {
-      const given = unpack(answer.results);
+      if (task.job.isDropped) refuseCustody(answer.results); // Nobody takes them, nor the ends of Pipes in them.
+      const given = task.job.isDropped ? [] : unpack(answer.results);
       if (!Array.isArray(given)) throw new WrongUse(`${who} answered with ${inspect(given)}, which no task does`);
       results = given;
       failures = new Map((answer.failures ?? []).map(([place, error]) => [place, rebuildError(error, who)]));
@@ -210,6 +212,12 @@ export class Crew {
     task.job.failed(task.part, error);
   }
 
+  /** It was never begun. */
+  #refuse(task: Task, reason: Error): void {
+    bringHome(task.inputs);
+    this.#fail(task, reason);
+  }
+
   #ended(worker: CrewWorker, death: Death): void {
     this.#workers.delete(worker);
     const { error } = worker.process;
@@ -217,7 +225,10 @@ export class Crew {
     // Those that it had not begun are for another.
     const [begun, unbegun] = worker.isReady ? [worker.tasks.slice(0, 1), worker.tasks.slice(1)] : [[], worker.tasks];
     const [task] = begun;
-    if (task !== undefined) this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    if (task !== undefined) {
+      endCustody(task.inputs); // Unless it had taken them out, nobody else will.
+      this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    }
     this.#takeBack(unbegun);
     if (!worker.isReady && !worker.isEnding) this.#failedStarts++;
     else if (worker.isReady && this.#failedStarts >= MOST_FAILED_STARTS) this.#failedStarts = 0;
@@ -236,7 +247,8 @@ export class Crew {
     // They are all of one job.
     if (this.#state !== 'terminated' && !task.job.isDropped) return this.#waiting.unshift(tasks);
     const reason = this.#terminated();
-    for (const { job, part } of tasks) {
+    for (const { job, part, inputs } of tasks) {
+      bringHome(inputs);
       job.left--;
       job.failed(part, reason);
     }
@@ -257,6 +269,6 @@ export class Crew {
   #rejectAll(reason: Error): void {
     for (const supplier of this.#suppliers) supplier.poolEnded(reason);
     this.#suppliers.clear();
-    for (const task of this.#waiting.takeAll()) this.#fail(task, reason);
+    for (const task of this.#waiting.takeAll()) this.#refuse(task, reason);
   }
 }

@@ -46,6 +46,7 @@ export class Iteration implements Job, Supplier {
   readonly isGathered = false;
   left = 0;
   waiting = 0;
+  hasEnds = false;
   isDropped = false;
   isIdle = false;
   readonly #plan: IterationPlan;

@@ -2,6 +2,7 @@
 // around it.
 import { Fifo } from '../base/fifo.ts';
 import type { Located } from '../process/modules.ts';
+import { bringHome, hasEnds } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
@@ -13,6 +14,8 @@ export interface Job {
   left: number;
   /** How many of them wait. */
   waiting: number;
+  /** Whether ends of Pipes were in any that waited. */
+  hasEnds: boolean;
   /** Nobody wants what comes of it any more. */
   isDropped: boolean;
   /**
@@ -30,6 +33,7 @@ export interface Task {
   /** Which one of the job's. */
   readonly part: number;
   readonly id: number;
+  readonly inputs: Packed;
   readonly message: ToPoolWorker;
 }
 
@@ -40,7 +44,7 @@ export function newTask(
   job: Job, part: number, located: Located, inputs: Packed, how: 'once' | 'all' | 'each',
 ): Task {
   const id = ++lastTask;
-  return { job, part, id, message: { type: 'task', id, ...located, inputs, how } };
+  return { job, part, id, inputs, message: { type: 'task', id, ...located, inputs, how } };
 }
 
 /** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
@@ -48,6 +52,7 @@ export class Call implements Job {
   readonly isGathered: boolean;
   left = 0;
   waiting = 0;
+  hasEnds = false;
   isDropped = false;
   readonly results: Promise<unknown[][]>;
   readonly #results: unknown[][] = [];
@@ -118,6 +123,7 @@ export class WaitingTasks {
 
   push(task: Task): void {
     task.job.waiting++;
+    task.job.hasEnds ||= hasEnds(task.inputs);
     this.#line.push(task);
   }
 
@@ -127,9 +133,13 @@ export class WaitingTasks {
     this.#line.unshift(tasks);
   }
 
-  /** Takes out the tasks of a job; not at once, which for many jobs takes long. */
+  /**
+   * Takes out the tasks of a job; not at once, which for many jobs takes long. But ends of Pipes that are in them are
+   * here again at once: somebody may wait at the other ends.
+   */
   drop(job: Job): void {
     job.isDropped = true;
+    if (job.waiting > 0 && job.hasEnds) for (const task of this.#line) if (task.job === job) bringHome(task.inputs);
     this.#dropped += job.waiting;
     job.left -= job.waiting;
     job.waiting = 0;

@@ -4,7 +4,6 @@
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
 import { ownerOf } from '../base/address.ts';
 import type { ChildProcess } from 'node:child_process';
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -13,8 +12,9 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
-import type { Port } from '../transport/channel.ts';
+import { nowhere } from '../transport/port.ts';
 import { referencesIn } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
 import { encodeArguments } from './arguments.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
@@ -30,6 +30,7 @@ import { GUARD, importingNow, lineageOf, locate, programFile } from './modules.t
 import type { Target } from './modules.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
+import { endCustody } from '../transport/custody.ts';
 import * as router from '../transport/router.ts';
 import { checkWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
@@ -171,15 +172,12 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#channel = new Channel(child ?? nowhere(), (envelope) => {
       if (envelope[2] === FAILED) this.#error ??= rebuildError(envelope[3] as RemoteError, this.#who());
       else router.arrive(envelope, this.#address);
-    });
+    }, (body) => this.#given(body));
     router.addChild(this.#address, this.#channel);
     running.add(this);
     if (child !== undefined) this.#watch(child, exitFd);
     this.#channel.postOwn({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
-    // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
-    for (const { ref } of args.flatMap(referencesIn)) {
-      router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
-    }
+    for (const arg of args) this.#given(arg);
   }
 
   /**
@@ -222,6 +220,15 @@ export class Process<Args extends readonly unknown[] = never[]> {
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const { name, pid, daemon, exitCode } = this;
     return `Process ${inspect({ name, pid, daemon, isAlive: this.isAlive(), exitCode }, options)}`;
+  }
+
+  /**
+   * It gets these primitives. Whoever owns one learns so at once, even if the child dies before it can say so itself;
+   * and when it is dead already, that nobody gets them.
+   */
+  #given(body: Encoded): void {
+    if (this.#death !== undefined) return endCustody(body);
+    for (const { ref } of referencesIn(body)) router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
   }
 
   #who(): string {
@@ -288,9 +295,4 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#settleEnded(this.#death);
     this.#joiners.release();
   }
-}
-
-/** The port of a process that could not be forked. */
-function nowhere(): Port {
-  return Object.assign(new EventEmitter(), { connected: false });
 }
