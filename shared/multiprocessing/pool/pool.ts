@@ -34,7 +34,7 @@ const CHUNKS_A_WORKER = 4;
 
 let lastPool = 0;
 
-export class Pool {
+export class Pool<Args extends readonly unknown[] = never[]> {
   readonly #crew: Crew;
 
   /**
@@ -44,8 +44,8 @@ export class Pool {
    * process is a child that imports a target's module right now, or a worker of a pool that a worker of a pool made.
    * @throws {NotCloneable} An argument of the initializer cannot be sent.
    */
-  constructor(options: number | PoolOptions = {}) {
-    this.#crew = new Crew(`Pool-${++lastPool}`, checkPool(options));
+  constructor(options: number | PoolOptions<Args> = {}) {
+    this.#crew = new Crew(`Pool-${++lastPool}`, checkPool(options as number | PoolOptions));
   }
 
   /** How many workers it has: that many tasks run at once. */
@@ -90,7 +90,7 @@ export class Pool {
    * @throws {WrongUse} `items` are no iterable. @throws What the source throws.
    */
   async map<Packed, Result>(
-    target: Target<[Packed], Result>, items: Items<NoInfer<Packed>>, options?: number | MapOptions,
+    target: Target<[Packed], Result>, items: Items<Packed>, options?: number | MapOptions,
   ): Promise<Awaited<Result>[]> {
     const chunksize = checkChunksize(options);
     const cut = (inputs: readonly unknown[]): unknown[][] => {
@@ -119,14 +119,14 @@ export class Pool {
    * @throws The signal's reason, when it is aborted already. What each `next()` throws, {@link PoolIterator.next} says.
    */
   imap<Item, Result>(
-    target: Target<[Item], Result>, items: Items<NoInfer<Item>>, options?: number | MapOptions,
+    target: Target<[Item], Result>, items: Items<Item>, options?: number | MapOptions,
   ): PoolIterator<Awaited<Result>> {
     return this.#iterate(target, items, options, true);
   }
 
   /** The same with the results in the order in which they come: a slow item holds up no other. */
   imapUnordered<Item, Result>(
-    target: Target<[Item], Result>, items: Items<NoInfer<Item>>, options?: number | MapOptions,
+    target: Target<[Item], Result>, items: Items<Item>, options?: number | MapOptions,
   ): PoolIterator<Awaited<Result>> {
     return this.#iterate(target, items, options, false);
   }

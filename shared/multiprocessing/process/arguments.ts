@@ -1,8 +1,13 @@
-// The arguments of a Process on their way. Used by process.ts.
+// The arguments of a Process. Used by process.ts.
 import { NotCloneable } from '../base/errors.ts';
 import { sizeText } from '../base/size.ts';
 import { comeBack, prepare, travelTogether } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
+
+/** `args` are structured clones, and the toolkit's primitives. Where none are needed they may be left out. */
+export type Arguments<Args extends readonly unknown[]> =
+  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined }
+    : { readonly args: NoInfer<Readonly<Args>> };
 
 /** How much they may take together, in bytes: somewhat less than a message of wire.ts. */
 const MOST_BYTES = 1000 * 1024 * 1024;

@@ -16,6 +16,7 @@ import { nowhere } from '../transport/port.ts';
 import { referencesIn } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
 import { encodeArguments } from './arguments.ts';
+import type { Arguments } from './arguments.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
@@ -34,11 +35,6 @@ import { endCustody } from '../transport/custody.ts';
 import * as router from '../transport/router.ts';
 import { checkWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
-
-/** `args` are structured clones, and the toolkit's primitives. Where none are needed they may be left out. */
-type Arguments<Args extends readonly unknown[]> =
-  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined }
-    : { readonly args: NoInfer<Readonly<Args>> };
 
 export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arguments<Args> & ForkOptions & {
   /** `Process-1`, `Process-2` … when not given. */
@@ -64,7 +60,7 @@ process.once('exit', () => {
   for (const child of running) child.terminate();
 });
 
-export class Process<Args extends readonly unknown[] = never[]> {
+export class Process<Args extends readonly unknown[] = readonly unknown[]> {
   readonly name: string;
   readonly daemon: boolean;
   #settleEnded: (death: Death) => void = () => {};
