@@ -12,16 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
-import { nowhere } from '../transport/port.ts';
-import { referencesIn } from '../values/codec.ts';
+import { comeBack, encodeArguments, referencesIn } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
-import { encodeArguments } from './arguments.ts';
-import type { Arguments } from './arguments.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { LastWords } from './exit-pipe.ts';
-import { childEntry, forkChild } from './fork.ts';
+import { childEntry, forkChild, nowhere } from './fork.ts';
 import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from '../base/keep-alive.ts';
@@ -31,10 +28,14 @@ import { GUARD, importingNow, lineageOf, locate, programFile } from './modules.t
 import type { Target } from './modules.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
-import { endCustody } from '../transport/custody.ts';
 import * as router from '../transport/router.ts';
 import { checkWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
+
+/** `args` are structured clones, and the toolkit's primitives. Where none are needed they may be left out. */
+type Arguments<Args extends readonly unknown[]> =
+  [] extends Args ? { readonly args?: NoInfer<Readonly<Args>> | undefined }
+    : { readonly args: NoInfer<Readonly<Args>> };
 
 export type ProcessOptions<Args extends readonly unknown[]> = Target<Args> & Arguments<Args> & ForkOptions & {
   /** `Process-1`, `Process-2` … when not given. */
@@ -219,11 +220,11 @@ export class Process<Args extends readonly unknown[] = readonly unknown[]> {
   }
 
   /**
-   * It gets these primitives. Whoever owns one learns so at once, even if the child dies before it can say so itself;
-   * and when it is dead already, that nobody gets them.
+   * It gets these primitives. Whoever owns one learns so at once, even if the child dies before it can say so itself.
+   * When it is dead already, they have not left.
    */
   #given(body: Encoded): void {
-    if (this.#death !== undefined) return endCustody(body);
+    if (this.#death !== undefined) return comeBack(body);
     for (const { ref } of referencesIn(body)) router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
   }
 

@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRANSFER } from './cloneable.ts';
 import type { Reference, Transferable } from './cloneable.ts';
 import { messageOf, NotCloneable } from '../base/errors.ts';
+import { sizeText } from '../base/size.ts';
 import { rebuildError, takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 
@@ -28,6 +29,9 @@ interface Packet {
 
 /** A value ready to be sent: itself where it has no parts, so that numbers and strings cost nothing, else its clone. */
 export type Encoded = Packet | string | number | bigint | boolean | null | undefined;
+
+/** How much the arguments of a Process may take together, in bytes: somewhat less than a message of wire.ts. */
+const MOST_TOGETHER = 1000 * 1024 * 1024;
 
 const kinds = new Map<string, (reference: Reference) => Transferable>();
 
@@ -78,11 +82,22 @@ export function prepare(value: unknown, what: string, isData = false): () => Enc
 }
 
 /**
- * Has all of them travel. When one of them cannot, those that went before are here again, and nothing has happened.
- * @param travels What {@link prepare} returned. @throws What the one throws.
+ * The arguments of a Process, at once. When it throws, nothing has happened to the primitives in them.
+ * @param name Whose they are. @throws {NotCloneable} One cannot be sent, or all together cannot. @throws {WrongUse}
  */
-export function travelTogether(travels: readonly (() => Encoded)[]): Encoded[] {
-  return allOrNone(travels, comeBack);
+export function encodeArguments(args: readonly unknown[], name: string): Encoded[] {
+  const encoded = allOrNone(args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${name}`)), comeBack);
+  const bytes = encoded.reduce((sum: number, arg) => sum + mostBytesOf(arg), 0);
+  if (bytes <= MOST_TOGETHER) return encoded;
+  encoded.forEach(comeBack);
+  throw new NotCloneable(`the arguments of ${name} cannot be sent to another process: together they take up to `
+    + `${sizeText(bytes)}, and at most ${sizeText(MOST_TOGETHER)} can be sent at once`);
+}
+
+/** A character of text takes one byte or two. */
+function mostBytesOf(arg: Encoded): number {
+  if (typeof arg === 'string') return 2 * arg.length;
+  return typeof arg === 'object' && arg !== null ? arg.bytes.length : 0;
 }
 
 /** What had travelled and was not sent is here again. */
@@ -90,7 +105,10 @@ export function comeBack(encoded: Encoded): void {
   referencesIn(encoded).forEach(revive);
 }
 
-/** @param undo What one of them did. */
+/**
+ * Has all of them done. When one of them throws, those before are undone.
+ * @throws What that one throws.
+ */
 export function allOrNone<Done>(all: readonly (() => Done)[], undo: (done: Done) => void): Done[] {
   const done: Done[] = [];
   try {
