@@ -32,7 +32,8 @@ export interface PoolOptions<Args extends readonly unknown[] = never[]> extends 
 
 /**
  * The limits of apply, map and imap. When they are over, what waits for a worker is never begun. What was begun goes
- * on, and nobody hears of its result. They still hold for what is at work when a map has failed.
+ * on, and nobody hears of its result. They still hold for what is at work when a map has failed. The ends of Pipes in
+ * what is never begun are here again.
  */
 export interface TaskOptions extends WaitOptions {
   /** What was begun ends then, too: its worker is killed, and another takes its place. Default: false. */
