@@ -237,8 +237,38 @@ describe('a module', { concurrency: 4 }, () => {
     assert.match(process.error!.message, /does not export a function 'inner'; it exports it by the name 'outer'/);
     const byDefault = { message: /function 'byDefault'; it exports it by the name 'default'/ };
     await assert.rejects(pool.apply({ module: path, target: exports.default }), byDefault);
-    const others = { message: /'nothing'; it exports default, outer, two$/ };
+    const others = { message: /'nothing'; it exports default, outer, two\. Only an exported function can / };
     await assert.rejects(pool.apply({ module: path, target: work.nothing }), others);
+  });
+});
+
+describe('a target that is written in place', { concurrency: 2 }, () => {
+  test('is refused with what to do, even if the module has one of the name that JavaScript gives it', DEADLINE,
+    async (t) => {
+      const path = save('in-place.mjs', `
+        export const target = (n) => n + 1;
+        export const other = (n) => n;`);
+      const { target } = await import(pathToFileURL(path).href) as { target: (n: number) => number };
+      await using pool = new Pool(1);
+      assert.equal(await pool.apply({ module: path, target }, [1]), 2);
+      const k = 3;
+      const message = / the function that was given in place as the target; it exports other, target\. Only /;
+      await assert.rejects(pool.map({ module: path, target: (n: number) => n * k }, [1]), { message });
+      const { process } = startProcess(t, { module: path, target: () => k });
+      await process.join();
+      assert.match(process.error!.message, message);
+    });
+
+  test('is found in a default export too, as of CommonJS whose names cannot be seen', DEADLINE, async () => {
+    const path = join(folder, 'computed.cjs');
+    writeFileSync(path, 'const make = () => ({ double(n) { return 2 * n; } }); module.exports = make();');
+    const { default: exports } = await import(pathToFileURL(path).href) as {
+      default: { double: (n: number) => number };
+    };
+    await using pool = new Pool(1);
+    assert.equal(await pool.apply({ module: path, target: exports.double }, [4]), 8);
+    const toString = { toString: (): string => '' }.toString;
+    await assert.rejects(pool.apply({ module: path, target: toString }), /does not export a function 'toString'/);
   });
 });
 

@@ -174,11 +174,25 @@ test('what need not be said may be left out, and tuples and generic targets fit'
   const frozen: readonly number[] = [1, 2];
   assert.deepEqual(await pool.apply({ module, target: work.together<number> }, [frozen, 3]), [1, 2, 3]);
   assert.deepEqual(await pool.apply({ module, target: work.together }, [['a'], 1]), ['a', 1]);
+  const lists: number[][] = await pool.map({ module, target: work.listOf }, [1, 2]);
+  assert.deepEqual(lists, [[1], [2]]);
+  for await (const list of pool.imap({ module, target: work.listOf }, ['a'])) assert.equal(list[0]!.toUpperCase(), 'A');
+  assert.ok([new Process({ module, target: work.listOf, args: [5] }) satisfies Process]);
   const process = new Process({ module, target: work.optional, args: greeting, name: undefined, daemon: undefined });
   process.start();
   await process.join();
   assert.equal(process.exitCode, 0);
   assert.match(process.name, /^Process-\d+$/);
+  // @ts-expect-error It takes one.
+  assert.ok(new Process({ module, target: work.listOf, args: [5, 6] }));
+  // @ts-expect-error It takes numbers.
+  await assert.rejects(pool.map({ module, target: work.refuseThree }, ['3', 3]), { name: 'RangeError' });
+  const initializer = { module, target: work.refuseThree };
+  // @ts-expect-error It needs an argument.
+  new Pool({ size: 1, initializer }).terminate();
+  // @ts-expect-error It takes a number.
+  new Pool({ size: 1, initializer: { ...initializer, args: ['three'] } }).terminate();
+  new Pool({ size: 1, initializer: { ...initializer, args: [2] } }).terminate();
   // @ts-expect-error It needs an argument.
   await assert.rejects(pool.apply({ module, target: work.refuseThree }, [3, 4]), { name: 'RangeError' });
   // @ts-expect-error It needs arguments.

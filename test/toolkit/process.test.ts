@@ -253,6 +253,18 @@ describe('the end of a program', { concurrency: 2 }, () => {
     assert.equal(await program.ended, 0);
   });
 
+  test('waits while a signal may call a wait off, though nobody else is left', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['waits-alone']);
+    assert.equal(await program.line(), '"TimeoutError"');
+    assert.equal(await program.ended, 0);
+  });
+
+  test('does not wait for daemons of which it has the standard streams', DEADLINE, async (t) => {
+    const program = startProgram(t, 'process-root.ts', ['reads-daemons']);
+    assert.equal(await program.line(), '"main ends"');
+    assert.equal(await program.ended, 0);
+  });
+
   test('waits while a join or an acquire is pending, though only a daemon is left', DEADLINE, async (t) => {
     const joins = startProgram(t, 'process-root.ts', ['joins-daemon']);
     const acquires = startProgram(t, 'process-root.ts', ['acquires-from-daemon']);
@@ -288,6 +300,24 @@ describe('the end of a process in the middle', { concurrency: 4 }, () => {
     assert.equal(await mail.next(), 'child ended');
     assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
   });
+});
+
+test('a put that waits when the target has ended keeps no process, though a signal may call it off', DEADLINE,
+  async (t) => {
+    const full = new Queue<number>(1);
+    await full.put(1);
+    const { process } = startProcess(t, { module, target: work.putsUnheard, args: [full] });
+    assert.deepEqual(await endOf(process), { exitCode: 0, error: undefined });
+  });
+
+test('a start that throws leaves no child, and says what is too large', () => {
+  const text = 'x'.repeat(180_000_000);
+  const child = new Process({ module, target: work.nothing as (...args: string[]) => void, args: [text, text, text] });
+  assert.throws(() => child.start(), {
+    name: 'NotCloneable',
+    message: new RegExp(`^the arguments of ${child.name} cannot be sent .*: together they take up to 1 GiB, and at `),
+  });
+  assert.deepEqual([child.isAlive(), child.pid, activeChildren().includes(child)], [false, undefined, false]);
 });
 
 test('the program that was started by hand is the MainProcess', () => {

@@ -41,6 +41,17 @@ describe('the limits of a wait', () => {
     assert.deepEqual(order, ['message', 'lapsed']);
   });
 
+  it('that are negative are over at once, and Node warns of nothing', async () => {
+    const warned: Error[] = [];
+    const warn = (warning: Error): void => void warned.push(warning);
+    process.on('warning', warn);
+    for (const timeoutMs of [-1, -Infinity]) {
+      await new Promise<void>((resolve) => void watchWait({ timeoutMs }, resolve, unexpected));
+    }
+    process.off('warning', warn);
+    assert.deepEqual(warned, []);
+  });
+
   it('tell of an abort once, with its reason, and then of nothing', async () => {
     const controller = new AbortController();
     const told: unknown[] = [];

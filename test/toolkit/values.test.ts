@@ -123,6 +123,12 @@ describe('refused at the call, with its place, is', () => {
   });
 
   test('what a clone would drop', () => {
+    for (const length of [0, 3, 1000]) {
+      const named = Object.assign(new Array(length).fill(1), { at: new (class Place {})() });
+      refused(named, /: at is a Place, which could not be cloned as what it is/);
+      refused({ list: named }, /: list\.at is a Place/);
+      refused(Object.assign(new Array(length).fill(1), { run: () => 1 }), /: run is a function/);
+    }
     refused(Object.assign(new Map(), { extra: 1 }), /: it is a Map with a property 'extra' besides/);
     refused([Object.assign(new Date(0), { zone: 'UTC' })], /: \[0\] is a Date with a property 'zone' besides/);
   });

@@ -1,12 +1,16 @@
 // How long a call waits, and what calls it off: what every join, acquire, get, put, recv and poll of the toolkit takes.
 import { inspect } from 'node:util';
 import { WrongUse } from './errors.ts';
+import { keepNoLonger, keepWhileAwaiting } from './keep-alive.ts';
 
 /** The limits of one wait. Without any it lasts until what is awaited comes, or can come no more. */
 export interface WaitOptions {
   /** How long to wait, in milliseconds. 0 or less: not at all, it is asked once. */
   readonly timeoutMs?: number | undefined;
-  /** Calls the wait off: it then rejects with the signal's `reason`, takes nothing, and keeps no process running. */
+  /**
+   * Calls the wait off: it then rejects with the signal's `reason`, takes nothing, and keeps no process running. Until
+   * then it does, even if nobody else is left.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -49,10 +53,11 @@ export function asksOnce(timeoutMs: number | undefined): boolean {
  * Watches the limits of a wait that has begun. One of the two is called, once, unless the wait ends before.
  * @param lapsed The time is up; what had arrived by then has been read before, however long this process stood still.
  * @param aborted The signal says so, with its reason.
+ * @param keeps Its timer keeps this process running.
  * @returns Ends the watch. Call it when the wait is over.
  */
 export function watchWait(
-  { timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void,
+  { timeoutMs, signal }: WaitOptions, lapsed: () => void, aborted: (reason: unknown) => void, keeps = true,
 ): () => void {
   if (timeoutMs === undefined && signal === undefined) return nothing;
   let timer: NodeJS.Timeout | undefined;
@@ -73,7 +78,8 @@ export function watchWait(
         end();
         lapsed();
       });
-    }, timeoutMs);
+    }, Math.max(0, timeoutMs)); // Node warns of a negative delay.
+    if (!keeps) timer.unref();
   }
   const unlisten = signal === undefined ? nothing : onAbort(signal, abort);
   return end;
@@ -85,25 +91,30 @@ export function watchWait(
 interface Watched {
   readonly waits: Set<() => void>;
   readonly abortAll: () => void;
+  /** Keeps this process running while it waits: the timer of AbortSignal.timeout() does not. */
+  readonly stay: NodeJS.Timeout;
 }
 
 const watched = new WeakMap<AbortSignal, Watched>();
 
 /** @returns Ends it. */
 function onAbort(signal: AbortSignal, abort: () => void): () => void {
-  const { waits, abortAll } = watched.get(signal) ?? watch(signal);
+  const { waits, abortAll, stay } = watched.get(signal) ?? watch(signal);
   waits.add(abort);
   return () => {
     if (!waits.delete(abort) || waits.size > 0) return;
     signal.removeEventListener('abort', abortAll);
     watched.delete(signal);
+    keepNoLonger(stay);
+    clearInterval(stay);
   };
 }
 
 function watch(signal: AbortSignal): Watched {
   const waits = new Set<() => void>();
   const abortAll = (): void => { for (const abort of waits) abort(); };
-  const entry = { waits, abortAll };
+  const entry = { waits, abortAll, stay: setInterval(nothing, LONGEST_TIMER_MS) };
+  keepWhileAwaiting(entry.stay);
   signal.addEventListener('abort', abortAll);
   watched.set(signal, entry);
   return entry;

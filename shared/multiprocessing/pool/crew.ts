@@ -6,6 +6,7 @@ import type { Death } from '../base/errors.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
 import { Joiners } from '../process/joiners.ts';
 import { lineageOf } from '../process/modules.ts';
+import { bringHome, endCustody, refuseCustody } from '../transport/custody.ts';
 import { unpack } from '../values/packed.ts';
 import { rebuildError } from '../values/remote-error.ts';
 import { CrewWorker, purposeOf } from './crew-worker.ts';
@@ -47,7 +48,12 @@ export class Crew {
     this.name = name;
     this.#plan = plan;
     lineageOf(purposeOf(), name, MOST_NESTED);
-    while (this.#workers.size < plan.size) this.#startWorker();
+    try {
+      while (this.#workers.size < plan.size) this.#startWorker();
+    } catch (error) {
+      this.terminate();
+      throw error;
+    }
   }
 
   get size(): number {
@@ -81,7 +87,7 @@ export class Crew {
   submit(tasks: readonly Task[]): void {
     for (const task of tasks) {
       task.job.left++;
-      if (this.#state === 'terminated') this.#fail(task, this.#failure ?? this.#terminated());
+      if (this.#state === 'terminated') this.#refuse(task, this.#failure ?? this.#terminated());
       else this.#waiting.push(task);
     }
     this.look();
@@ -99,14 +105,14 @@ export class Crew {
 
   /** Nobody waits for the job any more. @returns Where it is, for an error. */
   drop(job: Job, kill = false): string {
+    const { left } = job;
+    this.#waiting.drop(job);
     const busy = [...this.#workers].filter(({ tasks }) => tasks.some((task) => task.job === job));
-    const begun = busy.reduce((count, { tasks }) => count + tasks.length, 0);
-    // All that is left of it waits, but for what workers have: one of them has tasks of one job only.
-    this.#waiting.drop(job, job.left - begun);
     if (kill) for (const worker of busy) worker.kill();
     const who = busy.map((worker) => worker.describe()).join(' and ');
-    if (who === '') return `it waits for a worker of ${this.name}`;
-    return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+    this.look();
+    if (who !== '') return `${who} ${kill ? 'was killed for it' : 'is still at it'}`;
+    return left === 0 ? 'its source gives no item' : `it waits for a worker of ${this.name}`;
   }
 
   close(): void {
@@ -187,7 +193,8 @@ export class Crew {
     let results: unknown[];
     let failures: Map<number, Error>;
     try {
-      const given = unpack(answer.results);
+      if (task.job.isDropped) refuseCustody(answer.results); // Nobody takes them, nor the ends of Pipes in them.
+      const given = task.job.isDropped ? [] : unpack(answer.results);
       if (!Array.isArray(given)) throw new WrongUse(`${who} answered with ${inspect(given)}, which no task does`);
       results = given;
       failures = new Map((answer.failures ?? []).map(([place, error]) => [place, rebuildError(error, who)]));
@@ -205,16 +212,24 @@ export class Crew {
     task.job.failed(task.part, error);
   }
 
+  /** It was never begun. */
+  #refuse(task: Task, reason: Error): void {
+    bringHome(task.inputs);
+    this.#fail(task, reason);
+  }
+
   #ended(worker: CrewWorker, death: Death): void {
     this.#workers.delete(worker);
     const { error } = worker.process;
     const because = error === undefined ? {} : { cause: error };
     // Those that it had not begun are for another.
     const [begun, unbegun] = worker.isReady ? [worker.tasks.slice(0, 1), worker.tasks.slice(1)] : [[], worker.tasks];
-    if (this.#state !== 'terminated') this.#waiting.unshift(unbegun);
-    else for (const task of unbegun) this.#fail(task, this.#terminated());
     const [task] = begun;
-    if (task !== undefined) this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    if (task !== undefined) {
+      endCustody(task.inputs); // Unless it had taken them out, nobody else will.
+      this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
+    }
+    this.#takeBack(unbegun);
     if (!worker.isReady && !worker.isEnding) this.#failedStarts++;
     else if (worker.isReady && this.#failedStarts >= MOST_FAILED_STARTS) this.#failedStarts = 0;
     this.look();
@@ -222,6 +237,20 @@ export class Crew {
     if (this.#state !== 'terminated' && this.#failedStarts >= MOST_FAILED_STARTS) {
       const why = error === undefined ? '' : `: ${messageOf(error)}`;
       this.#giveUp(new ProcessDied(death, `${this.name} cannot start its workers${why}`, because));
+    }
+  }
+
+  /** Tasks that a worker had, and had not begun. */
+  #takeBack(tasks: readonly Task[]): void {
+    const [task] = tasks;
+    if (task === undefined) return;
+    // They are all of one job.
+    if (this.#state !== 'terminated' && !task.job.isDropped) return this.#waiting.unshift(tasks);
+    const reason = this.#terminated();
+    for (const { job, part, inputs } of tasks) {
+      bringHome(inputs);
+      job.left--;
+      job.failed(part, reason);
     }
   }
 
@@ -240,6 +269,6 @@ export class Crew {
   #rejectAll(reason: Error): void {
     for (const supplier of this.#suppliers) supplier.poolEnded(reason);
     this.#suppliers.clear();
-    for (const task of this.#waiting.takeAll()) this.#fail(task, reason);
+    for (const task of this.#waiting.takeAll()) this.#refuse(task, reason);
   }
 }

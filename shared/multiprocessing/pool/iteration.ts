@@ -45,6 +45,8 @@ const END: IteratorResult<never, undefined> = { done: true, value: undefined };
 export class Iteration implements Job, Supplier {
   readonly isGathered = false;
   left = 0;
+  waiting = 0;
+  hasEnds = false;
   isDropped = false;
   isIdle = false;
   readonly #plan: IterationPlan;
@@ -72,7 +74,7 @@ export class Iteration implements Job, Supplier {
     const { crew, chunksize, limits: { signal } } = plan;
     this.#plan = plan;
     this.#most = CHUNKS_AHEAD * crew.size * chunksize;
-    this.#endWatch = watchWait({ signal }, () => {}, (reason) => this.#giveUp(() => reason));
+    this.#endWatch = watchWait({ signal }, () => {}, (reason) => this.#giveUp(() => reason), false);
     crew.add(this);
     void this.#read();
   }
@@ -241,10 +243,9 @@ export class Iteration implements Job, Supplier {
   #giveUp(reason: (where: string) => unknown): void {
     if (this.#state === 'over') return;
     const wasReading = this.#state === 'reading';
-    const isAtWork = this.left > 0;
     const takers = this.#takers.takeAll();
     const where = this.#end();
-    const error = reason(isAtWork ? where : 'its source gives no item');
+    const error = reason(where);
     if (takers.length === 0) this.#failure = { error };
     for (const taker of takers) taker.reject(error);
     if (wasReading) this.#abandonSource();

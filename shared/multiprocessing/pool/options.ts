@@ -7,8 +7,14 @@ import type { ForkOptions } from '../process/fork.ts';
 import { locate } from '../process/modules.ts';
 import type { Located, Target } from '../process/modules.ts';
 
-/** How the workers are started, as for a Process, and how long they serve. */
-export interface PoolOptions extends ForkOptions {
+/** `args` such as the function takes; where it is not known which one it is, as they come. */
+type InitializerArguments<Args extends readonly unknown[]> =
+  never[] extends Args ? { readonly args?: readonly unknown[] | undefined }
+    : [] extends Args ? { readonly args?: readonly NoInfer<Args[number]>[] | undefined }
+      : { readonly args: readonly NoInfer<Args[number]>[] };
+
+/** How the workers are started, as for a Process, and how long they serve. `Args`: what the initializer takes. */
+export interface PoolOptions<Args extends readonly unknown[] = never[]> extends ForkOptions {
   /** How many: more than the CPUs pays only for work that waits. Default: as many as there are CPUs. */
   readonly size?: number | undefined;
   /**
@@ -21,12 +27,13 @@ export interface PoolOptions extends ForkOptions {
    * Called in each worker before its first task, with `args`: structured clones, and the toolkit's primitives. It may
    * return a promise. When it fails again and again, the pool gives up: all its calls reject, and say why.
    */
-  readonly initializer?: Target<never[]> & { readonly args?: readonly unknown[] | undefined } | undefined;
+  readonly initializer?: Target<Args> & InitializerArguments<Args> | undefined;
 }
 
 /**
  * The limits of apply, map and imap. When they are over, what waits for a worker is never begun. What was begun goes
- * on, and nobody hears of its result.
+ * on, and nobody hears of its result. They still hold for what is at work when a map has failed. The ends of Pipes in
+ * what is never begun are here again.
  */
 export interface TaskOptions extends WaitOptions {
   /** What was begun ends then, too: its worker is killed, and another takes its place. Default: false. */

@@ -6,7 +6,8 @@ import { isObject } from '../base/shape.ts';
 import { loadKindsIn } from '../kinds.ts';
 import { exportOf, importModule } from '../process/modules.ts';
 import type { Callee, Located } from '../process/modules.ts';
-import { encodedPart, packOwn, unpack } from '../values/packed.ts';
+import { refuseCustody } from '../transport/custody.ts';
+import { encodedPart, packLater, packOwn, unpack } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import { takeApart } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
@@ -58,7 +59,7 @@ export async function serveTasks(initializer: Located | null, ...args: readonly 
   parent.listen((message) => {
     tasks.push(message as ToPoolWorker);
     came();
-  });
+  }, true);
   if (initializer !== null) await initialize(initializer, args);
   parent.postOwn({ type: 'ready' } satisfies FromPoolWorker);
   // Before a task is begun: should that one kill this process, the pool knows that it was the task.
@@ -87,9 +88,11 @@ async function initialize(initializer: Located, args: readonly unknown[]): Promi
 }
 
 async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWorker> {
+  let isTaken = false;
   try {
     const callee = await find(task);
     await loadKindsIn([encodedPart(task.inputs)]);
+    isTaken = true;
     const inputs = unpack(task.inputs) as unknown[];
     const what = `what ${task.target} returned`;
     if (task.how === 'each') return { type: 'done', id: task.id, ...await outcomesOf(callee, inputs, what) };
@@ -98,6 +101,7 @@ async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWo
     else await callEach(callee, inputs, results);
     return { type: 'done', id: task.id, results: packOwn(results, what) };
   } catch (error) {
+    if (!isTaken) refuseCustody(task.inputs);
     return { type: 'failed', id: task.id, error: takeApart(error) };
   }
 }
@@ -125,7 +129,7 @@ async function outcomesOf(
   } catch {
     for (const [place, result] of results.entries()) {
       try {
-        packOwn([result], what);
+        packLater(result, what);
       } catch (error) {
         fail(place, error);
       }

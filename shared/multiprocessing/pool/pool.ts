@@ -11,12 +11,13 @@ import { waitBegins, waitEnds } from '../base/keep-alive.ts';
 import { locate } from '../process/modules.ts';
 import type { Target } from '../process/modules.ts';
 import { Crew } from './crew.ts';
+import type { Supplier } from './crew.ts';
 import { PoolIterator } from './iterator.ts';
 import { checkChunksize, checkPool } from './options.ts';
 import type { MapOptions, PoolOptions, TaskOptions } from './options.ts';
-import { sourceOf } from './source.ts';
+import { itemsOf, sourceOf } from './source.ts';
 import { Call, newTask } from './tasks.ts';
-import { packOwn } from '../values/packed.ts';
+import { packAllOwn } from '../values/packed.ts';
 import { checkWait, watchWait } from '../base/time-limit.ts';
 import type { Wait } from '../base/time-limit.ts';
 
@@ -25,7 +26,7 @@ type ArgumentsAndOptions<Args extends readonly unknown[]> = [] extends Args
   ? [args?: NoInfer<Readonly<Args>>, options?: number | TaskOptions]
   : [args: NoInfer<Readonly<Args>>, options?: number | TaskOptions];
 
-/** What imap reads its items from. */
+/** What map and imap read their items from. */
 type Items<Item> = Iterable<Item> | AsyncIterable<Item>;
 
 /** Into how many parts a map is cut for each worker: few messages, and still even work when some items take longer. */
@@ -33,7 +34,7 @@ const CHUNKS_A_WORKER = 4;
 
 let lastPool = 0;
 
-export class Pool {
+export class Pool<Args extends readonly unknown[] = never[]> {
   readonly #crew: Crew;
 
   /**
@@ -43,8 +44,8 @@ export class Pool {
    * process is a child that imports a target's module right now, or a worker of a pool that a worker of a pool made.
    * @throws {NotCloneable} An argument of the initializer cannot be sent.
    */
-  constructor(options: number | PoolOptions = {}) {
-    this.#crew = new Crew(`Pool-${++lastPool}`, checkPool(options));
+  constructor(options: number | PoolOptions<Args> = {}) {
+    this.#crew = new Crew(`Pool-${++lastPool}`, checkPool(options as number | PoolOptions));
   }
 
   /** How many workers it has: that many tasks run at once. */
@@ -79,25 +80,30 @@ export class Pool {
   ): Promise<Awaited<Result>> {
     const inputs = args ?? [];
     if (!Array.isArray(inputs)) throw new WrongUse(`the arguments of a task must be an array, not ${inspect(inputs)}`);
-    const [[result]] = await this.#run(target, [[...inputs]], false, options) as [[unknown]];
+    const [[result]] = await this.#run(target, inputs, (all) => [[...all]], false, options) as [[unknown]];
     return result as Awaited<Result>;
   }
 
   /**
-   * Calls the function with each item, spread over the workers.
+   * Calls the function with each item, spread over the workers. The items of an async iterable are all read before.
    * @returns The results in the order of the items. Rejects as {@link apply} does, with the first failure.
+   * @throws {WrongUse} `items` are no iterable. @throws What the source throws.
    */
   async map<Packed, Result>(
-    target: Target<[Packed], Result>, items: Iterable<NoInfer<Packed>>, options?: number | MapOptions,
+    target: Target<[Packed], Result>, items: Items<Packed>, options?: number | MapOptions,
   ): Promise<Awaited<Result>[]> {
     const chunksize = checkChunksize(options);
-    const inputs: Packed[] = Array.isArray(items) ? items : Array.from(items);
-    const size = chunksize ?? Math.ceil(inputs.length / (CHUNKS_A_WORKER * this.#crew.size));
-    const parts: Packed[][] = [];
-    for (let at = 0; at < inputs.length; at += size) parts.push(inputs.slice(at, at + size));
-    const results = await this.#run(target, parts, true, options);
-    // Not by flat(), which takes longer than all the rest here.
-    return ([] as unknown[]).concat(...results) as Awaited<Result>[];
+    const cut = (inputs: readonly unknown[]): unknown[][] => {
+      const size = chunksize ?? Math.ceil(inputs.length / (CHUNKS_A_WORKER * this.#crew.size));
+      const parts: unknown[][] = [];
+      for (let at = 0; at < inputs.length; at += size) parts.push(inputs.slice(at, at + size));
+      return parts;
+    };
+    const results = await this.#run(target, itemsOf(items), cut, true, options);
+    // Not by flat(), which takes longer than all the rest here; nor by spreading, of which the stack is the limit.
+    const all: unknown[] = [];
+    for (const part of results) for (const result of part) all.push(result);
+    return all as Awaited<Result>[];
   }
 
   /**
@@ -113,14 +119,14 @@ export class Pool {
    * @throws The signal's reason, when it is aborted already. What each `next()` throws, {@link PoolIterator.next} says.
    */
   imap<Item, Result>(
-    target: Target<[Item], Result>, items: Items<NoInfer<Item>>, options?: number | MapOptions,
+    target: Target<[Item], Result>, items: Items<Item>, options?: number | MapOptions,
   ): PoolIterator<Awaited<Result>> {
     return this.#iterate(target, items, options, true);
   }
 
   /** The same with the results in the order in which they come: a slow item holds up no other. */
   imapUnordered<Item, Result>(
-    target: Target<[Item], Result>, items: Items<NoInfer<Item>>, options?: number | MapOptions,
+    target: Target<[Item], Result>, items: Items<Item>, options?: number | MapOptions,
   ): PoolIterator<Awaited<Result>> {
     return this.#iterate(target, items, options, false);
   }
@@ -174,33 +180,58 @@ export class Pool {
   }
 
   async #run(
-    target: Target<never[]>, parts: unknown[][], isMap: boolean, options: number | TaskOptions | undefined,
+    target: Target<never[]>, inputs: readonly unknown[] | AsyncIterable<unknown>,
+    cut: (inputs: readonly unknown[]) => unknown[][], isMap: boolean, options: number | TaskOptions | undefined,
   ): Promise<unknown[][]> {
     this.#crew.checkOpen();
     const located = locate(target, 'a task of a Pool');
     const limits: TaskOptions = checkWait(options);
     const what = isMap ? `an item of ${located.target}` : `an argument of ${located.target}`;
-    const packed = parts.map((inputs) => packOwn(inputs, what));
-    if (packed.length === 0) return [];
+    const call = new Call(isMap, () => void this.#crew.drop(call));
+    const submit = (all: readonly unknown[]): void => {
+      const packed = packAllOwn(cut(all), what);
+      if (packed.length === 0) call.finish();
+      const how = isMap ? 'all' : 'once';
+      this.#crew.submit(packed.map((part, at) => newTask(call, at, located, part, how)));
+    };
     waitBegins();
-    let endWatch = (): void => {};
+    const endWatch = watchWait(limits, () => {
+      const where = this.#crew.drop(call, limits.kill);
+      const name = `${isMap ? 'the map of ' : ''}${located.target}`;
+      call.failed(0, new TimedOut(`${name} was not done`, limits.timeoutMs, where));
+    }, (reason) => {
+      this.#crew.drop(call, limits.kill);
+      call.failed(0, reason);
+    }, false);
     try {
-      return await new Promise<unknown[][]>((resolve, reject) => {
-        const call = new Call(isMap, resolve, reject);
-        endWatch = watchWait(limits, () => {
-          const where = this.#crew.drop(call, limits.kill);
-          const name = `${isMap ? 'the map of ' : ''}${located.target}`;
-          reject(new TimedOut(`${name} was not done`, limits.timeoutMs, where));
-        }, (reason) => {
-          this.#crew.drop(call, limits.kill);
-          reject(reason);
-        });
-        const how = isMap ? 'all' : 'once';
-        this.#crew.submit(packed.map((inputs, part) => newTask(call, part, located, inputs, how)));
-      });
+      if (Array.isArray(inputs)) submit(inputs);
+      else this.#gather(inputs as AsyncIterable<unknown>, call, submit).catch((error) => call.failed(0, error));
+      return await call.results;
     } finally {
-      endWatch();
+      // What is still at work when it has failed is the limits' yet.
+      call.whenOver(endWatch);
       waitEnds();
+    }
+  }
+
+  /** Reads all items, until nobody waits for the call any more. */
+  async #gather(
+    items: AsyncIterable<unknown>, call: Call, submit: (all: readonly unknown[]) => void,
+  ): Promise<void> {
+    const supplier: Supplier = {
+      get isIdle() { return call.isDropped; },
+      poolEnded: (reason) => call.failed(0, reason),
+    };
+    this.#crew.add(supplier);
+    try {
+      const all: unknown[] = [];
+      for await (const item of items) {
+        if (call.isDropped) return;
+        all.push(item);
+      }
+      submit(all);
+    } finally {
+      this.#crew.remove(supplier);
     }
   }
 }

@@ -2,6 +2,7 @@
 // around it.
 import { Fifo } from '../base/fifo.ts';
 import type { Located } from '../process/modules.ts';
+import { bringHome, hasEnds } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
@@ -11,6 +12,10 @@ export interface Job {
   readonly isGathered: boolean;
   /** How many of its tasks wait, or are with a worker. */
   left: number;
+  /** How many of them wait. */
+  waiting: number;
+  /** Whether ends of Pipes were in any that waited. */
+  hasEnds: boolean;
   /** Nobody wants what comes of it any more. */
   isDropped: boolean;
   /**
@@ -28,6 +33,7 @@ export interface Task {
   /** Which one of the job's. */
   readonly part: number;
   readonly id: number;
+  readonly inputs: Packed;
   readonly message: ToPoolWorker;
 }
 
@@ -38,31 +44,55 @@ export function newTask(
   job: Job, part: number, located: Located, inputs: Packed, how: 'once' | 'all' | 'each',
 ): Task {
   const id = ++lastTask;
-  return { job, part, id, message: { type: 'task', id, ...located, inputs, how } };
+  return { job, part, id, inputs, message: { type: 'task', id, ...located, inputs, how } };
 }
 
 /** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
 export class Call implements Job {
   readonly isGathered: boolean;
   left = 0;
+  waiting = 0;
+  hasEnds = false;
   isDropped = false;
+  readonly results: Promise<unknown[][]>;
   readonly #results: unknown[][] = [];
-  readonly #resolve: (results: unknown[][]) => void;
-  readonly #reject: (error: unknown) => void;
+  #resolve: (results: unknown[][]) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  readonly #drop: () => void;
+  #over: () => void = () => {};
 
-  constructor(isGathered: boolean, resolve: (results: unknown[][]) => void, reject: (error: unknown) => void) {
+  /** @param drop Nobody waits for the rest of its tasks any more. */
+  constructor(isGathered: boolean, drop: () => void) {
     this.isGathered = isGathered;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#drop = drop;
+    this.results = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
   }
 
   done(part: number, results: unknown): void {
     this.#results[part] = results as unknown[];
-    if (this.left === 0) this.#resolve(this.#results);
+    if (this.left > 0) return;
+    this.finish();
+    this.#over();
   }
 
   failed(_part: number, error: unknown): void {
     this.#reject(error);
+    if (!this.isDropped) this.#drop();
+    if (this.left === 0) this.#over();
+  }
+
+  /** There is nothing more to be done. */
+  finish(): void {
+    this.#resolve(this.#results);
+  }
+
+  /** Tells when none of its tasks waits, or is with a worker. */
+  whenOver(over: () => void): void {
+    if (this.left === 0) over();
+    else this.#over = over;
   }
 }
 
@@ -86,28 +116,40 @@ export class WaitingTasks {
   }
 
   shift(): Task | undefined {
-    this.first();
+    const task = this.first();
+    if (task !== undefined) task.job.waiting--;
     return this.#line.shift();
   }
 
   push(task: Task): void {
+    task.job.waiting++;
+    task.job.hasEnds ||= hasEnds(task.inputs);
     this.#line.push(task);
   }
 
   /** These come back, and are next. */
   unshift(tasks: readonly Task[]): void {
-    this.#line.unshift(tasks.filter(({ job }) => !job.isDropped));
+    for (const { job } of tasks) job.waiting++;
+    this.#line.unshift(tasks);
   }
 
-  /** Takes out the tasks of a job; not at once, which for many jobs takes long. @param waiting How many are in here. */
-  drop(job: Job, waiting: number): void {
+  /**
+   * Takes out the tasks of a job; not at once, which for many jobs takes long. But ends of Pipes that are in them are
+   * here again at once: somebody may wait at the other ends.
+   */
+  drop(job: Job): void {
     job.isDropped = true;
-    this.#dropped += waiting;
-    if (this.#dropped * 2 > this.#line.length) for (const task of this.takeAll()) this.#line.push(task);
+    if (job.waiting > 0 && job.hasEnds) for (const task of this.#line) if (task.job === job) bringHome(task.inputs);
+    this.#dropped += job.waiting;
+    job.left -= job.waiting;
+    job.waiting = 0;
+    if (this.#dropped * 2 > this.#line.length) for (const task of this.takeAll()) this.push(task);
   }
 
   takeAll(): Task[] {
     this.#dropped = 0;
-    return this.#line.takeAll().filter(({ job }) => !job.isDropped);
+    const tasks = this.#line.takeAll().filter(({ job }) => !job.isDropped);
+    for (const { job } of tasks) job.waiting--;
+    return tasks;
   }
 }

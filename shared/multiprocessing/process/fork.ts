@@ -1,7 +1,9 @@
 // How Process starts child.ts: which flags, environment and descriptors the new process gets. Used by process.ts only.
 import { fork } from 'node:child_process';
 import type { ChildProcess, StdioOptions } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { ownFile } from '../base/own-file.ts';
+import type { Port } from '../transport/port.ts';
 
 /** What child_process.fork calls by the same names. */
 export interface ForkOptions {
@@ -64,4 +66,9 @@ export function environmentFor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const flags = env['NODE_OPTIONS'];
   if (flags === undefined || flags !== process.env['NODE_OPTIONS'] || !flags.includes('--inspect')) return env;
   return { ...env, NODE_OPTIONS: flags.replace(/(?<!\S)--inspect\S*/g, '') };
+}
+
+/** The port of a process that could not be forked. */
+export function nowhere(): Port {
+  return Object.assign(new EventEmitter(), { connected: false });
 }

@@ -22,6 +22,8 @@ export interface Located {
   /** A URL, or what `import` finds from the toolkit's own folder. */
   readonly module: string;
   readonly target: string;
+  /** Its source text, where its name may be none: then it must be that of the export. */
+  readonly text?: string;
 }
 
 /** The module of a program that has no file: given on the command line, or on standard input. */
@@ -64,7 +66,7 @@ export function lineageOf({ module, target }: Located, name: string, most = MOST
   const purpose = `${module}#${target}`;
   if (lineage.filter((other) => other === purpose).length >= most) {
     throw new WrongUse(`${name} cannot be started: ${most} processes that were started for ${target} of ${module} `
-      + `descend from one another already, and would go on so without end. ${GUARD}`);
+      + `descend from one another already, and no more may, as a program that starts itself would never end. ${GUARD}`);
   }
   return [...lineage, purpose];
 }
@@ -83,7 +85,9 @@ export function locate({ module, target }: Target<never[]>, who: string): Locate
   if (typeof target !== 'function' || target.name === '') {
     throw new WrongUse(`the target of ${who} must be an exported function with a name, not ${inspect(target)}`);
   }
-  return { module: locateModule(module, who), target: target.name };
+  const located = { module: locateModule(module, who), target: target.name };
+  // So JavaScript names a function that is written in place, `{ module, target: () => … }`.
+  return target.name === 'target' ? { ...located, text: String(target) } : located;
 }
 
 function locateModule(module: unknown, who: string): string {
@@ -123,14 +127,21 @@ export async function importModule(module: string): Promise<Record<string, unkno
 
 export type Callee = (...args: unknown[]) => unknown;
 
-/** The function that a module exports by that name. @throws {TypeError} It exports none; says what it does export. */
-export function exportOf(exports: Record<string, unknown>, { module, target }: Located): Callee {
-  const found = exports[target];
-  if (typeof found === 'function') return found as Callee;
-  const other = Object.entries(exports).find(([, value]) => typeof value === 'function' && value.name === target);
+/**
+ * The function that a module exports by that name, or has under it in its default export: of CommonJS `import` does not
+ * see all names. @throws {TypeError} It exports none, or another one; says what it does export.
+ */
+export function exportOf(exports: Record<string, unknown>, { module, target, text }: Located): Callee {
+  const inDefault = Object(exports['default']) as Record<string, unknown>;
+  const found = exports[target] ?? (Object.hasOwn(inDefault, target) ? inDefault[target] : undefined);
+  if (typeof found === 'function' && (text === undefined || text === String(found))) return found as Callee;
+  const isIt = (value: unknown): boolean => typeof value === 'function' && value.name === target && text === undefined;
+  const other = Object.entries(exports).find(([, value]) => isIt(value));
   const hint = other === undefined ? Object.keys(exports).join(', ') || 'nothing'
     : `it by the name '${other[0]}', which is not the function's own`;
-  throw new TypeError(`${module} does not export a function '${target}'; it exports ${hint}`);
+  const what = text === undefined ? `a function '${target}'` : 'the function that was given in place as the target';
+  throw new TypeError(`${module} does not export ${what}; it exports ${hint}. `
+    + 'Only an exported function can be called in another process');
 }
 
 /**

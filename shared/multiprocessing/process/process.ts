@@ -4,7 +4,6 @@
 // threw. The fork channel carries everything between the two: arguments, the primitives' messages, the users' own.
 import { ownerOf } from '../base/address.ts';
 import type { ChildProcess } from 'node:child_process';
-import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
@@ -13,13 +12,13 @@ import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import { Channel } from '../transport/channel.ts';
-import type { Port } from '../transport/channel.ts';
-import { prepare, referencesIn } from '../values/codec.ts';
+import { comeBack, encodeArguments, referencesIn } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
 import { currentProcess } from './current.ts';
 import { messageOf, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { LastWords } from './exit-pipe.ts';
-import { childEntry, forkChild } from './fork.ts';
+import { childEntry, forkChild, nowhere } from './fork.ts';
 import type { ForkOptions } from './fork.ts';
 import { Joiners } from './joiners.ts';
 import { keepNoLonger, keepWhileAwaiting } from '../base/keep-alive.ts';
@@ -62,7 +61,7 @@ process.once('exit', () => {
   for (const child of running) child.terminate();
 });
 
-export class Process<Args extends readonly unknown[] = never[]> {
+export class Process<Args extends readonly unknown[] = readonly unknown[]> {
   readonly name: string;
   readonly daemon: boolean;
   #settleEnded: (death: Death) => void = () => {};
@@ -151,7 +150,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
    * with an `error`.
    * @throws {WrongUse} It was started before; or this process is a child that imports its target's module right now, as
    * each of its own children would; or it descends from too many that were started for the same; or the package is in a
-   * bundle. @throws {NotCloneable} An argument cannot be sent.
+   * bundle. @throws {NotCloneable} An argument cannot be sent, or all together cannot. Nothing has happened then.
    */
   start(): void {
     if (this.#isStarted) throw new WrongUse(`${this.name} cannot be started twice`);
@@ -162,8 +161,7 @@ export class Process<Args extends readonly unknown[] = never[]> {
     }
     const lineage = lineageOf(this.#start, this.name);
     const entry = childEntry();
-    const prepared = this.#args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${this.name}`));
-    const args = prepared.map((encodeIt) => encodeIt());
+    const args = encodeArguments(this.#args, this.name);
     this.#args = [];
     this.#isStarted = true;
     this.#address = router.newChildAddress();
@@ -171,15 +169,12 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#channel = new Channel(child ?? nowhere(), (envelope) => {
       if (envelope[2] === FAILED) this.#error ??= rebuildError(envelope[3] as RemoteError, this.#who());
       else router.arrive(envelope, this.#address);
-    });
+    }, (body) => this.#given(body));
     router.addChild(this.#address, this.#channel);
     running.add(this);
     if (child !== undefined) this.#watch(child, exitFd);
-    this.#channel.post({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
-    // Whoever owns a primitive learns at once that this child has it, even if it dies before it can say so itself.
-    for (const { ref } of args.flatMap(referencesIn)) {
-      router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
-    }
+    this.#channel.postOwn({ ...this.#start, address: this.#address, args, exitFd, lineage } satisfies StartMessage);
+    for (const arg of args) this.#given(arg);
   }
 
   /**
@@ -224,6 +219,15 @@ export class Process<Args extends readonly unknown[] = never[]> {
     return `Process ${inspect({ name, pid, daemon, isAlive: this.isAlive(), exitCode }, options)}`;
   }
 
+  /**
+   * It gets these primitives. Whoever owns one learns so at once, even if the child dies before it can say so itself.
+   * When it is dead already, they have not left.
+   */
+  #given(body: Encoded): void {
+    if (this.#death !== undefined) return comeBack(body);
+    for (const { ref } of referencesIn(body)) router.postFor(this.#address, ownerOf(ref), ref, router.ATTACH);
+  }
+
   #who(): string {
     return `${this.name} (pid ${this.#child?.pid})`;
   }
@@ -246,11 +250,12 @@ export class Process<Args extends readonly unknown[] = never[]> {
       if (child.pid === undefined) this.#notForked(error);
     });
     if (child.pid === undefined) return;
-    const exitPipe = child.stdio[exitFd] as Socket;
-    exitPipe.unref();
-    const words = new LastWords(exitPipe, child.pid);
+    const pipes = child.stdio as (Socket | null | undefined)[];
+    pipes[exitFd]!.unref();
+    const words = new LastWords(pipes[exitFd]!, child.pid);
     child.once('exit', (code, signal) => this.#exited(child, words, code ?? -constants.signals[signal ?? 'SIGKILL']));
     if (!this.daemon) return;
+    for (const pipe of pipes) pipe?.unref();
     this.#refable = {
       ref: () => { child.ref(); child.channel?.ref(); },
       unref: () => { child.unref(); child.channel?.unref(); },
@@ -287,9 +292,4 @@ export class Process<Args extends readonly unknown[] = never[]> {
     this.#settleEnded(this.#death);
     this.#joiners.release();
   }
-}
-
-/** The port of a process that could not be forked. */
-function nowhere(): Port {
-  return Object.assign(new EventEmitter(), { connected: false });
 }

@@ -1,17 +1,18 @@
 // One fork channel, seen from either end: what is posted within a turn of the event loop travels as one message.
 // Process and child.ts make one each; the router sends envelopes over it, the server its own messages and sockets.
 import type { SendHandle } from 'node:child_process';
-import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import { decode, encode } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
 import { Fifo } from '../base/fifo.ts';
 import { closeUnheard, tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
+import type { Port } from './port.ts';
 import { tellNow } from './turn.ts';
 import { isItem, numberOf, WireReader, WireWriter } from './wire.ts';
 import type { Direct, Envelope, Item, Message } from './wire.ts';
 
-export type { Envelope };
+export type { Envelope, Port };
 
 /** What needs neither a copy nor a look before it is sent. */
 type Short = readonly (number | string | boolean | null)[];
@@ -26,19 +27,14 @@ interface Batch {
 /** Hears what the process at the other end posts or sends. The socket is missing when it was destroyed on the way. */
 export type ChannelListener = (message: unknown, socket: Socket | undefined) => void;
 
-/** The forked child, as its parent sees it, or `process` in a forked child: what a channel needs of them. */
-export interface Port extends EventEmitter {
-  connected: boolean;
-  send?(message: unknown, socket: Socket | undefined, options: { keepOpen: boolean }, callback: () => void): boolean;
-}
-
-/** For so long a message may wait that is in no hurry, in milliseconds. */
+/** For so long a message may wait that is in no hurry. */
 const LATER_MS = 1;
 const KEEP_OPEN = { keepOpen: true };
 
 export class Channel {
   readonly #port: Port;
   readonly #onEnvelope: (envelope: Envelope) => void;
+  readonly #onPosted: (body: Encoded) => void;
   readonly #writer = new WireWriter();
   readonly #reader = new WireReader();
   #scheduled = false;
@@ -62,12 +58,14 @@ export class Channel {
   /** Decoded when they are heard: a child has then loaded what the primitives in them need. */
   readonly #early = new Fifo<[Direct, Socket | undefined]>();
   #listener: ChannelListener | undefined;
+  #isForGood = false;
   #passedOver = 0;
 
-  /** @param onEnvelope Gets each envelope that arrives, in order. */
-  constructor(port: Port, onEnvelope: (envelope: Envelope) => void) {
+  /** @param onEnvelope Gets each envelope that arrives, in order. @param onPosted Hears of posted clones. */
+  constructor(port: Port, onEnvelope: (envelope: Envelope) => void, onPosted: (body: Encoded) => void = () => {}) {
     this.#port = port;
     this.#onEnvelope = onEnvelope;
+    this.#onPosted = onPosted;
     port.on('message', (message: unknown, handle: SendHandle | undefined) => {
       this.#read(message, handle);
       this.#takeIn();
@@ -79,8 +77,13 @@ export class Channel {
     return this.#passedOver;
   }
 
-  /** Sets who hears the messages for this process. Those that came when nobody did are heard at once, in order. */
-  listen(listener: ChannelListener | undefined): void {
+  /**
+   * Sets who hears the messages for this process: at once, in order, those that came when nobody did.
+   * @param forGood For Pool: nobody takes its place after this.
+   */
+  listen(listener: ChannelListener | undefined, forGood = false): void {
+    if (this.#isForGood) return;
+    this.#isForGood = forGood;
     this.#listener = listener;
     this.#hear();
   }
@@ -93,7 +96,7 @@ export class Channel {
    */
   post(message: unknown): void {
     tellNow();
-    this.#push(directOf(message));
+    this.#push(this.#direct(message));
   }
 
   /**
@@ -104,14 +107,14 @@ export class Channel {
    * @throws {NotCloneable} The message holds a function, a socket …
    */
   async sendSocket(message: unknown, socket: Socket): Promise<void> {
-    const item = directOf(message);
+    const item = this.#direct(message);
     this.flush();
     this.#writer.add(item);
     this.#sendWith(socket);
     await this.flushed();
   }
 
-  /** For Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
+  /** For Process and Pool: posts plain data that nobody else has or will change, and which therefore needs no copy. */
   postOwn(message: object): void {
     tellNow();
     this.#push([message, true]);
@@ -188,13 +191,19 @@ export class Channel {
     this.#takeIn();
   }
 
+  #direct(message: unknown): Direct {
+    const plain = copyPlain(message);
+    if (plain !== NOT_PLAIN) return [plain, true];
+    const body = encode(message, 'the message');
+    this.#onPosted(body);
+    return [body];
+  }
+
   #push(item: Item): void {
-    if (this.#writer.add(item) || this.#divert !== undefined) {
-      this.flush();
-    } else if (!this.#scheduled) {
-      this.#scheduled = true;
-      process.nextTick(() => this.flush());
-    }
+    if (this.#writer.add(item) || this.#divert !== undefined) return this.flush();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => this.flush());
   }
 
   /** All that is written, and the socket with the last of it. */
@@ -287,9 +296,4 @@ export class Channel {
     this.#passedOver++;
     tellUnreadable(error);
   }
-}
-
-function directOf(message: unknown): Direct {
-  const plain = copyPlain(message);
-  return plain === NOT_PLAIN ? [encode(message, 'the message')] : [plain, true];
 }

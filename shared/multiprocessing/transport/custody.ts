@@ -1,7 +1,7 @@
 // Who answers for a value that waits for a reader: in the hub of a Pipe, in a Manager's dicts and lists, in a Queue.
 import { ownerOf } from '../base/address.ts';
 import { referencesIn } from '../values/codec.ts';
-import { encodedPart } from '../values/packed.ts';
+import { bringBack, encodedPart } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import * as router from './router.ts';
 
@@ -43,6 +43,16 @@ export function endCustody(item: Packed): void {
     if (kind !== CONNECTION) continue;
     router.post(ownerOf(ref), ref, { type: 'lost', trip: detail as number } satisfies Lost);
   }
+}
+
+/** Whether there are ends of Pipes in a value. */
+export function hasEnds(item: Packed): boolean {
+  return referencesIn(encodedPart(item)).some(({ kind }) => kind === CONNECTION);
+}
+
+/** A value is not sent after all: the ends of Pipes in it, which had left this process, are here again. */
+export function bringHome(item: Packed): void {
+  if (hasEnds(item)) bringBack(item);
 }
 
 /** Says of a value which has just come, and which this process will not keep, that nobody will take it. */

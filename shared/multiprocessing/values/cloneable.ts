@@ -1,7 +1,7 @@
 // What can reach another process as what it is: looked at here before the call returns, since a structured clone turns
 // instances of classes into plain objects without a word, and one that is very deep can be made but not be read.
 // Used by codec.ts and remote-error.ts.
-import { types } from 'node:util';
+import { inspect, types } from 'node:util';
 import { sizeText } from '../base/size.ts';
 
 /** The method by which a primitive says how it travels. */
@@ -22,6 +22,9 @@ export interface Transferable {
 export const MOST_BYTES = 512 * 1024 * 1024;
 /** How deep a value may be: v8.deserialize() overflows Node's stack at 1,500 to 2,000 objects within each other. */
 const DEEPEST = 1000;
+
+/** An array of so many elements is long. */
+const LONG = 100;
 
 /** An object in the value, and the way to it. */
 interface Place {
@@ -121,9 +124,9 @@ function lookInto(place: Place, kind: Kind, open: Place[]): number {
     const array = object as unknown[];
     let i = 0;
     for (; i < array.length && (array[i] !== undefined || i in array); i++) bytes += lookAt(array[i], i, place, open);
-    // From the first hole on by its keys: it may have billions of holes.
-    const sparse = i < array.length ? Object.keys(array).slice(i) : [];
-    for (const key of sparse) bytes += lookAt(array[key as never], key, place, open);
+    // From the first hole on by its keys: it may have billions of holes. Behind the elements are its named properties.
+    const others = i < array.length || mayHaveNames(array) ? Object.keys(array).slice(i) : [];
+    for (const key of others) bytes += lookAt(array[key as never], key, place, open);
   } else if (kind === 'map' || kind === 'set') {
     refuseExtras(place);
     const isMap = kind === 'map';
@@ -149,6 +152,13 @@ function lookInto(place: Place, kind: Kind, open: Place[]): number {
   }
   reverse(open, from);
   return bytes;
+}
+
+/** To ask a long array for its keys takes several times as long as to clone it; inspect() asks for its names alone. */
+function mayHaveNames(array: readonly unknown[]): boolean {
+  if (array.length < LONG) return true;
+  const options = { maxArrayLength: 0, depth: 0, customInspect: false };
+  return inspect(array, options) !== `[ ... ${array.length} more items ]`;
 }
 
 function kindOf(object: object): Kind | undefined {

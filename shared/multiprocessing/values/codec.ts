@@ -4,6 +4,7 @@ import { deserialize, serialize } from 'node:v8';
 import { isPlainPart, isSubstituted, MOST_BYTES, survey, tooLarge, TRANSFER } from './cloneable.ts';
 import type { Reference, Transferable } from './cloneable.ts';
 import { messageOf, NotCloneable } from '../base/errors.ts';
+import { sizeText } from '../base/size.ts';
 import { rebuildError, takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
 
@@ -28,6 +29,9 @@ interface Packet {
 
 /** A value ready to be sent: itself where it has no parts, so that numbers and strings cost nothing, else its clone. */
 export type Encoded = Packet | string | number | bigint | boolean | null | undefined;
+
+/** How much the arguments of a Process may take together, in bytes: somewhat less than a message of wire.ts. */
+const MOST_TOGETHER = 1000 * 1024 * 1024;
 
 const kinds = new Map<string, (reference: Reference) => Transferable>();
 
@@ -65,13 +69,54 @@ export function prepare(value: unknown, what: string, isData = false): () => Enc
     if (primitive !== undefined) throw new Error(`${primitive.path.join('.') || 'it'} is a primitive of the toolkit`);
     const errors: [readonly string[], RemoteError][] = [];
     for (const { path, object } of found) if (!isTransferable(object)) errors.push([path, takeApart(object)]);
+    const primitives = found.flatMap(({ path, object }) => (
+      isTransferable(object) ? [(): [readonly string[], Reference] => [path, object[TRANSFER]()]] : []
+    ));
     return () => {
-      const references: [readonly string[], Reference][] = [];
-      for (const { path, object } of found) if (isTransferable(object)) references.push([path, object[TRANSFER]()]);
+      const references = allOrNone(primitives, ([, reference]) => void revive(reference));
       return { bytes, ...(references.length > 0 ? { references } : {}), ...(errors.length > 0 ? { errors } : {}) };
     };
   } catch (error) {
     throw notCloneable(what, messageOf(error), error);
+  }
+}
+
+/**
+ * The arguments of a Process, at once. When it throws, nothing has happened to the primitives in them.
+ * @param name Whose they are. @throws {NotCloneable} One cannot be sent, or all together cannot. @throws {WrongUse}
+ */
+export function encodeArguments(args: readonly unknown[], name: string): Encoded[] {
+  const encoded = allOrNone(args.map((arg, i) => prepare(arg, `argument ${i + 1} of ${name}`)), comeBack);
+  const bytes = encoded.reduce((sum: number, arg) => sum + mostBytesOf(arg), 0);
+  if (bytes <= MOST_TOGETHER) return encoded;
+  encoded.forEach(comeBack);
+  throw new NotCloneable(`the arguments of ${name} cannot be sent to another process: together they take up to `
+    + `${sizeText(bytes)}, and at most ${sizeText(MOST_TOGETHER)} can be sent at once`);
+}
+
+/** A character of text takes one byte or two. */
+function mostBytesOf(arg: Encoded): number {
+  if (typeof arg === 'string') return 2 * arg.length;
+  return typeof arg === 'object' && arg !== null ? arg.bytes.length : 0;
+}
+
+/** What had travelled and was not sent is here again. */
+export function comeBack(encoded: Encoded): void {
+  referencesIn(encoded).forEach(revive);
+}
+
+/**
+ * Has all of them done. When one of them throws, those before are undone.
+ * @throws What that one throws.
+ */
+export function allOrNone<Done>(all: readonly (() => Done)[], undo: (done: Done) => void): Done[] {
+  const done: Done[] = [];
+  try {
+    for (const one of all) done.push(one());
+    return done;
+  } catch (error) {
+    done.forEach(undo);
+    throw error;
   }
 }
 

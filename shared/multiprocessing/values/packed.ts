@@ -2,7 +2,7 @@
 // structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager,
 // pool.
 import { isString } from '../base/shape.ts';
-import { decode, prepare, referencesIn } from './codec.ts';
+import { allOrNone, comeBack, decode, prepare, referencesIn } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 
@@ -41,7 +41,7 @@ export function packLater(value: unknown, what = WHAT): () => Packed {
  * @param what How the error names each. @throws {NotCloneable}
  */
 export function packAll(values: readonly unknown[], what: (index: number) => string): Packed[] {
-  return values.map((value, i) => packLater(value, what(i))).map((travel) => travel());
+  return allOrNone(values.map((value, i) => packLater(value, what(i))), bringBack);
 }
 
 /**
@@ -56,10 +56,31 @@ export function packData(value: unknown, what: string): Packed {
 
 /**
  * Clones an array that was made for this and is nobody else's, with nothing besides its elements: if they have no
- * parts and little text they are not even copied. @throws {NotCloneable}
+ * parts and little text they are not even copied. @param what How the error names an element. @throws {NotCloneable}
  */
 export function packOwn(values: unknown[], what: string): Packed {
-  return areSmall(values) ? { plain: values } : pack(values, what);
+  return packOwnLater(values, what)();
+}
+
+/** The same for several of them, of which all travel or none. */
+export function packAllOwn(arrays: readonly unknown[][], what: string): Packed[] {
+  return allOrNone(arrays.map((values) => packOwnLater(values, what)), bringBack);
+}
+
+function packOwnLater(values: unknown[], what: string): () => Packed {
+  if (areSmall(values)) return () => ({ plain: values });
+  try {
+    return packLater(values, what);
+  } catch (error) {
+    // The caller does not know of the array.
+    for (const value of values) packLater(value, what);
+    throw error;
+  }
+}
+
+/** What had travelled and was not sent is here again: the ends of Pipes in it are. */
+export function bringBack(packed: Packed): void {
+  comeBack(encodedPart(packed));
 }
 
 /** The value again, with proxies in the place of primitives that live elsewhere. */
