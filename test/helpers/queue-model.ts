@@ -88,6 +88,8 @@ export class QueueModel {
   readonly #owner: QueueOwner;
   /** The deaths that the owner has not heard of yet. */
   readonly #untold: Death[] = [];
+  /** What the owner does when all has come that is under way. */
+  readonly #whenAllHeard: (() => void)[] = [];
   /** Items that came back from these, which have not said that they do not want them. */
   readonly #returned = new Map<string, string[]>();
   /** How many gets of one process may wait at once. */
@@ -105,6 +107,8 @@ export class QueueModel {
       arrives: () => {},
       carries: () => {},
       leaves: () => {},
+      isShared: () => {},
+      whenAllHeard: (call) => void this.#whenAllHeard.push(call),
       afterThis: (work) => this.of(MAKER).afterThis.push(work),
     });
     for (const member of this.members) if (member.address !== MAKER) member.up.push({ type: 'here' });
@@ -293,6 +297,10 @@ export class QueueModel {
       // The news comes after the last message from there.
       if (this.members.some(({ address, up }) => isWithin(address, death.address) && up.length > 0)) continue;
       events.push(() => this.do(this.of(MAKER), () => this.#owner.died(this.#untold.splice(i, 1)[0]!)));
+    }
+    const isQuiet = this.#untold.length === 0 && this.members.every(({ up, down }) => up.length + down.length === 0);
+    if (isQuiet && this.#whenAllHeard.length > 0) {
+      events.push(() => this.do(this.of(MAKER), () => this.#whenAllHeard.shift()!()));
     }
     return events;
   }

@@ -66,6 +66,8 @@ export abstract class SynchronizeModel {
   readonly #owner: Owner;
   /** The deaths that the owner has not heard of yet. */
   readonly #untold: Death[] = [];
+  /** What the owner does when all has come that is under way. */
+  readonly #whenAllHeard: (() => void)[] = [];
   readonly #waits: string;
   readonly #givesUp: number;
   readonly #dies: number;
@@ -82,6 +84,7 @@ export abstract class SynchronizeModel {
       self: MAKER,
       tell: (to, message) => this.#tell(to, message),
       whenRead: (work) => void this.of(MAKER).later.push(work),
+      whenAllHeard: (call) => void this.#whenAllHeard.push(call),
     });
     const tasks = 1 + Math.floor(random() * 3);
     this.members = ADDRESSES.slice(0, 2 + Math.floor(random() * (ADDRESSES.length - 1))).map((address) =>
@@ -184,6 +187,8 @@ export abstract class SynchronizeModel {
       if (this.members.some(({ address, up }) => up.length > 0 && isWithin(address, death.address))) continue;
       events.push(() => this.#hearOfDeath(death));
     }
+    const isQuiet = this.#untold.length === 0 && this.members.every(({ up, down }) => up.length + down.length === 0);
+    if (isQuiet && this.#whenAllHeard.length > 0) events.push(() => this.#whenAllHeard.shift()!());
     return events;
   }
 

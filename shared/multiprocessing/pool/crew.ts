@@ -176,13 +176,19 @@ export class Crew {
       this.#failedStarts = 0;
       return;
     }
+    if (answer.type === 'taken') {
+      const [task] = worker.tasks;
+      if (task?.id === answer.id) this.#waiting.letGo(task);
+      return;
+    }
     const task = worker.finish(answer.id);
     if (task === undefined) return;
     this.#settle(task, answer, worker.describe());
     this.look();
   }
 
-  #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' }>, who: string): void {
+  #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' | 'taken' }>, who: string): void {
+    this.#waiting.letGo(task);
     if (answer.type === 'failed') return this.#fail(task, rebuildError(answer.error, who));
     let results: unknown[];
     let failures: Map<number, Error>;
@@ -200,6 +206,7 @@ export class Crew {
   }
 
   #fail(task: Task, error: unknown): void {
+    this.#waiting.letGo(task);
     this.#done++;
     task.job.left--;
     task.job.failed(task.part, error);
@@ -214,6 +221,7 @@ export class Crew {
     if (this.#state !== 'terminated') this.#waiting.unshift(unbegun);
     else for (const task of unbegun) this.#fail(task, this.#terminated());
     const [task] = begun;
+    if (task !== undefined) this.#waiting.letGo(task, death);
     if (task !== undefined) this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
     if (!worker.isReady && !worker.isEnding) this.#failedStarts++;
     else if (worker.isReady && this.#failedStarts >= MOST_FAILED_STARTS) this.#failedStarts = 0;

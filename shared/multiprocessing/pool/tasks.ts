@@ -1,7 +1,9 @@
 // What a Pool has to do: calls, the tasks of which they consist, and those that wait for a worker. Used by the files
 // around it.
+import type { Death } from '../base/errors.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Located } from '../process/modules.ts';
+import { Keeper } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
@@ -28,7 +30,9 @@ export interface Task {
   /** Which one of the job's. */
   readonly part: number;
   readonly id: number;
-  readonly message: ToPoolWorker;
+  readonly message: ToPoolWorker & { readonly type: 'task' };
+  /** The pool answers for what is in it, until its worker has that. */
+  isKept: boolean;
 }
 
 let lastTask = 0;
@@ -38,7 +42,7 @@ export function newTask(
   job: Job, part: number, located: Located, inputs: Packed, how: 'once' | 'all' | 'each',
 ): Task {
   const id = ++lastTask;
-  return { job, part, id, message: { type: 'task', id, ...located, inputs, how } };
+  return { job, part, id, message: { type: 'task', id, ...located, inputs, how }, isKept: false };
 }
 
 /** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
@@ -71,6 +75,8 @@ export class WaitingTasks {
   readonly #line = new Fifo<Task>();
   /** How many in the line are of jobs that were dropped. */
   #dropped = 0;
+  /** A pool has workers as long as it has tasks. */
+  readonly #keeper = new Keeper(true);
 
   get length(): number {
     return this.#line.length - this.#dropped;
@@ -79,7 +85,7 @@ export class WaitingTasks {
   /** The one whose turn is next; undefined when there is none. */
   first(): Task | undefined {
     while (this.#line.at(0)?.job.isDropped === true) {
-      this.#line.shift();
+      this.letGo(this.#line.shift()!);
       this.#dropped--;
     }
     return this.#line.at(0);
@@ -91,12 +97,20 @@ export class WaitingTasks {
   }
 
   push(task: Task): void {
+    if (!task.isKept) this.#keeper.keep(task.message.inputs);
+    task.isKept = true;
     this.#line.push(task);
   }
 
   /** These come back, and are next. */
   unshift(tasks: readonly Task[]): void {
-    this.#line.unshift(tasks.filter(({ job }) => !job.isDropped));
+    this.#line.unshift(this.#thoseWanted(tasks));
+  }
+
+  /** A worker has what is in the task, or it has come to its end. */
+  letGo(task: Task, death: Death | null = null): void {
+    if (task.isKept) this.#keeper.letGo(task.message.inputs, death);
+    task.isKept = false;
   }
 
   /** Takes out the tasks of a job; not at once, which for many jobs takes long. @param waiting How many are in here. */
@@ -108,6 +122,11 @@ export class WaitingTasks {
 
   takeAll(): Task[] {
     this.#dropped = 0;
-    return this.#line.takeAll().filter(({ job }) => !job.isDropped);
+    return this.#thoseWanted(this.#line.takeAll());
+  }
+
+  #thoseWanted(tasks: readonly Task[]): Task[] {
+    for (const task of tasks) if (task.job.isDropped) this.letGo(task);
+    return tasks.filter(({ job }) => !job.isDropped);
   }
 }

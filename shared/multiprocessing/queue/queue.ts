@@ -48,7 +48,7 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * @throws {QueueClosed} The queue is closed.
    * @throws {NotCloneable} The item holds a function, a socket …
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is full, a process that held it
-   * failed, and all who still hold it wait as well.
+   * failed, and all who still hold it or can get it wait as well.
    */
   put(item: T, wait?: Wait): Promise<void> {
     return this.link.put(item, wait);
@@ -81,7 +81,7 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * @throws {QueueEmpty} The queue was empty all that time. @throws The signal's `reason`.
    * @throws {QueueClosed} The queue is closed, and empty.
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
-   * failed, and all who still hold it wait as well.
+   * failed, and all who still hold it or can get it wait as well.
    */
   get(wait?: Wait): Promise<T> {
     return this.link.get(wait) as Promise<T>;

@@ -79,6 +79,11 @@ export function encodedPart(packed: Packed): Encoded {
   return isPlain(packed) ? undefined : packed;
 }
 
+/** Whether primitives of the toolkit travel in it. */
+export function holdsPrimitives(packed: Packed): boolean {
+  return referencesIn(encodedPart(packed)).length > 0;
+}
+
 /** About how many bytes of memory it takes. */
 export function sizeOf(packed: Packed): number {
   if (typeof packed !== 'object' || packed === null) return sizeOfPlain(packed);
