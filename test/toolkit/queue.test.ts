@@ -542,6 +542,32 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     assert.equal(await settlesAlone(never), false);
   });
 
+  test('after the queue was closed: another does its work, and only then is at the end', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
+    await work.putNumbers(queue, 0, 3);
+    assert.deepEqual(await one.tell('getMany', 1), [0]);
+    await queue.close();
+    const drained = other.tell('drain');
+    while (await one.tell('qsize') !== 0);
+    const ours = assert.rejects(queue.get(), closed);
+    assert.deepEqual([await settlesAlone(drained), await settlesAlone(ours)], [false, false], 'it may come back');
+    await one.kill();
+    assert.deepEqual(await drained, [1, 2, 0]);
+    await ours;
+  });
+
+  test('or asks again after the queue was closed, all are at the end', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
+    await work.putNumbers(queue, 0, 1);
+    assert.deepEqual(await one.tell('getMany', 1), [0]);
+    await queue.close();
+    const others = [assert.rejects(other.tell('get'), { name: closed.name }), assert.rejects(queue.get(), closed)];
+    await assert.rejects(one.tell('get'), { name: closed.name });
+    await Promise.all(others);
+  });
+
   test('and is killed in the middle of putting: each item is in it whole, or not at all', DEADLINE, async (t) => {
     const queue = new Queue<unknown>();
     for (const bytes of [10, 200_000]) {
