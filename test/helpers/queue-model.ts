@@ -283,6 +283,7 @@ export class QueueModel {
         },
         now: () => this.#clock,
         mayServeAtOnce: () => ++member.servedInTurn <= 7,
+        isAboutToEnd: () => false,
         nextTurn: (work) => member.nextTurn.push(work),
         tellSoon: (work) => {
           member.tellings.push(work);

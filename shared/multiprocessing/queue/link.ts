@@ -19,7 +19,7 @@ import { waitFor } from './wait.ts';
 import * as router from '../transport/router.ts';
 import { asksOnce, checkWait } from '../base/time-limit.ts';
 import type { Wait, WaitOptions } from '../base/time-limit.ts';
-import { afterThis, afterTurn, mayServeAtOnce, nextTurn, tellNow, tellSoon } from '../transport/turn.ts';
+import { afterThis, afterTurn, isAboutToEnd, mayServeAtOnce, nextTurn, tellNow, tellSoon } from '../transport/turn.ts';
 
 export type QueueKind = 'Queue' | 'JoinableQueue';
 
@@ -76,7 +76,7 @@ export class QueueLink {
         router.flush();
       },
       now: () => performance.now(),
-      mayServeAtOnce, nextTurn, tellSoon,
+      mayServeAtOnce, nextTurn, tellSoon, isAboutToEnd,
     });
     if (ref === undefined) this.#owner = this.#makeOwner(joinable);
     else this.#connect(ref);

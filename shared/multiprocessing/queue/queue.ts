@@ -39,7 +39,8 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
    * When it has settled, the item leaves at once if this process puts seldom, else with all that it puts in this turn
    * of the event loop, and in any case before whatever else this process tells others; if it is killed before, the item
-   * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended.
+   * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended,
+   * and so is what listeners of its 'exit' put.
    * @param wait How long to wait for a place, in milliseconds, and what calls the wait off; 0 is {@link putNowait}.
    * Without it there is no limit. When the time is up or the signal aborts, the owner has the last word: either the put
    * settles, and the item is in the queue, or it rejects, and the item is not.
