@@ -313,7 +313,8 @@ export class QueueModel {
       if (this.members.some(({ address, up }) => isWithin(address, death.address) && up.length > 0)) continue;
       events.push(() => this.do(this.of(MAKER), () => this.#owner.died(this.#untold.splice(i, 1)[0]!)));
     }
-    const isQuiet = this.#untold.length === 0 && this.members.every(({ up, down }) => up.length + down.length === 0);
+    const isUnderWay = this.members.some(({ alive, up, down }) => up.length + (alive ? down.length : 0) > 0);
+    const isQuiet = !isUnderWay && this.#untold.length === 0;
     if (isQuiet && this.#whenAllHeard.length > 0) {
       events.push(() => this.do(this.of(MAKER), () => this.#whenAllHeard.shift()!()));
     }
