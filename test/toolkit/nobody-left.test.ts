@@ -186,6 +186,19 @@ describe('a primitive in the task of a pool, of which a worker has died', { conc
   }
 });
 
+test('a primitive in a message that is not listened for yet can still be had', DEADLINE, async (t) => {
+  const [event, gate] = [new Event(), new Queue<unknown>()];
+  const late = startProcess(t, { module, target: work.serveLate, args: [gate] });
+  late.process.channel.post(event);
+  const { process: dead } = startProcess(t, { module, target: work.serve, args: [event, true] });
+  const waiting = event.wait();
+  await Promise.all([assertWaits(waiting), dead.join()]);
+  await assertWaits(waiting);
+  await gate.put('now');
+  await waiting;
+  await late.process.join();
+});
+
 describe('jobs that have the queue for their answers in them', () => {
   test('are all answered although a worker dies with one', DEADLINE, async (t) => {
     const jobs = new Queue<unknown>();

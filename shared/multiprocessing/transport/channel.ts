@@ -3,7 +3,8 @@
 import type { SendHandle } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import { decode, encode } from '../values/codec.ts';
+import { decode, encode, isEncoded } from '../values/codec.ts';
+import { attachTo } from './router.ts';
 import { Fifo } from '../base/fifo.ts';
 import { closeUnheard, tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
@@ -263,6 +264,7 @@ export class Channel {
       this.#tell(this.#listener, item, socket);
     } else {
       this.#early.push([item, socket]);
+      if (item.length === 1 && isEncoded(item[0])) attachTo(item[0]); // It may be long until it is heard.
       this.#hear();
     }
   }

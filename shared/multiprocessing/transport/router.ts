@@ -1,11 +1,13 @@
 // Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
 // that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's is
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
-import { isWithin, kindOf } from '../base/address.ts';
+import { isWithin, kindOf, ownerOf } from '../base/address.ts';
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from '../base/errors.ts';
 import { isDeath, isObject, isString } from '../base/shape.ts';
 import { tellNow } from './turn.ts';
+import { referencesIn } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
 export interface Endpoint {
@@ -125,6 +127,11 @@ function deathOf(child: string): Death | undefined {
   const number = Number(child.slice(child.lastIndexOf('.') + 1));
   if (children.has(child) || !Number.isInteger(number) || number < 1 || number > lastChild) return undefined;
   return deaths.get(child) ?? { address: child, name: `child ${number}`, pid: undefined, exitCode: NaN };
+}
+
+/** Says to the owners of the primitives in a value that this process holds them from now on. */
+export function attachTo(encoded: Encoded): void {
+  for (const { ref } of referencesIn(encoded)) post(ownerOf(ref), ref, ATTACH);
 }
 
 /** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */

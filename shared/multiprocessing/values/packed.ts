@@ -1,8 +1,7 @@
 // A value on its way through a primitive: small plain data is copied and travels in the batch that it is part of; a
 // structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager,
 // pool.
-import { isString } from '../base/shape.ts';
-import { decode, prepare, referencesIn } from './codec.ts';
+import { decode, isEncoded, prepare, referencesIn } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 
@@ -96,8 +95,7 @@ export function sizeOf(packed: Packed): number {
  */
 export function isPacked(value: unknown): value is Packed {
   try {
-    return Number.isFinite(sizeOf(value as Packed))
-      && referencesIn(encodedPart(value as Packed)).every(({ kind, ref }) => isString(kind) && isString(ref));
+    return Number.isFinite(sizeOf(value as Packed)) && isEncoded(encodedPart(value as Packed));
   } catch {
     return false;
   }
