@@ -39,6 +39,12 @@ class Taker {
   }
 }
 
+async function startTakers(t: Cleaner, places: readonly [Place, Place]): Promise<[Taker, Taker]> {
+  const takers = places.map((place) => new Taker(t, place)) as [Taker, Taker];
+  for (const taker of takers) await taker.ready();
+  return takers;
+}
+
 /** A primitive, and a call that waits at it. */
 interface Waiting {
   readonly it: Served;
@@ -132,8 +138,7 @@ for (const [where, keepIn] of Object.entries(PLACES)) {
     for (const [what, make] of Object.entries(WAITS).filter(([name]) => all || TWO.includes(name))) {
       test(`can still be had: ${what} waits until nobody can`, DEADLINE, async (t) => {
         const { it, wait } = await make();
-        const [one, other] = (await keepIn({ it })).map((place) => new Taker(t, place)) as [Taker, Taker];
-        await Promise.all([one.ready(), other.ready()]);
+        const [one, other] = await startTakers(t, await keepIn({ it }));
         await one.does('take');
         const waiting = wait();
         await Promise.all([assertWaits(waiting), one.fails()]);
@@ -146,8 +151,7 @@ for (const [where, keepIn] of Object.entries(PLACES)) {
 
       test(`cannot be had any more: ${what} is refused`, DEADLINE, async (t) => {
         const { it, wait } = await make();
-        const [one, other] = (await keepIn({ it })).map((place) => new Taker(t, place)) as [Taker, Taker];
-        await Promise.all([one.ready(), other.ready()]);
+        const [one, other] = await startTakers(t, await keepIn({ it }));
         await one.does('take');
         const waiting = wait();
         await Promise.all([assertWaits(waiting), one.fails()]);
@@ -158,8 +162,7 @@ for (const [where, keepIn] of Object.entries(PLACES)) {
 
       test(`was never had: ${what} is refused when those who could have it are dead`, DEADLINE, async (t) => {
         const { it, wait } = await make();
-        const [one, other] = (await keepIn({ it })).map((place) => new Taker(t, place)) as [Taker, Taker];
-        await Promise.all([one.ready(), other.ready()]);
+        const [one, other] = await startTakers(t, await keepIn({ it }));
         const waiting = wait();
         await Promise.all([assertWaits(waiting), one.fails()]);
         await assertWaits(waiting);
