@@ -6,6 +6,7 @@ import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import type { Death } from '../../shared/multiprocessing/index.ts';
 import { Client } from '../../shared/multiprocessing/synchronize/client.ts';
 import type { FromOwner, ToOwner } from '../../shared/multiprocessing/synchronize/messages.ts';
+import { TravellingModel } from './travelling-model.ts';
 import type { Owner, OwnerHost } from '../../shared/multiprocessing/synchronize/owner.ts';
 
 export const MAKER = '5';
@@ -22,6 +23,8 @@ export interface Trouble {
   readonly givesUp?: boolean;
   /** A process that has let go of everything stands still, while all others go on. */
   readonly standstills?: boolean;
+  /** Some processes get it only later, in values that others keep. */
+  readonly travels?: boolean;
 }
 
 /** `expiring`: its time is up, and it is not known yet what came of it. `using`: it has what it waited for. */
@@ -46,6 +49,8 @@ export interface Member {
   alive: boolean;
   standsStill: boolean;
   asks: number;
+  /** It has the primitive. */
+  has: boolean;
 }
 
 /** One who waits, as the owner has heard of it. */
@@ -63,9 +68,12 @@ export abstract class SynchronizeModel {
   protected readonly toldDead = new Set<string>();
   /** Who waits, in the order in which the owner has heard of it. */
   protected line: InLine[] = [];
+  protected readonly travelling: TravellingModel<Member> | undefined;
   readonly #owner: Owner;
   /** The deaths that the owner has not heard of yet. */
   readonly #untold: Death[] = [];
+  /** What the owner does when all has come that is under way. */
+  readonly #whenAllHeard: (() => void)[] = [];
   readonly #waits: string;
   readonly #givesUp: number;
   readonly #dies: number;
@@ -82,10 +90,19 @@ export abstract class SynchronizeModel {
       self: MAKER,
       tell: (to, message) => this.#tell(to, message),
       whenRead: (work) => void this.of(MAKER).later.push(work),
+      whenAllHeard: (call) => void this.#whenAllHeard.push(call),
     });
     const tasks = 1 + Math.floor(random() * 3);
     this.members = ADDRESSES.slice(0, 2 + Math.floor(random() * (ADDRESSES.length - 1))).map((address) =>
       this.#member(address, tasks));
+    if (trouble.travels !== true) return;
+    this.travelling = new TravellingModel(this.members, random, (member, message) => {
+      if (member.address === MAKER) this.#ownerHears(member, message);
+      else member.up.push(message);
+    }, (member) => {
+      if (!member.has) member.up.push({ type: 'here', who: member.address });
+      member.has = true;
+    });
   }
 
   /** One who waits is answered; what it was told by is known by then. */
@@ -169,6 +186,7 @@ export abstract class SynchronizeModel {
       if (!member.alive || member.standsStill) continue;
       if (member.down.length > 0) events.push(() => member.client.hear(member.down.shift()!));
       if (member.later.length > 0) events.push(() => member.later.shift()!());
+      if (!member.has) continue;
       if (mayAsk) events.push(...this.others(member));
       for (const task of member.tasks) {
         if (task.state === 'using') events.push(() => this.letGo(task));
@@ -184,6 +202,10 @@ export abstract class SynchronizeModel {
       if (this.members.some(({ address, up }) => up.length > 0 && isWithin(address, death.address))) continue;
       events.push(() => this.#hearOfDeath(death));
     }
+    if (this.travelling !== undefined) events.push(...this.travelling.events(mayAsk, this.members));
+    const isUnderWay = this.members.some(({ alive, up, down }) => up.length + (alive ? down.length : 0) > 0);
+    const isQuiet = !isUnderWay && this.#untold.length === 0 && this.travelling?.isQuiet !== false;
+    if (isQuiet && this.#whenAllHeard.length > 0) events.push(() => this.#whenAllHeard.shift()!());
     return events;
   }
 
@@ -213,7 +235,7 @@ export abstract class SynchronizeModel {
 
   #member(address: string, tasks: number): Member {
     const member: Member = {
-      address, tasks: [], up: [], down: [], later: [], alive: true, standsStill: false, asks: 0,
+      address, tasks: [], up: [], down: [], later: [], alive: true, standsStill: false, asks: 0, has: true,
       client: new Client('thing', (message) => {
         if (address === MAKER) this.#ownerHears(member, message);
         else member.up.push(message);
@@ -221,6 +243,8 @@ export abstract class SynchronizeModel {
     };
     for (let i = 0; i < tasks; i++) member.tasks.push({ of: member, state: 'idle', id: 0 });
     if (address === MAKER) return member;
+    member.has = this.trouble.travels !== true || this.random() < 0.3;
+    if (!member.has) return member;
     this.#owner.attached(address); // As its parent says, when it starts it.
     member.up.push({ type: 'here', who: address });
     return member;
@@ -267,7 +291,9 @@ export abstract class SynchronizeModel {
         task.state = 'idle';
       }
     }
-    this.#untold.push(deathOf(at, this.random() < 0.3 ? 0 : 1));
+    const death = deathOf(at, this.random() < 0.3 ? 0 : 1);
+    this.#untold.push(death);
+    this.travelling?.died(death);
     if (at !== MAKER) return;
     this.makerDied = true;
     for (const member of this.members) {

@@ -1,7 +1,7 @@
 // Queue: what goes in comes out, once, in order, in whatever process; and what becomes of it when processes die.
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
-import { Queue } from '../../shared/multiprocessing/index.ts';
+import { JoinableQueue, Queue } from '../../shared/multiprocessing/index.ts';
 import * as work from '../fixtures/queue-work.ts';
 import { standsStill, standStill } from '../helpers/faults-proc.ts';
 import { queueCrew, startObeying } from '../helpers/obeying.ts';
@@ -540,6 +540,41 @@ describe('when a process ends that uses a queue', { concurrency: 4 }, () => {
     await child.kill();
     assert.equal(await queue.get(), 'in flight');
     assert.equal(await settlesAlone(never), false);
+  });
+
+  test('what it puts while its listeners of "exit" run is in the queue, however much it is', DEADLINE, async (t) => {
+    const [queue, joinable, bounded] = [new Queue<unknown>(), new JoinableQueue<unknown>(), new Queue<unknown>(2)];
+    const queues = [queue, joinable, bounded];
+    const { process } = startProcess(t, { module, target: work.putAtExit, args: [queues, 3000] });
+    await process.join();
+    assert.equal(process.exitCode, 0);
+    const all = Array.from({ length: 3001 }, (_, i) => i);
+    for (const each of queues) assert.deepEqual(await getMany(each, 3001), all);
+  });
+
+  test('after the queue was closed: another does its work, and only then is at the end', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
+    await work.putNumbers(queue, 0, 3);
+    assert.deepEqual(await one.tell('getMany', 1), [0]);
+    await queue.close();
+    const drained = other.tell('drain');
+    while (await one.tell('qsize') !== 0);
+    assert.equal(await settlesAlone(drained), false, 'it may come back');
+    await one.kill();
+    assert.deepEqual(await drained, [1, 2, 0]);
+    await assert.rejects(queue.get(), closed);
+  });
+
+  test('or asks again after the queue was closed, all are at the end', DEADLINE, async (t) => {
+    const queue = new Queue<unknown>();
+    const [one, other] = await Promise.all([crew.lend(t, queue), crew.lend(t, queue)]);
+    await work.putNumbers(queue, 0, 1);
+    assert.deepEqual(await one.tell('getMany', 1), [0]);
+    await queue.close();
+    const others = [assert.rejects(other.tell('get'), { name: closed.name }), assert.rejects(queue.get(), closed)];
+    await assert.rejects(one.tell('get'), { name: closed.name });
+    await Promise.all(others);
   });
 
   test('and is killed in the middle of putting: each item is in it whole, or not at all', DEADLINE, async (t) => {

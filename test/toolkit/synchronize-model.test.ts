@@ -2,7 +2,9 @@
 // at the worst moments. Thousands of random runs; a failure names the run, which can be repeated.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { isWithin } from '../../shared/multiprocessing/base/address.ts';
 import { BrokenBarrierError, ProcessDied } from '../../shared/multiprocessing/index.ts';
+import type { Death } from '../../shared/multiprocessing/index.ts';
 import { BarrierOwner } from '../../shared/multiprocessing/synchronize/barrier-owner.ts';
 import { EventOwner } from '../../shared/multiprocessing/synchronize/event-owner.ts';
 import type { FromOwner, ToOwner } from '../../shared/multiprocessing/synchronize/messages.ts';
@@ -202,6 +204,9 @@ class BarrierModel extends SynchronizeModel {
 class EventModel extends SynchronizeModel {
   #isSet = false;
   #hasFailed = false;
+  /** One failed since a process came to hold it. */
+  #somebodyFailed = false;
+  readonly #holders = new Set<string>([MAKER]);
   #refusedNow = new Set<string>();
 
   constructor(random: () => number, trouble: Trouble) {
@@ -217,8 +222,9 @@ class EventModel extends SynchronizeModel {
     this.#refusedNow.add(from);
     const waits = (address: string): boolean =>
       this.#refusedNow.has(address) || this.line.some((other) => other.from === address);
-    const left = this.members.filter(({ address }) => !this.toldDead.has(address));
+    const left = this.members.filter(({ address, has }) => has && !this.toldDead.has(address));
     assert.ok(left.every(({ address }) => waits(address)), 'all who are left wait');
+    assert.ok(this.travelling?.canBeGot(({ address }) => waits(address)) !== true, 'nobody can get it');
   }
 
   protected override answered(task: Task, value: number | boolean): void {
@@ -236,14 +242,21 @@ class EventModel extends SynchronizeModel {
 
   protected override hears(from: string, message: ToOwner): void {
     this.#refusedNow = new Set();
+    if (message.type === 'here' && this.#holders.size < this.#holders.add(from).size) this.#somebodyFailed = false;
+    if (message.type === 'kept' && message.death !== null && message.death.exitCode !== 0) {
+      this.#hasFailed = this.#somebodyFailed = true;
+    }
     if (message.type !== 'ask' || this.toldDead.has(from)) return;
     if (message.what === 'set') this.#isSet = true;
     if (message.what === 'clear') this.#isSet = false;
   }
 
-  protected override hearsOfDeath(): void {
+  protected override hearsOfDeath({ address, exitCode }: Death): void {
     this.#refusedNow = new Set();
     this.#hasFailed = true;
+    const held = [...this.#holders].filter((holder) => isWithin(holder, address));
+    for (const holder of held) this.#holders.delete(holder);
+    if (held.length > 0 && exitCode !== 0) this.#somebodyFailed = true;
   }
 
   protected override others(member: Member): (() => void)[] {
@@ -256,6 +269,10 @@ class EventModel extends SynchronizeModel {
     if (this.makerDied) return assert.equal(waiting, 0, 'nobody waits for the dead');
     assert.equal(this.askNow('isSet'), this.#isSet);
     if (this.#isSet) assert.equal(waiting, 0, 'nobody waits when it is set');
+    const waits = ({ tasks }: Member): boolean => tasks.some(({ state }) => state !== 'idle');
+    const all = this.members.filter(({ alive, has }) => alive && has);
+    if (!this.#somebodyFailed || !all.every(waits) || this.travelling?.isOffered === true) return;
+    assert.ok(this.travelling?.canBeGot(waits) === true || waiting === 0, 'nobody waits in vain');
   }
 }
 
@@ -275,6 +292,7 @@ const TROUBLES: Readonly<Record<string, Trouble>> = {
   'processes die': { deaths: true },
   'processes stand still': { standstills: true, givesUp: true },
   'all of that happens': { givesUp: true, deaths: true, standstills: true },
+  'it travels, and processes die': { travels: true, deaths: true, givesUp: true },
   'the process that made it dies': { givesUp: true, deaths: true, maker: true },
 };
 

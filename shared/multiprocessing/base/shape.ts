@@ -45,6 +45,10 @@ export function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+export function isDeathOrNull(value: unknown): value is Death | null {
+  return value === null || isDeath(value);
+}
+
 export function isDeath(value: unknown): value is Death {
   return isObject(value) && isString(value.address) && isString(value.name)
     && (value.pid === undefined || isNumber(value.pid)) && isNumber(value.exitCode);

@@ -1,6 +1,6 @@
 // What the clients of a Lock and its arbiter tell each other.
 import type { Death } from '../base/errors.ts';
-import { hasShape, isBoolean, isCount, isDeath } from '../base/shape.ts';
+import { hasShape, isBoolean, isCount, isDeathOrNull } from '../base/shape.ts';
 
 /** From a process's client at the lock. `id`: counts the asks of that client, upwards. */
 export type ToArbiter =
@@ -44,8 +44,4 @@ export function readFromArbiter(body: unknown): FromArbiter | undefined {
     recall: {}, refuse: { id: isCount },
   });
   return is ? body : undefined;
-}
-
-function isDeathOrNull(value: unknown): value is Death | null {
-  return value === null || isDeath(value);
 }

@@ -4,6 +4,9 @@ import { isWithin, ownerOf } from '../base/address.ts';
 import { ManagerClosed, NotCloneable, ProcessDied, WrongUse } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { waitBegins, waitEnds } from '../base/keep-alive.ts';
+import { Holders } from './holders.ts';
+import type { Gone } from './holders.ts';
+import type { Keeper } from '../transport/custody.ts';
 import { copyOf } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import * as router from '../transport/router.ts';
@@ -19,6 +22,10 @@ export interface Callable<Call> {
   handle(call: Call, from: string): unknown;
   /** Whether that, which came from another process, is a call. */
   understands(call: unknown): call is Call;
+  /** It keeps its values with that. */
+  readonly keeper: Keeper;
+  /** Its name in the tree, once it has one. */
+  ref: string | undefined;
   readonly isShutDown: boolean;
   /** From then on it refuses every call with `ManagerClosed`. */
   shutdown(): void;
@@ -60,16 +67,15 @@ export interface Caller<Call> {
 
 /** The way to an object in this very process. `opened` hears the object's name when it gets one. */
 function callHere<Call>(object: Callable<Call>, kind: string, opened: (ref: string) => void): Caller<Call> {
-  let name: string | undefined;
   return {
     isHere: true,
     ref: () => {
-      if (name === undefined) {
-        name = router.newRef(kind);
-        router.addEndpoint(name, answering(name, object));
-        opened(name);
+      if (object.ref === undefined) {
+        object.ref = router.newRef(kind);
+        router.addEndpoint(object.ref, answering(object.ref, object));
+        opened(object.ref);
       }
-      return name;
+      return object.ref;
     },
     call: async (call) => {
       const result = object.handle(call, router.selfAddress());
@@ -97,6 +103,7 @@ class DistantCaller<Call> implements Caller<Call> {
     this.#owner = ownerOf(ref);
     this.#gone = gone;
     router.addEndpoint(ref, { receive: (from, body) => this.#heard(from, body), died: (death) => this.#died(death) });
+    router.post(this.#owner, ref, router.ATTACH);
   }
 
   proxyMade(): void {
@@ -161,6 +168,7 @@ class DistantCaller<Call> implements Caller<Call> {
   #goIfUnused(): void {
     if (this.#proxies > 0 || this.#pending.size > 0) return;
     router.removeEndpoint(this.#ref);
+    if (this.#ownerDied === undefined) router.post(this.#owner, this.#ref, { type: 'gone' } satisfies Gone);
     this.#gone();
   }
 }
@@ -228,9 +236,11 @@ function lost(death: Death): ProcessDied {
 }
 
 function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
+  const holders = new Holders(object.keeper);
   return {
+    attached: (from) => holders.attached(from),
     receive: (from, body) => {
-      if (!isObject(body) || !isCount(body.id)) return;
+      if (holders.hear(from, body) || !isObject(body) || !isCount(body.id)) return;
       const { id, call } = body;
       const answer = answerTo(id, () => {
         if (!object.understands(call)) throw new WrongUse('that is no call which a shared dict or list understands');
@@ -242,7 +252,7 @@ function answering<Call>(ref: string, object: Callable<Call>): router.Endpoint {
         router.post(from, ref, failed(id, error)); // The answer was too large.
       }
     },
-    died: () => {}, // A caller that is dead needs no answer, and nothing is kept for it.
+    died: (death) => holders.died(death), // A caller that is dead needs no answer.
   };
 }
 

@@ -3,7 +3,7 @@
 import { inspect } from 'node:util';
 import { ManagerClosed, WrongUse } from '../base/errors.ts';
 import { hasShape, isNumber, isString } from '../base/shape.ts';
-import { endCustody, giveCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { Keeper, refuseCustody } from '../transport/custody.ts';
 import * as router from '../transport/router.ts';
 import { isPacked } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
@@ -27,6 +27,8 @@ export class SharedDict implements Callable<DictCall> {
   readonly #values = new Map<string, Packed>();
   isShutDown = false;
   onShutdown: (() => void) | undefined;
+  ref: string | undefined;
+  readonly keeper = new Keeper(false, () => this.ref);
 
   understands(call: unknown): call is DictCall {
     return hasShape<DictCall>(call, {
@@ -55,7 +57,7 @@ export class SharedDict implements Callable<DictCall> {
       case 'increment':
         return this.#increment(call.key, call.by);
       case 'delete':
-        endCustody(this.#values.get(call.key));
+        this.keeper.drop(this.#values.get(call.key));
         return this.#values.delete(call.key);
       case 'pop':
         return this.#pop(call.key, from);
@@ -84,8 +86,8 @@ export class SharedDict implements Callable<DictCall> {
   }
 
   #set(key: string, value: Packed): void {
-    takeCustody(value);
-    endCustody(this.#values.get(key));
+    this.keeper.take(value);
+    this.keeper.drop(this.#values.get(key));
     this.#values.set(key, value);
   }
 
@@ -107,7 +109,7 @@ export class SharedDict implements Callable<DictCall> {
   #pop(key: string, from: string): Packed {
     const value = this.#values.get(key);
     this.#values.delete(key);
-    giveCustody(value, from);
+    this.keeper.give(value, from);
     return value;
   }
 
@@ -117,7 +119,7 @@ export class SharedDict implements Callable<DictCall> {
   }
 
   #clear(): void {
-    for (const value of this.#values.values()) endCustody(value);
+    for (const value of this.#values.values()) this.keeper.drop(value);
     this.#values.clear();
   }
 }

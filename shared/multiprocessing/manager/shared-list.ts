@@ -2,7 +2,7 @@
 // done when the next one begins.
 import { ManagerClosed } from '../base/errors.ts';
 import { hasShape, isBoolean } from '../base/shape.ts';
-import { endCustody, giveCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { Keeper, refuseCustody } from '../transport/custody.ts';
 import * as router from '../transport/router.ts';
 import { isPacked } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
@@ -27,6 +27,8 @@ export class SharedList implements Callable<ListCall> {
   #values: Packed[] = [];
   isShutDown = false;
   onShutdown: (() => void) | undefined;
+  ref: string | undefined;
+  readonly keeper = new Keeper(false, () => this.ref);
 
   understands(call: unknown): call is ListCall {
     return hasShape<ListCall>(call, {
@@ -94,13 +96,13 @@ export class SharedList implements Callable<ListCall> {
       const allowed = `from ${-length} to ${length - 1}`;
       throw new RangeError(`set needs an index ${allowed}, and ${index} is not: the list has ${length} values`);
     }
-    takeCustody(value);
-    endCustody(this.#values[place]);
+    this.keeper.take(value);
+    this.keeper.drop(this.#values[place]);
     this.#values[place] = value;
   }
 
   #insert(index: number, values: readonly Packed[]): number {
-    for (const value of values) takeCustody(value);
+    for (const value of values) this.keeper.take(value);
     if (index === this.#values.length) for (const value of values) this.#values.push(value);
     else this.#values.splice(index, 0, ...values);
     return this.#values.length;
@@ -110,19 +112,19 @@ export class SharedList implements Callable<ListCall> {
     const place = this.#placeOf(index);
     if (place === undefined) return undefined;
     const [value] = this.#values.splice(place, 1);
-    giveCustody(value, from);
+    this.keeper.give(value, from);
     return value;
   }
 
   #remove(value: Packed): boolean {
     const place = this.#values.findIndex(sameAs(value));
     if (place === -1) return false;
-    endCustody(this.#values.splice(place, 1)[0]);
+    this.keeper.drop(this.#values.splice(place, 1)[0]);
     return true;
   }
 
   #clear(): void {
-    for (const value of this.#values.splice(0)) endCustody(value);
+    for (const value of this.#values.splice(0)) this.keeper.drop(value);
   }
 }
 

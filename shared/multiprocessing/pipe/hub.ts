@@ -7,7 +7,7 @@
 // passed it on, or the one that keeps the message with the end in it, answers for it: the end dies with that process.
 import { isWithin } from '../base/address.ts';
 import { Fifo } from '../base/fifo.ts';
-import { endCustody, refuseCustody, takeCustody } from '../transport/custody.ts';
+import { Keeper, refuseCustody } from '../transport/custody.ts';
 import { claimRef, pipeOf, readClaim, readToHub, refOf, sideOf } from './messages.ts';
 import type { Ending, FromHub, Side, ToHub } from './messages.ts';
 import { minus, NOTHING, plusOne } from './window.ts';
@@ -26,6 +26,7 @@ interface End {
   readonly unread: Fifo<{ readonly item: Packed; readonly bytes: number }>;
   /** All of that. */
   load: Load;
+  readonly keeper: Keeper;
   ending: Ending | undefined;
 }
 
@@ -68,7 +69,7 @@ export class PipeHub {
       return;
     }
     this.#answersNow(side, from);
-    end.here = true;
+    this.#isHere(end, true);
     this.#tell(side, from, { type: 'welcome', trip, load: mate.load });
     for (const { item } of end.unread) this.#tell(side, from, { type: 'value', item });
     if (mate.ending !== undefined) this.#tell(side, from, { type: 'ended', ending: mate.ending });
@@ -90,7 +91,7 @@ export class PipeHub {
         break;
       case 'pass':
         this.#wasRead(side, message.read);
-        end.here = false;
+        this.#isHere(end, false);
         end.trip = message.trip;
         break;
       case 'left':
@@ -137,6 +138,12 @@ export class PipeHub {
     end.home = home;
   }
 
+  /** What is unread can be taken elsewhere unless the end is at home in this very process. */
+  #isHere(end: End, isHere: boolean): void {
+    end.here = isHere;
+    end.keeper.offer(!isHere || end.home !== router.selfAddress());
+  }
+
   /** Who never had to do with this process would not be heard to die; and who is dead is told of by what comes back. */
   #given(side: Side, to: string): void {
     this.#answersNow(side, to);
@@ -148,7 +155,7 @@ export class PipeHub {
       refuseCustody(item); // The sender has been told already, or is being told.
       return;
     }
-    takeCustody(item);
+    end.keeper.take(item);
     const bytes = sizeOf(item);
     end.unread.push({ item, bytes });
     end.load = plusOne(end.load, bytes);
@@ -159,7 +166,11 @@ export class PipeHub {
     if (count === 0) return;
     const end = this.#ends[side];
     let load = NOTHING;
-    for (let i = 0; i < count && end.unread.length > 0; i++) load = plusOne(load, end.unread.shift()!.bytes);
+    for (let i = 0; i < count && end.unread.length > 0; i++) {
+      const { item, bytes } = end.unread.shift()!;
+      load = plusOne(load, bytes);
+      end.keeper.letGo(item);
+    }
     end.load = minus(end.load, load);
     this.#tellIfHere(other(side), { type: 'credit', load });
   }
@@ -174,7 +185,8 @@ export class PipeHub {
   #finish(side: Side, ending: Ending): void {
     const end = this.#ends[side];
     end.ending = ending;
-    for (const { item } of end.unread.takeAll()) endCustody(item);
+    const death = ending.type === 'died' ? ending.death : null;
+    for (const { item } of end.unread.takeAll()) end.keeper.drop(item, death);
     this.#tellIfHere(other(side), { type: 'ended', ending });
     this.#closeIfOver();
   }
@@ -205,7 +217,10 @@ function other(side: Side): Side {
 }
 
 function newEnd(): End {
-  return { home: router.selfAddress(), here: true, trip: 0, unread: new Fifo(), load: NOTHING, ending: undefined };
+  return {
+    home: router.selfAddress(), here: true, trip: 0, unread: new Fifo(), load: NOTHING, keeper: new Keeper(false),
+    ending: undefined,
+  };
 }
 
 function receiveClaim(from: string, body: unknown): void {

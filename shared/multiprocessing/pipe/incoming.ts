@@ -4,7 +4,7 @@ import { Fifo } from '../base/fifo.ts';
 import type { ToHub } from './messages.ts';
 import { isWorthTelling, NOTHING, plusOne } from './window.ts';
 import type { Load } from './window.ts';
-import { sizeOf } from '../values/packed.ts';
+import { holdsPrimitives, sizeOf } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import { asksOnce } from '../base/time-limit.ts';
 import type { WaitOptions } from '../base/time-limit.ts';
@@ -112,7 +112,8 @@ export class Incoming {
 
   #wasRead(item: Packed): void {
     this.#read = plusOne(this.#read, sizeOf(item));
-    if (!isWorthTelling(this.#read)) return;
+    // The hub says of the primitives in it that they are kept until it knows that it was read.
+    if (!isWorthTelling(this.#read) && !holdsPrimitives(item)) return;
     this.#tell({ type: 'read', count: this.#read.count });
     this.#read = NOTHING;
   }

@@ -182,13 +182,19 @@ export class Crew {
       this.#failedStarts = 0;
       return;
     }
+    if (answer.type === 'taken') {
+      const [task] = worker.tasks;
+      if (task?.id === answer.id) this.#waiting.letGo(task);
+      return;
+    }
     const task = worker.finish(answer.id);
     if (task === undefined) return;
     this.#settle(task, answer, worker.describe());
     this.look();
   }
 
-  #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' }>, who: string): void {
+  #settle(task: Task, answer: Exclude<FromPoolWorker, { type: 'ready' | 'taken' }>, who: string): void {
+    this.#waiting.letGo(task);
     if (answer.type === 'failed') return this.#fail(task, rebuildError(answer.error, who));
     let results: unknown[];
     let failures: Map<number, Error>;
@@ -207,6 +213,7 @@ export class Crew {
   }
 
   #fail(task: Task, error: unknown): void {
+    this.#waiting.letGo(task);
     this.#done++;
     task.job.left--;
     task.job.failed(task.part, error);
@@ -227,6 +234,7 @@ export class Crew {
     const [task] = begun;
     if (task !== undefined) {
       endCustody(task.inputs); // Unless it had taken them out, nobody else will.
+      this.#waiting.letGo(task, death);
       this.#fail(task, new ProcessDied(death, 'the task that it had was not finished', because));
     }
     this.#takeBack(unbegun);
@@ -247,10 +255,11 @@ export class Crew {
     // They are all of one job.
     if (this.#state !== 'terminated' && !task.job.isDropped) return this.#waiting.unshift(tasks);
     const reason = this.#terminated();
-    for (const { job, part, inputs } of tasks) {
-      bringHome(inputs);
-      job.left--;
-      job.failed(part, reason);
+    for (const task of tasks) {
+      bringHome(task.inputs);
+      this.#waiting.letGo(task);
+      task.job.left--;
+      task.job.failed(task.part, reason);
     }
   }
 

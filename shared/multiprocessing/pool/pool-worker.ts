@@ -7,7 +7,7 @@ import { loadKindsIn } from '../kinds.ts';
 import { exportOf, importModule } from '../process/modules.ts';
 import type { Callee, Located } from '../process/modules.ts';
 import { refuseCustody } from '../transport/custody.ts';
-import { encodedPart, packLater, packOwn, unpack } from '../values/packed.ts';
+import { encodedPart, holdsPrimitives, packLater, packOwn, unpack } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import { takeApart } from '../values/remote-error.ts';
 import type { RemoteError } from '../values/remote-error.ts';
@@ -29,6 +29,7 @@ export type ToPoolWorker =
  */
 export type FromPoolWorker =
   | { readonly type: 'ready' }
+  | { readonly type: 'taken'; readonly id: number } // It has the primitives that are in the task.
   | {
     readonly type: 'done'; readonly id: number; readonly results: Packed;
     readonly failures?: readonly (readonly [place: number, RemoteError])[];
@@ -40,6 +41,7 @@ export function readAnswer(message: unknown): FromPoolWorker | undefined {
   if (typeof message !== 'object' || message === null) return undefined;
   const { type, id, error, failures = [] } = message as Record<string, unknown>;
   if (type === 'ready') return { type };
+  if (type === 'taken' && typeof id === 'number') return { type, id };
   const isAnswer = type === 'done' ? 'results' in message && Array.isArray(failures)
     : type === 'failed' && isObject(error);
   return isAnswer && typeof id === 'number' ? message as FromPoolWorker : undefined;
@@ -94,6 +96,9 @@ async function answer(task: ToPoolWorker & { type: 'task' }): Promise<FromPoolWo
     await loadKindsIn([encodedPart(task.inputs)]);
     isTaken = true;
     const inputs = unpack(task.inputs) as unknown[];
+    if (holdsPrimitives(task.inputs)) {
+      currentProcess().parent!.postOwn({ type: 'taken', id: task.id } satisfies FromPoolWorker);
+    }
     const what = `what ${task.target} returned`;
     if (task.how === 'each') return { type: 'done', id: task.id, ...await outcomesOf(callee, inputs, what) };
     const results: unknown[] = [];

@@ -1,8 +1,9 @@
 // What a Pool has to do: calls, the tasks of which they consist, and those that wait for a worker. Used by the files
 // around it.
+import type { Death } from '../base/errors.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Located } from '../process/modules.ts';
-import { bringHome, hasEnds } from '../transport/custody.ts';
+import { bringHome, hasEnds, Keeper } from '../transport/custody.ts';
 import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
@@ -35,6 +36,8 @@ export interface Task {
   readonly id: number;
   readonly inputs: Packed;
   readonly message: ToPoolWorker;
+  /** The pool answers for what is in it, until its worker has that. */
+  isKept: boolean;
 }
 
 let lastTask = 0;
@@ -44,7 +47,7 @@ export function newTask(
   job: Job, part: number, located: Located, inputs: Packed, how: 'once' | 'all' | 'each',
 ): Task {
   const id = ++lastTask;
-  return { job, part, id, inputs, message: { type: 'task', id, ...located, inputs, how } };
+  return { job, part, id, inputs, message: { type: 'task', id, ...located, inputs, how }, isKept: false };
 }
 
 /** Where the results of a map, or of apply, are gathered. It settles once; whatever comes after that is ignored. */
@@ -101,6 +104,8 @@ export class WaitingTasks {
   readonly #line = new Fifo<Task>();
   /** How many in the line are of jobs that were dropped. */
   #dropped = 0;
+  /** A pool has workers as long as it has tasks. */
+  readonly #keeper = new Keeper(true);
 
   get length(): number {
     return this.#line.length - this.#dropped;
@@ -109,7 +114,7 @@ export class WaitingTasks {
   /** The one whose turn is next; undefined when there is none. */
   first(): Task | undefined {
     while (this.#line.at(0)?.job.isDropped === true) {
-      this.#line.shift();
+      this.letGo(this.#line.shift()!);
       this.#dropped--;
     }
     return this.#line.at(0);
@@ -124,6 +129,8 @@ export class WaitingTasks {
   push(task: Task): void {
     task.job.waiting++;
     task.job.hasEnds ||= hasEnds(task.inputs);
+    if (!task.isKept) this.#keeper.keep(task.inputs);
+    task.isKept = true;
     this.#line.push(task);
   }
 
@@ -131,6 +138,12 @@ export class WaitingTasks {
   unshift(tasks: readonly Task[]): void {
     for (const { job } of tasks) job.waiting++;
     this.#line.unshift(tasks);
+  }
+
+  /** A worker has what is in the task, or it has come to its end. */
+  letGo(task: Task, death: Death | null = null): void {
+    if (task.isKept) this.#keeper.letGo(task.inputs, death);
+    task.isKept = false;
   }
 
   /**
@@ -148,8 +161,15 @@ export class WaitingTasks {
 
   takeAll(): Task[] {
     this.#dropped = 0;
-    const tasks = this.#line.takeAll().filter(({ job }) => !job.isDropped);
-    for (const { job } of tasks) job.waiting--;
-    return tasks;
+    const wanted: Task[] = [];
+    for (const task of this.#line.takeAll()) {
+      if (task.job.isDropped) {
+        this.letGo(task);
+      } else {
+        task.job.waiting--;
+        wanted.push(task);
+      }
+    }
+    return wanted;
   }
 }

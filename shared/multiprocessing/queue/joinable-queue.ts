@@ -8,7 +8,8 @@ import type { Wait } from '../base/time-limit.ts';
 
 /**
  * A queue whose items are done when {@link taskDone} says so, and not when their process asks for the next: until then
- * an item goes back to the head of the queue when its process dies, however it ends.
+ * an item goes back to the head of the queue when its process dies, however it ends. So a reader's loop over a closed
+ * one ends when all is done that other processes have taken.
  */
 export class JoinableQueue<T> extends Queue<T> {
   /** As Queue's. */
@@ -34,8 +35,8 @@ export class JoinableQueue<T> extends Queue<T> {
    * @param wait How long at most, in milliseconds, and what calls it off; 0 asks once. Without it there is no limit.
    * @returns Whether all are done: false when the time is up.
    * @throws {ProcessDied} The process in which the queue lives is dead; or one that held it failed, and no process that
-   * takes items from it is left: none that has called get, or has only just been started. The items are still in the
-   * queue: a new process can take them, and then join() is of use again.
+   * takes items from it is left: none that has called get, or has done nothing with it yet, or can still get it. The
+   * items are still in the queue: a new process can take them, and then join() is of use again.
    */
   join(wait?: Wait): Promise<boolean> {
     return this.link.endOfWork(wait);

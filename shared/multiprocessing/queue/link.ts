@@ -6,7 +6,7 @@ import type { Reference } from '../values/codec.ts';
 import { QueueEmpty, QueueFull } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { onLeave } from '../process/leaving.ts';
-import { CONNECTION, takeCustody } from '../transport/custody.ts';
+import { CONNECTION, Keeper, takeCustody } from '../transport/custody.ts';
 import { QueueClient } from './client/client.ts';
 import type { Getter } from './client/gets.ts';
 import { encodedPart, pack, unpack } from '../values/packed.ts';
@@ -19,10 +19,9 @@ import { waitFor } from './wait.ts';
 import * as router from '../transport/router.ts';
 import { asksOnce, checkWait } from '../base/time-limit.ts';
 import type { Wait, WaitOptions } from '../base/time-limit.ts';
-import { afterThis, afterTurn, mayServeAtOnce, nextTurn, tellNow, tellSoon } from '../transport/turn.ts';
+import { afterThis, afterTurn, isAboutToEnd, mayServeAtOnce, nextTurn, tellNow, tellSoon } from '../transport/turn.ts';
 
 export type QueueKind = 'Queue' | 'JoinableQueue';
-const KINDS: readonly string[] = ['Queue', 'JoinableQueue'] satisfies QueueKind[];
 
 const DONE = Promise.resolve();
 
@@ -77,7 +76,7 @@ export class QueueLink {
         router.flush();
       },
       now: () => performance.now(),
-      mayServeAtOnce, nextTurn, tellSoon,
+      mayServeAtOnce, nextTurn, tellSoon, isAboutToEnd,
     });
     if (ref === undefined) this.#owner = this.#makeOwner(joinable);
     else this.#connect(ref);
@@ -175,7 +174,6 @@ export class QueueLink {
   /** How the queue travels: from now on others have to do with it. */
   travel(): Reference {
     if (this.#ref === undefined) this.#open(router.newRef(`queue.${this.kind}.${this.maxsize}`));
-    this.#owner?.travels();
     return { kind: this.kind, ref: this.#ref!, detail: this.maxsize };
   }
 
@@ -191,15 +189,18 @@ export class QueueLink {
 
   #makeOwner(joinable: boolean): QueueOwner {
     const self = router.selfAddress();
+    const keeper = new Keeper(false, () => this.#ref);
     return new QueueOwner(this.maxsize, joinable, {
       self,
       tell: (to, message) => {
         if (to === self) this.#client.hear(message);
         else router.post(to, this.#ref!, message);
       },
-      arrives: (item) => tellKept(item, 1),
+      arrives: (item) => keeper.keep(item),
       carries: takeCustody,
-      leaves: (item) => tellKept(item, -1),
+      leaves: (item) => keeper.letGo(item),
+      isShared: (isShared, death) => keeper.offer(isShared, death),
+      whenAllHeard: router.whenAllHeard,
       afterThis,
     });
   }
@@ -271,14 +272,6 @@ export class QueueLink {
         },
       };
     }));
-  }
-}
-
-/** The owners of the queues in an item learn that it is kept here, or no longer. */
-function tellKept(item: Packed, more: 1 | -1): void {
-  for (const { kind, ref } of referencesIn(encodedPart(item))) {
-    if (!KINDS.includes(kind)) continue;
-    router.post(ownerOf(ref), ref, { type: 'kept', more } satisfies ToOwner);
   }
 }
 

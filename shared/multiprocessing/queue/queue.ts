@@ -39,7 +39,8 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * Without a bound, and if the queue lives elsewhere, put waits only while about 1,000 items or 1 MB are on their way.
    * When it has settled, the item leaves at once if this process puts seldom, else with all that it puts in this turn
    * of the event loop, and in any case before whatever else this process tells others; if it is killed before, the item
-   * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended.
+   * is not in the queue. A put that nobody awaited is put all the same when this process's target has ended,
+   * and so is what listeners of its 'exit' put.
    * @param wait How long to wait for a place, in milliseconds, and what calls the wait off; 0 is {@link putNowait}.
    * Without it there is no limit. When the time is up or the signal aborts, the owner has the last word: either the put
    * settles, and the item is in the queue, or it rejects, and the item is not.
@@ -48,7 +49,7 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * @throws {QueueClosed} The queue is closed.
    * @throws {NotCloneable} The item holds a function, a socket …
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is full, a process that held it
-   * failed, and all who still hold it wait as well.
+   * failed, and all who still hold it or can get it wait as well.
    */
   put(item: T, wait?: Wait): Promise<void> {
     return this.link.put(item, wait);
@@ -79,9 +80,10 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * there is no limit. When the time is up, the owner has the last word: an item after all, or QueueEmpty. When the
    * signal aborts, the get rejects at once and takes nothing.
    * @throws {QueueEmpty} The queue was empty all that time. @throws The signal's `reason`.
-   * @throws {QueueClosed} The queue is closed, and empty.
+   * @throws {QueueClosed} The queue is closed and empty, and nothing that another process has taken can come back: it
+   * has used that (see above).
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
-   * failed, and all who still hold it wait as well.
+   * failed, and all who still hold it or can get it wait as well.
    */
   get(wait?: Wait): Promise<T> {
     return this.link.get(wait) as Promise<T>;
@@ -109,7 +111,8 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
 
   /**
    * Closes the queue for all: puts that wait and later ones are refused. What is in it can still be got; then get is
-   * refused, and `for await` ends. Closing twice does nothing.
+   * refused, and `for await` ends, as soon as no item can come back that another process has taken and not used: should
+   * that one fail, those who still wait do its work. Closing twice does nothing.
    * @throws {ProcessDied} The process in which the queue lives is dead.
    */
   close(): Promise<void> {

@@ -52,7 +52,7 @@ export class Event implements Transferable {
    * limit.
    * @returns true: it is set, or was meanwhile; false: the time ran out.
    * @throws {ProcessDied} The process in which it lives is dead; or it is not set, a process that held it failed, and
-   * all who still hold it wait as well. @throws The signal's `reason`. @throws {WrongUse} `wait` is none.
+   * all who still hold it or can get it wait as well. @throws The signal's `reason`. @throws {WrongUse} `wait` is none.
    */
   async wait(wait?: Wait): Promise<boolean> {
     return await this.#ask('wait', wait) as boolean;

@@ -82,7 +82,6 @@ export class Link {
       this.#open(this.#ref);
       keepWhileInUse(this.#ref, know(this.#ref, this), proxy);
     }
-    this.#owner?.travels();
     return { kind: name, ref: this.#ref };
   }
 
@@ -132,7 +131,7 @@ export class Link {
 
   #host(self: string): OwnerHost {
     return {
-      self, whenRead,
+      self, whenRead, whenAllHeard: router.whenAllHeard,
       tell: (to, message) => {
         if (to === self) this.client.hear(message);
         else router.post(to, this.#ref!, message);

@@ -1,11 +1,14 @@
 // What the clients of an Event, a Semaphore or a Barrier and its owner tell each other: the same for all three.
 import type { Death } from '../base/errors.ts';
-import { hasShape, isBoolean, isCount, isDeath, isNumber, isString } from '../base/shape.ts';
+import { KEPT_SHAPE } from '../base/kept.ts';
+import type { KeptMessage } from '../base/kept.ts';
+import { hasShape, isBoolean, isCount, isDeathOrNull, isNumber, isString } from '../base/shape.ts';
 
 /** From a process's client. `id`: counts the asks of that client, upwards. */
 export type ToOwner =
   | { readonly type: 'here'; readonly who: string } // That process, which is called so, holds it from now on.
   | { readonly type: 'gone' } // It has forgotten it.
+  | KeptMessage
   /** `heard`: the number of the last ask of which it has heard that it was granted; 0: of none. */
   | { readonly type: 'ask'; readonly id: number; readonly what: string; readonly heard: number }
   | { readonly type: 'expire'; readonly id: number; readonly afterMs: number } // Its time is up: answer it.
@@ -28,7 +31,7 @@ export interface Refusal {
 /** @returns undefined when it is no such message. */
 export function readToOwner(body: unknown): ToOwner | undefined {
   const is = hasShape<ToOwner>(body, {
-    here: { who: isString }, gone: {}, ask: { id: isCount, what: isString, heard: isCount },
+    here: { who: isString }, gone: {}, kept: KEPT_SHAPE, ask: { id: isCount, what: isString, heard: isCount },
     expire: { id: isCount, afterMs: isNumber }, withdraw: { id: isCount, heard: isCount },
   });
   return is ? body : undefined;
@@ -43,8 +46,4 @@ export function readFromOwner(body: unknown): FromOwner | undefined {
       why: isString, death: isDeathOrNull },
   });
   return is && !(body.type === 'refuse' && body.error === 'died' && body.death === null) ? body : undefined;
-}
-
-function isDeathOrNull(value: unknown): value is Death | null {
-  return value === null || isDeath(value);
 }

@@ -4,6 +4,9 @@
 import { isWithin } from '../base/address.ts';
 import { endedWell } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
+import { Kept } from '../base/kept.ts';
+import type { KeptMessage } from '../base/kept.ts';
+import { Verdict } from '../base/verdict.ts';
 import type { FromOwner, Refusal, ToOwner } from './messages.ts';
 import { WaitingLine } from '../base/waiting-line.ts';
 
@@ -14,6 +17,8 @@ export interface OwnerHost {
   tell(to: string, message: FromOwner): void;
   /** Calls `work` when all that had reached this process by now has been read. */
   whenRead(work: () => void): void;
+  /** Calls `call` when all that is under way between any processes now has come, with what follows from it. */
+  whenAllHeard(call: () => void): void;
 }
 
 /** One wait of a process. */
@@ -26,15 +31,18 @@ export abstract class Owner {
   readonly #host: OwnerHost;
   /** By their addresses, what the processes that hold it are called. */
   readonly #holders = new Map<string, string>();
+  readonly #kept = new Kept();
+  readonly #verdict: Verdict;
   /** Who waits, in their order. */
   protected readonly line = new WaitingLine<Ask>();
   /** Those who have no answer yet, by process and number. */
   readonly #asks = new Map<string, Map<number, Ask>>();
-  /** A process that held it and failed; undefined again when a new process holds it, or is about to. */
+  /** A process that held it and failed; undefined again when a new process holds it. */
   #failure: Death | undefined;
 
   constructor(host: OwnerHost) {
     this.#host = host;
+    this.#verdict = new Verdict(host.whenAllHeard);
     this.#holders.set(host.self, host.self);
   }
 
@@ -49,7 +57,7 @@ export abstract class Owner {
 
   /** Whether nothing but its state would be lost if it went: nobody but this process holds it, and nobody waits. */
   get mayGo(): boolean {
-    return this.#holders.size === 1 && this.#asks.size === 0;
+    return this.#holders.size === 1 && this.#asks.size === 0 && !this.#kept.isBy(this.#host.self);
   }
 
   /** That process holds it from now on, though it may not have started yet. */
@@ -57,19 +65,18 @@ export abstract class Owner {
     this.#hold(from, from);
   }
 
-  /** It is on its way from this process to another, which may hold it soon. */
-  travels(): void {
-    this.#failure = undefined;
-  }
-
   receive(from: string, message: ToOwner): void {
+    this.#verdict.changed();
     if (message.type === 'here') this.#hold(from, message.who);
-    if (!this.#holders.has(from)) return; // It is dead, or none of ours.
+    if (message.type === 'kept') this.#hearOfKept(from, message);
+    else if (!this.#holders.has(from)) return; // It is dead, or none of ours.
     switch (message.type) {
       case 'here':
         break;
       case 'gone':
         if (from !== this.#host.self && !this.#asks.has(from)) this.#holders.delete(from);
+        break;
+      case 'kept':
         break;
       case 'ask':
         this.hasHeard(from, message.heard);
@@ -93,7 +100,7 @@ export abstract class Owner {
         break;
       }
     }
-    this.#giveUpWhenAllWait();
+    this.#giveUpWhenNobodyIsLeft();
   }
 
   /** With a process, all that it started counts as dead, although one of these may run on for a moment. */
@@ -103,9 +110,11 @@ export abstract class Owner {
     for (const ask of waited) this.#forget(ask);
     const held = [...this.#holders.keys()].filter(isDead);
     for (const address of held) this.#holders.delete(address);
-    if (held.length > 0 && !endedWell(death)) this.#failure = death;
+    const kept = this.#kept.died(death);
+    if ((held.length > 0 || kept) && !endedWell(death)) this.#failure = death;
+    this.#verdict.changed();
     if (waited.length + held.length > 0) this.lost(death, waited.length > 0);
-    this.#giveUpWhenAllWait();
+    this.#giveUpWhenNobodyIsLeft();
   }
 
   /** A process asks for something: to be answered at once, or to {@link wait}. What is unknown is passed over. */
@@ -161,10 +170,17 @@ export abstract class Owner {
     return this.#holders.get(address) ?? address;
   }
 
+  #hearOfKept(from: string, message: KeptMessage): void {
+    this.#kept.hear(from, message);
+    if (message.death !== null && !endedWell(message.death)) this.#failure = message.death;
+  }
+
   #hold(address: string, who: string): void {
     const isNew = !this.#holders.has(address);
     if (isNew || who !== address) this.#holders.set(address, who);
-    if (isNew) this.#failure = undefined;
+    if (!isNew) return;
+    this.#failure = undefined;
+    this.#verdict.changed();
   }
 
   #find(from: string, id: number): Ask | undefined {
@@ -177,12 +193,17 @@ export abstract class Owner {
     this.line.remove(ask);
   }
 
-  /** A process failed that might have served those who wait: with all others waiting, nobody is left who could. */
-  #giveUpWhenAllWait(): void {
-    const death = this.#failure;
-    if (death === undefined || this.#asks.size === 0) return;
-    const why = this.hopeless();
-    if (why === undefined || [...this.#holders.keys()].some((address) => !this.#asks.has(address))) return;
-    for (const ask of this.line.takeAll()) this.refuse(ask, { error: 'died', why, death });
+  /** A process failed that might have served those who wait. */
+  #giveUpWhenNobodyIsLeft(): void {
+    this.#verdict.look(() => this.#isNobodyLeft, () => {
+      const refusal: Refusal = { error: 'died', why: this.hopeless()!, death: this.#failure! };
+      for (const ask of this.line.takeAll()) this.refuse(ask, refusal);
+    });
+  }
+
+  get #isNobodyLeft(): boolean {
+    if (this.#failure === undefined || this.#asks.size === 0 || this.hopeless() === undefined) return false;
+    const waits = (address: string): boolean => this.#asks.has(address);
+    return [...this.#holders.keys()].every(waits) && !this.#kept.canBeGot(waits);
   }
 }

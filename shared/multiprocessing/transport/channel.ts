@@ -2,8 +2,9 @@
 // Process and child.ts make one each; the router sends envelopes over it, the server its own messages and sockets.
 import type { SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { decode, encode } from '../values/codec.ts';
+import { decode, encode, isEncoded } from '../values/codec.ts';
 import type { Encoded } from '../values/codec.ts';
+import { attachTo } from './router.ts';
 import { Fifo } from '../base/fifo.ts';
 import { closeUnheard, tellForeign, tellUnreadable } from './foreign.ts';
 import { copyPlain, NOT_PLAIN } from '../values/plain.ts';
@@ -272,6 +273,7 @@ export class Channel {
       this.#tell(this.#listener, item, socket);
     } else {
       this.#early.push([item, socket]);
+      if (item.length === 1 && isEncoded(item[0])) attachTo(item[0]); // It may be long until it is heard.
       this.#hear();
     }
   }

@@ -1,11 +1,13 @@
 // Addresses and routes: how a message finds its way between any two processes of the tree, and how each of them learns
 // that the other one died. The processes form a tree of fork channels; the root's address is '', its second child's is
 // '2', that child's first child's '2.1'. So a route needs no table: down if the address begins with mine, else up.
-import { isWithin, kindOf } from '../base/address.ts';
+import { isWithin, kindOf, ownerOf } from '../base/address.ts';
 import type { Channel, Envelope } from './channel.ts';
 import type { Death } from '../base/errors.ts';
-import { isDeath } from '../base/shape.ts';
+import { isDeath, isObject, isString } from '../base/shape.ts';
 import { tellNow } from './turn.ts';
+import { referencesIn } from '../values/codec.ts';
+import type { Encoded } from '../values/codec.ts';
 
 /** The part of a primitive that lives in this process and hears of the others. */
 export interface Endpoint {
@@ -23,8 +25,27 @@ interface Child {
   readonly contacts: Set<string>;
 }
 
+/** To the next processes of the tree; and back, when it has come back from all of those behind. */
+interface WaveMessage {
+  readonly wave: string;
+  readonly isBack: boolean;
+}
+
+interface Wave {
+  /** From these it has not come back. */
+  readonly awaited: Set<string>;
+  readonly ended: () => void;
+}
+
 /** The name under which a death travels, where other envelopes name a primitive. */
 const DEATH_NOTICE = '';
+/** The name under which a wave travels: {@link whenAllHeard}. */
+const WAVE = 'wave';
+/**
+ * What is under way when a wave begins has come before the next one has ended, and what is told on hearing it before
+ * the one after that: that is a value, the word of who got it, and the word of who keeps something for that one.
+ */
+const WAVES = 3;
 /** The deaths of so many children are known in detail. Of those before it is only known that they are dead. */
 const DEATHS_KEPT = 1000;
 /** The body of the message by which a process says that it holds a primitive from now on. */
@@ -37,6 +58,9 @@ let lastRef = 0;
 const children = new Map<string, Child>();
 const deaths = new Map<string, Death>();
 const endpoints = new Map<string, Endpoint>();
+/** The waves that have come to this process and not ended, by their names. */
+const waves = new Map<string, Wave>();
+let lastWave = 0;
 /** Who hears for primitives that were forgotten, by their kinds. */
 const forgotten = new Map<string, (ref: string) => Pick<Endpoint, 'receive'>>();
 
@@ -105,6 +129,11 @@ function deathOf(child: string): Death | undefined {
   return deaths.get(child) ?? { address: child, name: `child ${number}`, pid: undefined, exitCode: NaN };
 }
 
+/** Says to the owners of the primitives in a value that this process holds them from now on. */
+export function attachTo(encoded: Encoded): void {
+  for (const { ref } of referencesIn(encoded)) post(ownerOf(ref), ref, ATTACH);
+}
+
 /** Sends a message about the primitive `ref` to the process at `to`. If that one is dead, its death comes back. */
 export function post(to: string, ref: string, body: unknown): void {
   tellNow();
@@ -121,6 +150,43 @@ export function postFor(child: string, to: string, ref: string, body: unknown): 
 export function flush(): void {
   parent?.flush();
   for (const { channel } of children.values()) channel.flush();
+}
+
+/**
+ * Calls `call` when all has been heard that was under way anywhere in the tree, with what was told on hearing it: after
+ * waves that go to each process and come back. A process answers when its event loop turns, or is told of as dead.
+ */
+export function whenAllHeard(call: () => void): void {
+  let left = WAVES;
+  const next = (): void => {
+    if (left-- === 0) call();
+    else setImmediate(() => spread(`${self}/${++lastWave}`, undefined, next));
+  };
+  next();
+}
+
+/** A wave goes on to all next processes but the one that it came from. */
+function spread(name: string, cameFrom: string | undefined, ended: () => void): void {
+  const awaited = new Set(children.keys());
+  if (self !== '') awaited.add(self.slice(0, Math.max(0, self.lastIndexOf('.'))));
+  if (cameFrom !== undefined) awaited.delete(cameFrom);
+  const wave: Wave = { awaited, ended };
+  waves.set(name, wave);
+  for (const to of [...awaited]) post(to, WAVE, { wave: name, isBack: false } satisfies WaveMessage);
+  endIfAllBack(name, wave);
+}
+
+function hearWave(from: string, body: unknown): void {
+  if (!isObject(body) || !isString(body.wave)) return;
+  const { wave: name, isBack } = body;
+  const wave = waves.get(name);
+  if (isBack === true && wave?.awaited.delete(from) === true) endIfAllBack(name, wave);
+  if (isBack !== false || wave !== undefined) return;
+  spread(name, from, () => post(from, WAVE, { wave: name, isBack: true } satisfies WaveMessage));
+}
+
+function endIfAllBack(name: string, { awaited, ended }: Wave): void {
+  if (awaited.size === 0 && waves.delete(name)) ended();
 }
 
 /** Takes an envelope that came over the channel of the child at `via`, or of the parent if that is undefined. */
@@ -172,6 +238,7 @@ function deliver([, from, ref, body]: Envelope): void {
     hearDeath(body as Death);
     return;
   }
+  if (ref === WAVE) return hearWave(from, body);
   const endpoint = endpoints.get(ref);
   if (body === ATTACH) endpoint?.attached?.(from);
   else if (endpoint !== undefined) endpoint.receive(from, body);
@@ -188,4 +255,5 @@ function forgetContact(dead: string): void {
 function hearDeath(death: Death): void {
   forgetContact(death.address);
   for (const endpoint of [...endpoints.values()]) endpoint.died(death);
+  for (const [name, wave] of [...waves]) if (wave.awaited.delete(death.address)) endIfAllBack(name, wave);
 }

@@ -52,13 +52,25 @@ export function afterTurn(): Promise<void> {
 }
 
 const pendingSends: (() => void)[] = [];
+let isExiting = false;
+// Nothing runs after the listeners of 'exit'. Loaded before the program, it hears of it before the program's own do.
+process.once('exit', () => {
+  isExiting = true;
+  tellNow();
+});
+
+/** Whether this process is about to end, and nothing that is put off will be done. */
+export function isAboutToEnd(): boolean {
+  return isExiting;
+}
 
 /**
  * Calls `work`, which tells others what was collected until then, when what runs now is done. It is called before this
  * process tells others anything else, so that they hear of everything in the order in which it was done.
  */
 export function tellSoon(work: () => void): void {
-  if (pendingSends.push(work) === 1) afterThis(tellNow);
+  if (isExiting) work();
+  else if (pendingSends.push(work) === 1) afterThis(tellNow);
 }
 
 /** Tells all that was collected: call it before others are told something else. */

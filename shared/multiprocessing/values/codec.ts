@@ -7,6 +7,7 @@ import { messageOf, NotCloneable } from '../base/errors.ts';
 import { sizeText } from '../base/size.ts';
 import { rebuildError, takeApart } from './remote-error.ts';
 import type { RemoteError } from './remote-error.ts';
+import { isString } from '../base/shape.ts';
 
 export { TRANSFER } from './cloneable.ts';
 export type { Reference, Transferable } from './cloneable.ts';
@@ -155,6 +156,15 @@ function place(root: { value: unknown }, path: readonly string[], what: unknown)
 export function referencesIn(encoded: Encoded): Reference[] {
   if (typeof encoded !== 'object' || encoded === null) return [];
   return (encoded.references ?? []).map(([, reference]) => reference);
+}
+
+/** Whether the references in what came from another process can be read. */
+export function isEncoded(value: unknown): value is Encoded {
+  try {
+    return referencesIn(value as Encoded).every(({ kind, ref }) => isString(kind) && isString(ref));
+  } catch {
+    return false;
+  }
 }
 
 /**

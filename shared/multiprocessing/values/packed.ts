@@ -1,8 +1,7 @@
 // A value on its way through a primitive: small plain data is copied and travels in the batch that it is part of; a
 // structured clone of its own, which costs ten times as much, is made only of the rest. Used by queue, pipe, manager,
 // pool.
-import { isString } from '../base/shape.ts';
-import { allOrNone, comeBack, decode, prepare, referencesIn } from './codec.ts';
+import { allOrNone, comeBack, decode, isEncoded, prepare, referencesIn } from './codec.ts';
 import type { Encoded } from './codec.ts';
 import { copyPlain, NOT_PLAIN } from './plain.ts';
 
@@ -100,6 +99,11 @@ export function encodedPart(packed: Packed): Encoded {
   return isPlain(packed) ? undefined : packed;
 }
 
+/** Whether primitives of the toolkit travel in it. */
+export function holdsPrimitives(packed: Packed): boolean {
+  return referencesIn(encodedPart(packed)).length > 0;
+}
+
 /** About how many bytes of memory it takes. */
 export function sizeOf(packed: Packed): number {
   if (typeof packed !== 'object' || packed === null) return sizeOfPlain(packed);
@@ -112,8 +116,7 @@ export function sizeOf(packed: Packed): number {
  */
 export function isPacked(value: unknown): value is Packed {
   try {
-    return Number.isFinite(sizeOf(value as Packed))
-      && referencesIn(encodedPart(value as Packed)).every(({ kind, ref }) => isString(kind) && isString(ref));
+    return Number.isFinite(sizeOf(value as Packed)) && isEncoded(encodedPart(value as Packed));
   } catch {
     return false;
   }

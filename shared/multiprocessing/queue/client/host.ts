@@ -16,6 +16,8 @@ export interface ClientHost {
   mayServeAtOnce(): boolean;
   /** Calls `work` when the event loop has turned. */
   nextTurn(work: () => void): void;
+  /** Whether this process is about to end: nobody can wait for anything. */
+  isAboutToEnd(): boolean;
   /** Calls `work`, which tells what was collected, when what runs now is done, or before anything else is told. */
   tellSoon(work: () => void): void;
 }

@@ -135,7 +135,7 @@ export class UnboundedPuts implements Puts {
   }
 
   put(item: Packed): boolean {
-    if (this.#waiting.size > 0 || !this.#hasRoom()) return false;
+    if (!this.#host.isAboutToEnd() && (this.#waiting.size > 0 || !this.#hasRoom())) return false;
     this.#idleFlush.called();
     this.#putOne(item);
     const { isIdle } = this.#idleFlush;

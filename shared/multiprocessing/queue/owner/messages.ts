@@ -2,6 +2,8 @@
 // each process has (client.ts). Both ways they arrive in the order in which they were sent. Whatever else comes is
 // none of ours: the readers say so, and it is ignored.
 import type { Death } from '../../base/errors.ts';
+import { KEPT_SHAPE } from '../../base/kept.ts';
+import type { KeptMessage } from '../../base/kept.ts';
 import { isPacked } from '../../values/packed.ts';
 import type { Packed } from '../../values/packed.ts';
 import { hasShape, isBoolean, isCount, isDeath } from '../../base/shape.ts';
@@ -11,8 +13,7 @@ import type { Shapes } from '../../base/shape.ts';
 export type ToOwner =
   | { readonly type: 'here' } // This process has the queue, and speaks for itself.
   | { readonly type: 'gone' } // It has nothing of it any more, and is not waiting: it speaks again if it gets it again.
-  // So many more items of other queues, which are kept in this process, have this queue in them.
-  | { readonly type: 'kept'; readonly more: number }
+  | KeptMessage
   | { readonly type: 'put'; readonly id: number; readonly now: boolean; readonly item: Packed } // Answered.
   | { readonly type: 'withdraw put'; readonly id: number } // Answered, unless it has been.
   | { readonly type: 'puts'; readonly items: readonly Packed[] } // Into a queue without a bound.
@@ -42,12 +43,12 @@ export type FromOwner =
   | { readonly type: 'probe' } // Others wait for items that came back from you. Does nobody there want them?
   | { readonly type: 'deadlocked'; readonly side: 'put' | 'get'; readonly id: number; readonly death: Death }
   | { readonly type: 'closed' } // No more puts.
-  | { readonly type: 'drained'; readonly id: number } // Closed, and nothing is left for that get.
+  | { readonly type: 'drained'; readonly id: number } // Closed; nothing is left for that get, or can come back.
   | { readonly type: 'answer'; readonly id: number; readonly value: number }
   | { readonly type: 'abandoned'; readonly id: number; readonly unfinished: number; readonly death: Death };
 
 const TO_OWNER: Shapes<ToOwner> = {
-  'here': {}, 'gone': {}, 'kept': { more: Number.isSafeInteger },
+  'here': {}, 'gone': {}, 'kept': KEPT_SHAPE,
   'put': { id: isCount, now: isBoolean, item: isPacked }, 'withdraw put': { id: isCount }, 'puts': { items: areItems },
   'get': { id: isCount, now: isBoolean, ahead: isCount, taken: isCount, done: isCount },
   'withdraw get': { id: isCount, aborted: isBoolean }, 'used': { taken: isCount, done: isCount },

@@ -4,18 +4,18 @@
 import { isWithin } from '../../base/address.ts';
 import { endedWell } from '../../base/errors.ts';
 import type { Death } from '../../base/errors.ts';
+import { Kept } from '../../base/kept.ts';
+import type { KeptMessage } from '../../base/kept.ts';
+import { Verdict } from '../../base/verdict.ts';
 import type { OwnerHost } from './host.ts';
 import type { Packed } from '../../values/packed.ts';
 import type { ToOwner } from './messages.ts';
 import { OwnerGets } from './gets.ts';
+import { Joins } from './joins.ts';
+import { allWait, nobodyWorks } from './left.ts';
 import { OwnerPuts } from './puts.ts';
 import { Peer } from './peer.ts';
 import type { Peers } from './peer.ts';
-
-interface Join {
-  readonly from: string;
-  readonly id: number;
-}
 
 export class QueueOwner {
   readonly #host: OwnerHost;
@@ -27,8 +27,9 @@ export class QueueOwner {
   readonly #own: Peer;
   readonly #puts: OwnerPuts;
   readonly #gets: OwnerGets;
-  /** Who waits for the end of work, each under its address and id. */
-  readonly #joins = new Map<string, Join>();
+  readonly #joins: Joins;
+  readonly #kept = new Kept();
+  readonly #verdict: Verdict;
   #closed = false;
   /**
    * From these, puts may still come although the queue is closed: an unbounded one has them settled before they come.
@@ -43,6 +44,8 @@ export class QueueOwner {
     this.#maxsize = maxsize === 0 ? Infinity : maxsize;
     this.#joinable = joinable;
     this.#host = host;
+    this.#verdict = new Verdict(host.whenAllHeard);
+    this.#joins = new Joins(host);
     this.#puts = new OwnerPuts(host);
     this.#gets = new OwnerGets(this.#peers, maxsize > 0, host);
     this.#own = this.#hold(host.self, false);
@@ -54,17 +57,12 @@ export class QueueOwner {
     this.#hold(from, true);
   }
 
-  /** It is on its way from this process to another, which may hold it soon. */
-  travels(): void {
-    this.#failure = undefined;
-  }
-
   /**
    * Whether nobody else holds it, and nothing is in it or waits: a new owner, closed if this one is, would do as well.
    */
   get isUnused(): boolean {
-    const nobodyWaits = !this.#gets.isWaiting && !this.#puts.isWaiting && this.#joins.size === 0;
-    const isUnused = this.#own.inWork === 0 && this.#own.keeps === 0;
+    const nobodyWaits = !this.#gets.isWaiting && !this.#puts.isWaiting && !this.#joins.isWaiting;
+    const isUnused = this.#own.inWork === 0 && !this.#kept.isBy(this.#own.address);
     return this.#peers.size === 1 && this.#size() === 0 && nobodyWaits && isUnused;
   }
 
@@ -73,9 +71,11 @@ export class QueueOwner {
   }
 
   receive(from: string, message: ToOwner): void {
-    if (message.type === 'here' || (message.type === 'kept' && message.more > 0)) this.#hold(from, false);
+    if (message.type === 'kept') return this.#hearOfKept(from, message);
+    if (message.type === 'here') this.#hold(from, false);
     const peer = this.#peers.get(from);
     if (peer === undefined) return; // It is dead.
+    if (message.type !== 'query') this.#verdict.changed();
     switch (message.type) {
       case 'here':
         this.#welcome(peer);
@@ -84,11 +84,8 @@ export class QueueOwner {
         peer.isHere = false;
         this.#unsealed.delete(peer);
         this.#gets.forget(peer);
-        if (peer.keeps === 0 && !peer.starting && peer.ahead + peer.inWork === 0) this.#peers.delete(from);
-        break;
-      case 'kept':
-        peer.keeps = Math.max(0, peer.keeps + message.more);
-        if (peer.keeps === 0 && !peer.isHere && !peer.starting) this.#peers.delete(from);
+        if (!peer.starting && peer.ahead + peer.inWork === 0) this.#peers.delete(from);
+        this.#tellIfShared();
         break;
       case 'put':
         if (this.#closed) break; // It will hear of that, and then the put is refused.
@@ -129,13 +126,11 @@ export class QueueOwner {
       case 'query':
         this.settle();
         if (message.about === 'size') this.#host.tell(from, { type: 'answer', id: message.id, value: this.#size() });
-        else this.#joins.set(`${from} ${message.id}`, { from, id: message.id });
+        else this.#joins.add(from, message.id);
         break;
       case 'withdraw join':
         this.settle();
-        if (this.#joins.delete(`${from} ${message.id}`)) {
-          this.#host.tell(from, { type: 'answer', id: message.id, value: this.#countUnfinished() });
-        }
+        this.#joins.withdraw(from, message.id, this.#countUnfinished());
         break;
       case 'close':
         this.#close();
@@ -156,7 +151,8 @@ export class QueueOwner {
 
   died(death: Death): void {
     const dead = [...this.#peers.values()].filter(({ address }) => isWithin(address, death.address));
-    if (dead.length === 0) return;
+    const kept = this.#kept.died(death);
+    if (dead.length === 0 && !kept) return;
     let failed = !endedWell(death);
     for (const peer of dead) {
       this.#peers.delete(peer.address);
@@ -167,7 +163,9 @@ export class QueueOwner {
       this.#gets.giveBack(peer.giveBack(Infinity), undefined);
     }
     if (failed) this.#failure = death;
-    for (const [key, { from }] of this.#joins) if (isWithin(from, death.address)) this.#joins.delete(key);
+    this.#verdict.changed();
+    this.#tellIfShared(death);
+    this.#joins.died(death);
     this.#settleSoon();
   }
 
@@ -192,9 +190,24 @@ export class QueueOwner {
       peer = new Peer(from, starting);
       this.#peers.set(from, peer);
       this.#failure = undefined;
+      this.#verdict.changed();
       this.#gets.recallFromOthers(peer);
+      this.#tellIfShared();
     }
     return peer;
+  }
+
+  #hearOfKept(from: string, message: KeptMessage): void {
+    this.#kept.hear(from, message);
+    if (message.death !== null && !endedWell(message.death)) this.#failure = message.death;
+    this.#verdict.changed();
+    this.#tellIfShared(message.death);
+    this.#settleSoon();
+  }
+
+  #tellIfShared(death: Death | null = null): void {
+    const isShared = this.#peers.size > 1 || this.#kept.canBeGot((address) => address === this.#own.address);
+    this.#host.isShared(isShared, death);
   }
 
   #welcome(peer: Peer): void {
@@ -234,31 +247,29 @@ export class QueueOwner {
     this.#host.afterThis(() => {
       this.#settlesSoon = false;
       this.settle();
-      this.#failDeadlocked();
-      this.#answerJoins();
+      if (this.#joins.isWaiting && this.#countUnfinished() === 0) this.#joins.end(0);
+      this.#verdict.look(() => this.#isSomebodyForlorn, () => this.#refuseForlorn());
     });
   }
 
-  /** When a process failed and all who are left wait, they would wait for ever. */
-  #failDeadlocked(): void {
-    const death = this.#failure;
-    if (death === undefined) return;
-    const peers = [...this.#peers.values()];
-    if (peers.every(({ gets }) => gets.size > 0)) this.#gets.fail(death);
-    if (peers.every(({ waitingPuts }) => waitingPuts.size > 0)) this.#puts.fail(death);
+  /** When a process failed and nobody is left but those who wait, they would wait for ever. */
+  get #isSomebodyForlorn(): boolean {
+    return this.#failure !== undefined && (this.#allWait('gets') || this.#allWait('waitingPuts') || this.#nobodyWorks);
   }
 
-  #answerJoins(): void {
-    if (this.#joins.size === 0) return;
-    const unfinished = this.#countUnfinished();
-    const hasWorkers = [...this.#peers.values()].some(({ consumes, starting }) => consumes || starting);
-    const death = this.#failure;
-    if (unfinished > 0 && (death === undefined || hasWorkers)) return;
-    for (const [key, { from, id }] of this.#joins) {
-      this.#joins.delete(key);
-      if (unfinished === 0) this.#host.tell(from, { type: 'answer', id, value: 0 });
-      else this.#host.tell(from, { type: 'abandoned', id, unfinished, death: death! });
-    }
+  #refuseForlorn(): void {
+    if (this.#allWait('gets')) this.#gets.fail(this.#failure!);
+    if (this.#allWait('waitingPuts')) this.#puts.fail(this.#failure!);
+    if (this.#nobodyWorks) this.#joins.end(this.#countUnfinished(), this.#failure);
+  }
+
+  #allWait(which: 'gets' | 'waitingPuts'): boolean {
+    return allWait(this.#peers, this.#kept, which);
+  }
+
+  get #nobodyWorks(): boolean {
+    const { isWaiting, addresses } = this.#joins;
+    return isWaiting && nobodyWorks(this.#peers, this.#kept, addresses, this.#own.address);
   }
 
   /** How many items were put that are not done. */

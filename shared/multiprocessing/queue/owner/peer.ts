@@ -30,8 +30,6 @@ export class Peer {
   starting: boolean;
   /** It has the queue, and speaks for itself. */
   isHere = false;
-  /** In so many items of other queues, which live there, this queue waits to be taken. */
-  keeps = 0;
   /** How many items it has put since it called get, or ever. */
   putsSinceGet = 0;
   /** It has called get, and its target has not ended since. */

@@ -24,7 +24,8 @@ export class OwnerPuts {
   ask(peer: Peer, id: number, now: boolean, item: Packed): void {
     if (peer.waitingPuts.has(id)) return;
     this.#host.arrives(item);
-    const place = this.#line.push({ peer, id, item, final: false });
+    const place = this.#line.push({ peer, id, item, final: peer.left });
+    if (peer.left) this.#host.carries(item);
     peer.waitingPuts.set(id, place);
     if (now) this.#impatient.push(place);
   }
