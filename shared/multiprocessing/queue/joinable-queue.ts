@@ -8,8 +8,7 @@ import type { Wait } from '../base/time-limit.ts';
 
 /**
  * A queue whose items are done when {@link taskDone} says so, and not when their process asks for the next: until then
- * an item goes back to the head of the queue when its process dies, however it ends. So a reader's loop over a closed
- * one ends when all is done that other processes have taken.
+ * an item goes back to the head of the queue when its process dies, however it ends.
  */
 export class JoinableQueue<T> extends Queue<T> {
   /** As Queue's. */

@@ -80,8 +80,7 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
    * there is no limit. When the time is up, the owner has the last word: an item after all, or QueueEmpty. When the
    * signal aborts, the get rejects at once and takes nothing.
    * @throws {QueueEmpty} The queue was empty all that time. @throws The signal's `reason`.
-   * @throws {QueueClosed} The queue is closed and empty, and nothing that another process has taken can come back: it
-   * has used that (see above).
+   * @throws {QueueClosed} The queue is closed, and empty.
    * @throws {ProcessDied} The process in which the queue lives is dead; or the queue is empty, a process that held it
    * failed, and all who still hold it or can get it wait as well.
    */
@@ -111,8 +110,8 @@ export class Queue<T> implements Transferable, AsyncIterable<T> {
 
   /**
    * Closes the queue for all: puts that wait and later ones are refused. What is in it can still be got; then get is
-   * refused, and `for await` ends, as soon as no item can come back that another process has taken and not used: should
-   * that one fail, those who still wait do its work. Closing twice does nothing.
+   * refused, and `for await` ends. Closing twice does nothing. What a process had taken and not used when it died comes
+   * back into a closed queue too, for who gets it then; readers that have heard the end by that time have not.
    * @throws {ProcessDied} The process in which the queue lives is dead.
    */
   close(): Promise<void> {

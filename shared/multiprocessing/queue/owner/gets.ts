@@ -11,7 +11,6 @@
 //   Until then, it may still be about to ask. When it has answered, anybody gets the items, as it is no use to wait;
 // - the claimant has died, its target has ended, or it has forgotten the queue: the same, at once.
 // What the dead had comes back without a claimant.
-import { isWithin } from '../../base/address.ts';
 import type { Death } from '../../base/errors.ts';
 import type { OwnerHost } from './host.ts';
 import { sizeOf } from '../../values/packed.ts';
@@ -142,19 +141,9 @@ export class OwnerGets {
     for (const { value: { peer, id } } of this.#impatient.splice(0)) this.withdraw(peer, id);
   }
 
-  /**
-   * The queue is closed, and nothing is in it. What another process has in work may come back, and is then for those
-   * who wait; but not if these die with it, or if the queue does.
-   */
+  /** The queue is closed, and nothing is left. */
   drain(): void {
-    const { self } = this.#host;
-    const atWork = [...this.#peers.values()].filter(({ inWork, address }) => inWork > 0 && address !== self);
-    for (const place of this.#line.all()) {
-      const { peer, id } = place.value;
-      if (atWork.some(({ address }) => !isWithin(peer.address, address))) continue;
-      this.#remove(place);
-      this.#host.tell(peer.address, { type: 'drained', id });
-    }
+    for (const { value: { peer, id } } of this.#takeAll()) this.#host.tell(peer.address, { type: 'drained', id });
   }
 
   /** Nobody is left who could put something. */

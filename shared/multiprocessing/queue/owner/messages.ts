@@ -43,7 +43,7 @@ export type FromOwner =
   | { readonly type: 'probe' } // Others wait for items that came back from you. Does nobody there want them?
   | { readonly type: 'deadlocked'; readonly side: 'put' | 'get'; readonly id: number; readonly death: Death }
   | { readonly type: 'closed' } // No more puts.
-  | { readonly type: 'drained'; readonly id: number } // Closed; nothing is left for that get, or can come back.
+  | { readonly type: 'drained'; readonly id: number } // Closed, and nothing is left for that get.
   | { readonly type: 'answer'; readonly id: number; readonly value: number }
   | { readonly type: 'abandoned'; readonly id: number; readonly unfinished: number; readonly death: Death };
 
