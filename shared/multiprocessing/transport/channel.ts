@@ -2,8 +2,7 @@
 // Process and child.ts make one each; the router sends envelopes over it, the server its own messages and sockets.
 import type { SendHandle } from 'node:child_process';
 import type { Socket } from 'node:net';
-import { decode, encode, isEncoded } from '../values/codec.ts';
-import type { Encoded } from '../values/codec.ts';
+import { decode, encode, isEncoded, type Encoded } from '../values/codec.ts';
 import { attachTo } from './router.ts';
 import { Fifo } from '../base/fifo.ts';
 import { closeUnheard, tellForeign, tellUnreadable } from './foreign.ts';
