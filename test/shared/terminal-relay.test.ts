@@ -1,10 +1,13 @@
 // What is known of lines that another process was to print, when that is killed.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import type { TestContext } from 'node:test';
 import { LINE_BYTES, lineOf, LINES } from '../fixtures/terminal-relayed.ts';
 import { processesOf, standStill } from '../helpers/faults-proc.ts';
 import { nodeArgs } from '../helpers/paths.ts';
@@ -14,16 +17,23 @@ import { until } from '../helpers/processes.ts';
 const IN_PIECE = 4096 / LINE_BYTES;
 const QUIET_LOOKS = 20;
 
-test('lines that a killed relay may have printed are told as such, and those are few', async (t) => {
+type Printing = ChildProcess & { readonly stdout: Readable };
+
+/** A process that prints by a relay, and the relay, when the first lines come: then it has all of them. */
+async function printing(t: TestContext): Promise<{ child: Printing; relay: number }> {
   // Node's 'pipe' is a socket.
   const child = spawn(process.execPath, nodeArgs('test/fixtures/terminal-relayed.ts'), {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => child.kill('SIGKILL'));
-  // It has all lines when the first come.
   await once(child.stdout, 'readable');
   const relay = processesOf(child.pid!).find((pid) => (
     readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('relay-entry')))!;
+  return { child, relay };
+}
+
+test('lines that a killed relay may have printed are told as such, and those are few', async (t) => {
+  const { child, relay } = await printing(t);
   await standStill(child.pid!);
   let output = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => { output += text; });
@@ -51,13 +61,7 @@ test('lines that a killed relay may have printed are told as such, and those are
 });
 
 test('a relay goes on when somebody sends a signal to every process, and nothing is lost', async (t) => {
-  const child = spawn(process.execPath, nodeArgs('test/fixtures/terminal-relayed.ts'), {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  t.after(() => child.kill('SIGKILL'));
-  await once(child.stdout, 'readable');
-  const relay = processesOf(child.pid!).find((pid) => (
-    readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('relay-entry')))!;
+  const { child, relay } = await printing(t);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.kill(relay, signal);
   let output = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => { output += text; });
