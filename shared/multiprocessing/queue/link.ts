@@ -1,15 +1,14 @@
 // Connects a client of a Queue (client.ts) with the owner, here (owner.ts) or in another process, and turns
 // its waiting into promises. Queue and JoinableQueue stand on it.
 import { isWithin, ownerOf } from '../base/address.ts';
-import { referencesIn } from '../values/codec.ts';
 import type { Reference } from '../values/codec.ts';
 import { QueueEmpty, QueueFull } from '../base/errors.ts';
 import type { Death } from '../base/errors.ts';
 import { onLeave } from '../process/leaving.ts';
-import { CONNECTION, Keeper, takeCustody } from '../transport/custody.ts';
+import { bringHome, Keeper, takeCustody } from '../transport/custody.ts';
 import { QueueClient } from './client/client.ts';
 import type { Getter } from './client/gets.ts';
-import { encodedPart, pack, unpack } from '../values/packed.ts';
+import { pack, unpack } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import { readFromOwner, readToOwner } from './owner/messages.ts';
 import type { ToOwner } from './owner/messages.ts';
@@ -273,11 +272,6 @@ export class QueueLink {
       };
     }));
   }
-}
-
-/** An item is not in the queue after all: the ends of Pipes in it, which had left this process, are here again. */
-function bringHome(item: Packed): void {
-  if (referencesIn(encodedPart(item)).some(({ kind }) => kind === CONNECTION)) unpack(item);
 }
 
 function nothing(): void {}
