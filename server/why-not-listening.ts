@@ -9,9 +9,10 @@ import type { ListenError } from './connections/listener.ts';
 
 /** @param origins By what --host and --port were given. */
 export function whyNotListening({ where, code, message }: ListenError, config: Config, origins: Origins): string {
-  const { addresses, admin } = config;
-  const places: readonly Place[] = admin === undefined ? addresses : [...addresses, admin];
-  const isOwn = places.filter((place) => isSame(place, where)).length > 1;
+  const { addresses } = config;
+  // One after the other is opened, and --admin as the last one.
+  const at = addresses.indexOf(where);
+  const isOwn = (at === -1 ? addresses : addresses.slice(0, at)).some((place) => isSame(place, where));
   return `cannot listen on ${shown(where)}: ${reason(where, code, message, origins, isOwn)}`;
 }
 
@@ -31,7 +32,7 @@ function shown(where: BindAddress): string {
   }
 }
 
-/** @param isOwn Whether this server has been told twice to listen there. */
+/** @param isOwn Whether this server listens there already. */
 function reason(
   where: BindAddress, code: string | undefined, message: string, origins: Origins, isOwn: boolean,
 ): string {

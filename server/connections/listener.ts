@@ -137,7 +137,7 @@ export interface BoundServer extends Omit<Bound, 'proxy'> {
  * @throws ListenError
  */
 export async function bindServer(
-  server: Server, where: Place & { readonly givenBy?: string }, mode: 'owner' | 'group' = 'group',
+  server: Server, where: BindAddress | Place & { readonly givenBy?: string }, mode: 'owner' | 'group' = 'group',
 ): Promise<BoundServer> {
   try {
     if (where.kind === 'tcp') {
@@ -163,7 +163,7 @@ export async function bindServer(
       },
     };
   } catch (error) {
-    throw new ListenError({ proxy: false, ...where }, error);
+    throw new ListenError('proxy' in where ? where : { proxy: false, ...where }, error);
   }
 }
 

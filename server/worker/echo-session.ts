@@ -107,6 +107,10 @@ export class EchoSession implements Session {
   /** Answers what has arrived, then sends a FIN. @param graceMs How long the server waits before it ends everything. */
   drain(graceMs: number): void {
     this.#graceMs = graceMs;
+    if (this.#state === 'ended' && this.#socket.writableFinished) {
+      // Our FIN is out, and the client has yet to close: no longer than a stop has time for that.
+      this.#clocks.push(afterRunning(graceMs / PARTS_OF_GRACE, () => { this.#socket.destroy(); }));
+    }
     this.start();
     if (this.#state !== 'serving' && this.#state !== 'returning') return;
     this.#state = 'draining';

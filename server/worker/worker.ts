@@ -94,7 +94,8 @@ class Worker implements SessionHost, ProxyHost {
   #elsewhere = NO_TRAFFIC;
   #leaving: 'retire' | 'drain' | undefined;
   #stopGrace: Stop = () => {};
-  #graceMs = 0;
+  /** When a stop has to be over, by performance.now(). */
+  #endsBy = 0;
   /** Whether more connections may come although it is leaving. */
   #awaitsMore = false;
   #end: () => void = () => {};
@@ -175,7 +176,7 @@ class Worker implements SessionHost, ProxyHost {
     this.#master.whenFlushed(() => session.start());
     if (!proxy) this.#introduce(session, moved);
     if (this.#leaving === 'retire') session.giveBack();
-    if (this.#leaving === 'drain') session.drain(this.#graceMs);
+    if (this.#leaving === 'drain') session.drain(Math.max(0, this.#endsBy - performance.now()));
   }
 
   /** Logs that it is connected, unless it may be a probe: then with its first byte. */
@@ -272,7 +273,7 @@ class Worker implements SessionHost, ProxyHost {
   #drain(graceMs: number): void {
     this.#leaving = 'drain';
     this.#terminal.handOver();
-    this.#graceMs = graceMs;
+    this.#endsBy = performance.now() + graceMs;
     this.#awaitsMore = true;
     this.#stopGrace();
     for (const session of this.#sessions.values()) session.drain(graceMs);

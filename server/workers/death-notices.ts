@@ -32,10 +32,11 @@ export class DeathNotices {
     return reason;
   }
 
-  /** One could not start, and `ready` others serve. @param waitMs After so long it is tried again. */
-  couldNotStart(ready: number, waitMs: number): void {
+  /** One could not start, and `ready` others serve. @param waitMs After so long it is tried again, if it is. */
+  couldNotStart(ready: number, waitMs: number | undefined): void {
     const serving = ready === 0 ? 'none is serving, clients wait for it' : `${counted(ready, 'worker')} still serving`;
-    const text = `a worker could not start; ${serving}, and it is tried again in ${waitMs} ms`;
+    const again = waitMs === undefined ? '' : `, and it is tried again in ${waitMs} ms`;
+    const text = `a worker could not start; ${serving}${again}`;
     this.#log.warn('start', text, { workers: ready, waitMs });
   }
 }

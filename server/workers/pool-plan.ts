@@ -127,6 +127,11 @@ export class PoolPlan {
     return true;
   }
 
+  /** The next step. @param isAwaited While the server stops: whether clients wait for a worker. */
+  step(isAwaited: boolean | undefined): Action | undefined {
+    return isAwaited === undefined ? this.next() : this.last(isAwaited);
+  }
+
   /** While the server stops, in place of {@link next}. @param isAwaited Clients wait for a worker. */
   last(isAwaited: boolean): Action | undefined {
     const isComing = [...this.#workers.values()].some(({ phase }) => phase !== 'retiring');

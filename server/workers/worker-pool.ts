@@ -67,19 +67,13 @@ export class WorkerPool {
   }
 
   /** How many workers there should be. */
-  get size(): number {
-    return this.#plan.size;
-  }
+  get size(): number { return this.#plan.size; }
 
   /** How many are ready. */
-  get ready(): number {
-    return this.#plan.ready;
-  }
+  get ready(): number { return this.#plan.ready; }
 
   /** And how many there may be at most. */
-  get most(): number {
-    return this.#options.most;
-  }
+  get most(): number { return this.#options.most; }
 
   /** Those that there are, and where each is in its life. */
   list(): { readonly worker: WorkerProcess; readonly phase: WorkerPhase }[] {
@@ -113,6 +107,7 @@ export class WorkerPool {
 
   /** Replaces every worker that there is now, one after the other. */
   reload(): void {
+    if (!this.#plan.isComplete) this.#log.info('reload', 'it begins as soon as every worker is ready');
     this.#plan.reload();
     this.#reconcile();
   }
@@ -171,15 +166,16 @@ export class WorkerPool {
     this.#over = true;
     this.#delay.cancel();
     for (const worker of this.#workers.values()) worker.kill();
+    if (this.#workers.size === 0) this.#gone();
   }
 
   /** @param waited The time before the next start is over. */
   #reconcile(waited = false): void {
     const stopping = this.#stopping;
-    if (this.#workers.size === 0 && stopping?.isAwaited() === false) this.#gone();
+    if (this.#workers.size === 0 && (this.#over || stopping?.isAwaited() === false)) this.#gone();
     if (this.#over) return;
     if (stopping === undefined) this.#tellProgress();
-    const action = stopping === undefined ? this.#plan.next() : this.#plan.last(stopping.isAwaited());
+    const action = this.#plan.step(stopping?.isAwaited());
     if (action?.kind === 'start') {
       if (waited) this.#fork();
       else this.#delay.wait(() => this.#reconcile(true));
@@ -201,8 +197,7 @@ export class WorkerPool {
   #fork(): void {
     const id = ++this.#lastId;
     const slots = new Set([...this.#workers.values()].map(({ slot }) => slot));
-    let slot = 1;
-    while (slots.has(slot)) slot++;
+    const slot = Array.from({ length: slots.size + 1 }, (_, i) => i + 1).find((free) => !slots.has(free))!;
     const { worker: options, terminalLock, log } = this.#options;
     const worker = new WorkerProcess(id, { ...options, slot }, terminalLock, log);
     this.#workers.set(id, worker);
@@ -287,7 +282,6 @@ export class WorkerPool {
 
   #couldNotStart(reason: string): void {
     this.#delay.failed();
-    const { ready } = this.#plan;
     // A server that ran has clients, who wait with their connections open, and what is wrong may be put right.
     const isFirst = !this.#wasUp && this.#stopping === undefined;
     if (isFirst && this.#workers.size === 0 && this.#delay.hopeless) {
@@ -295,6 +289,9 @@ export class WorkerPool {
       this.#events.failed(reason);
       return;
     }
-    this.#deaths.couldNotStart(ready, this.#delay.waitMs);
+    const { waitMs } = this.#delay;
+    const isStarted = this.#plan.step(this.#stopping?.isAwaited())?.kind === 'start';
+    const isTriedAgain = isStarted && waitMs < (this.#stopping?.graceLeftMs() ?? Infinity);
+    this.#deaths.couldNotStart(this.#plan.ready, isTriedAgain ? waitMs : undefined);
   }
 }

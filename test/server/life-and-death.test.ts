@@ -135,15 +135,18 @@ describe('a stop', { concurrency: true }, () => {
     assert.doesNotMatch(server.stdout, /reload|is to have|as before/);
   });
 
-  test('cuts nobody off who has all and does not close, however short the grace', async () => {
-    await using server = await startTestServer(['--grace', '1', '--workers', '1']);
-    await using client = await connectClient(server.port, { allowHalfOpen: true });
-    assert.equal(await client.ask('hi'), 'HI');
-    server.signal('SIGTERM');
-    await client.readToEnd();
-    assert.deepEqual(await server.exit(), { code: 0, signal: null });
-    assert.match(server.stdout, /served 1 connection, 1 message, .*; 0 refused, 0 cut off\n/);
-  });
+  for (const [when, flags] of [['by the stop', []], ['before it', ['--close-after', '2']]] as const) {
+    test(`cuts nobody off who has all, our FIN ${when} too, and does not close, however short the grace`, async () => {
+      await using server = await startTestServer(['--grace', '0.9', '--workers', '1', ...flags]);
+      await using client = await connectClient(server.port, { allowHalfOpen: true });
+      assert.equal(await client.ask('hi'), 'HI');
+      if (flags.length > 0) await client.readToEnd();
+      server.signal('SIGTERM');
+      await client.readToEnd();
+      assert.deepEqual(await server.exit(), { code: 0, signal: null });
+      assert.match(server.stdout, /served 1 connection, 1 message, .*; 0 refused, 0 cut off\n/);
+    });
+  }
 
   test('is over at once after a second signal', async () => {
     await using server = await startTestServer(['--grace', '1000', '--workers', '1', '--log', 'connections']);

@@ -63,6 +63,24 @@ test('a server of which one worker cannot start listens, serves, and obeys', { s
   }
 });
 
+test('a stop is over with its grace also when there is no worker, and none can start', async () => {
+  const failing = failingWorkers();
+  try {
+    const flags = ['--workers', '1', '--grace', '0.3', '--on-crash', 'adopt', '--admin', '0'];
+    await using server = await startTestServer(flags, { env: failing.env });
+    await using client = await connectClient(server.port);
+    assert.equal(await client.ask('hi'), 'HI');
+    writeFileSync(failing.file, '');
+    process.kill(server.pidOf(1), 'SIGKILL');
+    await server.printed(/it is tried again in 800 ms\n/);
+    assert.equal(await server.stop(), 0);
+    assert.equal(await client.fate, 'ECONNRESET');
+    assert.match(server.stdout, /served 1 connection, .*; 0 refused, 1 cut off\n$/);
+  } finally {
+    failing.remove();
+  }
+});
+
 describe('of two workers', { skip: oneCpu }, () => {
   let server: TestServer;
   let failing: ReturnType<typeof failingWorkers>;

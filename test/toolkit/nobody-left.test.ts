@@ -3,16 +3,20 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  Event, JoinableQueue, Manager, Pipe, Pool, Process, ProcessDied, Queue, Semaphore,
+  Event, JoinableQueue, Manager, Pipe, Pool, Process, ProcessDied, Queue, Semaphore, TimedOut,
 } from '../../shared/multiprocessing/index.ts';
+import { Holders } from '../../shared/multiprocessing/manager/holders.ts';
+import type { Keeper } from '../../shared/multiprocessing/transport/custody.ts';
 import { whenAllHeard } from '../../shared/multiprocessing/transport/router.ts';
 import * as work from '../fixtures/left-work.ts';
+import { waitForEver } from '../fixtures/pool-work.ts';
 import type { Order, Place, Served } from '../fixtures/left-work.ts';
 import { moduleUrl } from '../helpers/paths.ts';
 import { DEADLINE, startProcess } from '../helpers/processes.ts';
 import type { Cleaner, Mail } from '../helpers/processes.ts';
 
 const module = moduleUrl('test/fixtures/left-work.ts');
+const poolWork = moduleUrl('test/fixtures/pool-work.ts');
 
 class Taker {
   readonly process: Process<never[]>;
@@ -187,6 +191,26 @@ describe('a primitive in the task of a pool, of which a worker has died', { conc
       await Promise.all([nobody, assert.rejects(pool.apply(target, [next, true]), ProcessDied)]);
     });
   }
+});
+
+test('a primitive in a task that was called off while it waited cannot be had any more', DEADLINE, async (t) => {
+  await using pool = new Pool(1);
+  const busy = Array.from({ length: 4 }, () => pool.apply({ module: poolWork, target: waitForEver }).catch(() => {}));
+  const event = new Event();
+  await assert.rejects(pool.apply({ module, target: work.serve }, [event], 5), TimedOut);
+  const { process: dead } = startProcess(t, { module, target: work.serve, args: [event, true] });
+  await assertNobodyLeft(event.wait(), dead);
+  pool.terminate();
+  await Promise.all(busy);
+});
+
+test('a dict that comes back to the process in which it lives is in no other one for that', () => {
+  const offers: boolean[] = [];
+  const holders = new Holders({ offer: (isShared: boolean) => void offers.push(isShared) } as unknown as Keeper);
+  holders.attached('');
+  holders.attached('1');
+  holders.hear('1', { type: 'gone' });
+  assert.deepEqual(offers, [true, false]);
 });
 
 test('a primitive in a message that is not listened for yet can still be had', DEADLINE, async (t) => {

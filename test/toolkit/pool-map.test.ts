@@ -69,6 +69,34 @@ test('map rejects with what its source throws, and with its limits while it read
   await assert.rejects(calledOff, { name: 'AbortError' });
 });
 
+test('a map that is called off while its source comes to its end leaves the pool as it was', DEADLINE, async () => {
+  await using own = new Pool(1);
+  let end = (): void => {};
+  const ending = async function* (): AsyncGenerator<number> {
+    yield 1;
+    await new Promise<void>((resolve) => { end = resolve; });
+  };
+  await assert.rejects(own.map(square, ending(), 5), TimedOut);
+  end();
+  assert.equal(await own.apply(square, [3]), 9);
+  assert.deepEqual([own.waiting, own.running], [0, 0]);
+  own.close();
+  assert.equal(await own.join(), true);
+});
+
+test('a map that is called off closes its source, also one that waits or never does', DEADLINE, async () => {
+  let closed = 0;
+  const close = async (): Promise<IteratorReturnResult<undefined>> => {
+    closed++;
+    return { done: true, value: undefined };
+  };
+  for (const next of [async () => await new Promise<never>(() => {}), async () => ({ done: false, value: 0 })]) {
+    const source = { [Symbol.asyncIterator]: () => ({ next, return: close }) };
+    await assert.rejects(pool.map(square, source as AsyncIterable<number>, 5), TimedOut);
+  }
+  assert.equal(closed, 2);
+});
+
 test('a map that still reads keeps the workers of a closed pool, and is ended with them', DEADLINE, async () => {
   const closed = new Pool(1);
   const results = closed.map(square, later(1, 2, 3));

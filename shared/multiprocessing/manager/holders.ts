@@ -24,6 +24,7 @@ export class Holders {
   }
 
   attached(from: string): void {
+    if (from === selfAddress()) return; // It has come home, in a message or the like.
     this.#addresses.add(from);
     this.#changed();
   }

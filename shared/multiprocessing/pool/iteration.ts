@@ -46,7 +46,7 @@ export class Iteration implements Job, Supplier {
   readonly isGathered = false;
   left = 0;
   waiting = 0;
-  hasEnds = false;
+  holdsPrimitives = false;
   isDropped = false;
   isIdle = false;
   readonly #plan: IterationPlan;

@@ -19,6 +19,7 @@ import { itemsOf, sourceOf } from './source.ts';
 import { Call, newTask } from './tasks.ts';
 import { packAllOwn } from '../values/packed.ts';
 import { checkWait, watchWait } from '../base/time-limit.ts';
+import { afterTurn, mayServeAtOnce } from '../transport/turn.ts';
 import type { Wait } from '../base/time-limit.ts';
 
 /** The arguments may be left out where none are needed. A number is a `timeoutMs`. */
@@ -223,13 +224,21 @@ export class Pool<Args extends readonly unknown[] = never[]> {
       poolEnded: (reason) => call.failed(0, reason),
     };
     this.#crew.add(supplier);
+    const source = items[Symbol.asyncIterator]();
+    // It may wait for an item for ever, which nobody wants any more.
+    call.results.catch(() => {
+      this.#crew.remove(supplier);
+      Promise.resolve(source.return?.()).catch(() => {});
+    });
     try {
       const all: unknown[] = [];
-      for await (const item of items) {
+      for (let next = await source.next(); !next.done; next = await source.next()) {
+        all.push(next.value);
+        // One that always has an item would not let the limits see that their time is up.
+        if (!mayServeAtOnce()) await afterTurn();
         if (call.isDropped) return;
-        all.push(item);
       }
-      submit(all);
+      if (!call.isDropped) submit(all);
     } finally {
       this.#crew.remove(supplier);
     }

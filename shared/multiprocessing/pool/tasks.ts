@@ -3,7 +3,8 @@
 import type { Death } from '../base/errors.ts';
 import { Fifo } from '../base/fifo.ts';
 import type { Located } from '../process/modules.ts';
-import { bringHome, hasEnds, Keeper } from '../transport/custody.ts';
+import { bringHome, Keeper } from '../transport/custody.ts';
+import { holdsPrimitives } from '../values/packed.ts';
 import type { Packed } from '../values/packed.ts';
 import type { ToPoolWorker } from './pool-worker.ts';
 
@@ -15,8 +16,8 @@ export interface Job {
   left: number;
   /** How many of them wait. */
   waiting: number;
-  /** Whether ends of Pipes were in any that waited. */
-  hasEnds: boolean;
+  /** Whether primitives were in any that waited. */
+  holdsPrimitives: boolean;
   /** Nobody wants what comes of it any more. */
   isDropped: boolean;
   /**
@@ -55,7 +56,7 @@ export class Call implements Job {
   readonly isGathered: boolean;
   left = 0;
   waiting = 0;
-  hasEnds = false;
+  holdsPrimitives = false;
   isDropped = false;
   readonly results: Promise<unknown[][]>;
   readonly #results: unknown[][] = [];
@@ -128,7 +129,7 @@ export class WaitingTasks {
 
   push(task: Task): void {
     task.job.waiting++;
-    task.job.hasEnds ||= hasEnds(task.inputs);
+    task.job.holdsPrimitives ||= holdsPrimitives(task.inputs);
     if (!task.isKept) this.#keeper.keep(task.inputs);
     task.isKept = true;
     this.#line.push(task);
@@ -147,12 +148,18 @@ export class WaitingTasks {
   }
 
   /**
-   * Takes out the tasks of a job; not at once, which for many jobs takes long. But ends of Pipes that are in them are
-   * here again at once: somebody may wait at the other ends.
+   * Takes out the tasks of a job; not at once, which for many jobs takes long. But primitives that are in them are
+   * here again at once: somebody may wait at them, or at the other ends of Pipes.
    */
   drop(job: Job): void {
     job.isDropped = true;
-    if (job.waiting > 0 && job.hasEnds) for (const task of this.#line) if (task.job === job) bringHome(task.inputs);
+    if (job.waiting > 0 && job.holdsPrimitives) {
+      for (const task of this.#line) {
+        if (task.job !== job) continue;
+        bringHome(task.inputs);
+        this.letGo(task);
+      }
+    }
     this.#dropped += job.waiting;
     job.left -= job.waiting;
     job.waiting = 0;

@@ -50,7 +50,7 @@ export function endCustody(item: Packed): void {
 }
 
 /** Whether there are ends of Pipes in a value. */
-export function hasEnds(item: Packed): boolean {
+function hasEnds(item: Packed): boolean {
   return referencesIn(encodedPart(item)).some(({ kind }) => kind === CONNECTION);
 }
 

@@ -61,6 +61,8 @@ const endpoints = new Map<string, Endpoint>();
 /** The waves that have come to this process and not ended, by their names. */
 const waves = new Map<string, Wave>();
 let lastWave = 0;
+/** Those who ask before the next waves begin. */
+let askers: (() => void)[] | undefined;
 /** Who hears for primitives that were forgotten, by their kinds. */
 const forgotten = new Map<string, (ref: string) => Pick<Endpoint, 'receive'>>();
 
@@ -155,12 +157,22 @@ export function flush(): void {
 /**
  * Calls `call` when all has been heard that was under way anywhere in the tree, with what was told on hearing it: after
  * waves that go to each process and come back. A process answers when its event loop turns, or is told of as dead.
+ * Those who ask in one turn of the event loop share them.
  */
 export function whenAllHeard(call: () => void): void {
+  if (askers !== undefined) {
+    askers.push(call);
+    return;
+  }
+  const calls = [call];
+  askers = calls;
   let left = WAVES;
   const next = (): void => {
-    if (left-- === 0) call();
-    else setImmediate(() => spread(`${self}/${++lastWave}`, undefined, next));
+    if (left-- === 0) for (const each of calls) each();
+    else setImmediate(() => {
+      if (askers === calls) askers = undefined;
+      spread(`${self}/${++lastWave}`, undefined, next);
+    });
   };
   next();
 }
