@@ -38,6 +38,11 @@ export class RestartDelay {
     if (livedMs >= YOUNG_MS) this.#diedYoung = 0;
   }
 
+  /** Whether the last start has failed. */
+  get isFailing(): boolean {
+    return this.#failures > 0;
+  }
+
   /** Whether it is no use to try again, if no worker is left. */
   get hopeless(): boolean {
     return this.#failures >= HOPELESS;

@@ -107,7 +107,7 @@ export class WorkerPool {
 
   /** Replaces every worker that there is now, one after the other. */
   reload(): void {
-    if (!this.#plan.isComplete) this.#log.info('reload', 'it begins as soon as every worker is ready');
+    if (this.#delay.isFailing) this.#log.info('reload', 'it begins as soon as every worker is ready');
     this.#plan.reload();
     this.#reconcile();
   }

@@ -92,6 +92,8 @@ export class QueueModel {
   readonly #whenAllHeard: (() => void)[] = [];
   /** Items that came back from these, which have not said that they do not want them. */
   readonly #returned = new Map<string, string[]>();
+  /** Of these the target has ended: they want nothing any more, also of what is still on its way to them. */
+  readonly #left = new Set<string>();
   /** How many gets of one process may wait at once. */
   readonly #mostGets: number;
   #clock = 0;
@@ -245,6 +247,7 @@ export class QueueModel {
   /** Its target has ended; it goes on all the same. */
   leave(member: Member): void {
     if (!this.options.joinable) member.used = member.got.length;
+    this.#left.add(member.address);
     this.#mayComeLate(member.address);
     member.client.leave(true);
   }
@@ -377,6 +380,7 @@ export class QueueModel {
     const names = [...this.sentTo].filter(([name, to]) => to === address && !has.has(name)).map(([name]) => name);
     assert.ok(names.length >= count, 'what comes back was sent there');
     this.#returned.set(address, [...this.#returned.get(address) ?? [], ...names]);
+    if (this.#left.has(address)) this.#mayComeLate(address);
   }
 
   #mayComeLate(address: string): void {
