@@ -7,7 +7,7 @@ import { currentProcess } from '../../shared/multiprocessing/process/current.ts'
 // For the terminal's lock, which comes as an argument: else the whole toolkit would be loaded for it (kinds.ts).
 import '../../shared/multiprocessing/lock/lock.ts';
 import type { Lock } from '../../shared/multiprocessing/lock/lock.ts';
-import { afterRunning } from '../../shared/running-time.ts';
+import { afterRunning, limitSilence } from '../../shared/running-time.ts';
 import type { Stop } from '../../shared/running-time.ts';
 import { Terminal } from '../../shared/terminal/terminal.ts';
 import { jobOf } from '../signals/job.ts';
@@ -94,8 +94,8 @@ class Worker implements SessionHost, ProxyHost {
   #elsewhere = NO_TRAFFIC;
   #leaving: 'retire' | 'drain' | undefined;
   #stopGrace: Stop = () => {};
-  /** When a stop has to be over, by performance.now(). */
-  #endsBy = 0;
+  /** While the server stops: how much of the grace is left. Time in which this process stood still is nobody's. */
+  #graceLeftMs = (): number => 0;
   /** Whether more connections may come although it is leaving. */
   #awaitsMore = false;
   #end: () => void = () => {};
@@ -176,7 +176,7 @@ class Worker implements SessionHost, ProxyHost {
     this.#master.whenFlushed(() => session.start());
     if (!proxy) this.#introduce(session, moved);
     if (this.#leaving === 'retire') session.giveBack();
-    if (this.#leaving === 'drain') session.drain(Math.max(0, this.#endsBy - performance.now()));
+    if (this.#leaving === 'drain') session.drain(this.#graceLeftMs());
   }
 
   /** Logs that it is connected, unless it may be a probe: then with its first byte. */
@@ -273,9 +273,11 @@ class Worker implements SessionHost, ProxyHost {
   #drain(graceMs: number): void {
     this.#leaving = 'drain';
     this.#terminal.handOver();
-    this.#endsBy = performance.now() + graceMs;
     this.#awaitsMore = true;
     this.#stopGrace();
+    const grace = limitSilence(graceMs, () => 0, () => {});
+    this.#stopGrace = grace.stop;
+    this.#graceLeftMs = () => Math.max(0, graceMs - grace.passedMs);
     for (const session of this.#sessions.values()) session.drain(graceMs);
   }
 

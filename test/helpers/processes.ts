@@ -90,10 +90,10 @@ export interface UntilOptions {
 
 /** Waits for a state that no event announces. @throws Error when the limit is up. */
 export async function until(
-  state: () => boolean, what: string, { limitMs = 60_000, report = () => '' }: UntilOptions = {},
+  state: () => boolean | Promise<boolean>, what: string, { limitMs = 60_000, report = () => '' }: UntilOptions = {},
 ): Promise<void> {
   const began = performance.now();
-  while (!state()) {
+  while (!await state()) {
     const waited = performance.now() - began;
     if (waited > limitMs) throw new Error(`waited ${limitMs / 1000} s in vain: ${what}\n${report()}`);
     // Less often with time: the look itself takes time that is taken from what is waited for.

@@ -1,12 +1,10 @@
 // The figures add up: what the status says, and what the last line says, whatever has happened to the clients.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Totals } from '../../shared/status/status.ts';
 import { portOf, statusOf } from '../helpers/admin.ts';
 import { startGated } from '../helpers/gated.ts';
-import { untilGone } from '../helpers/processes.ts';
-import { DEADLINE_MS } from '../helpers/server.ts';
+import { until, untilGone } from '../helpers/processes.ts';
 import { connectClient } from '../helpers/test-client.ts';
 import type { TestClient } from '../helpers/test-client.ts';
 
@@ -22,19 +20,15 @@ test('each that has connected is served, refused or gone, or not served yet; and
   const admin = portOf((await server.printed(/admin on (\S+)\n/))[1]!);
   /** Waits until the figures are these, and add up. @param unserved Are here and not served yet. */
   async function figures(wanted: Partial<Totals>, unserved = 0): Promise<Totals> {
-    const deadline = performance.now() + DEADLINE_MS;
-    for (;;) {
-      const { totals } = await statusOf(admin);
-      const figures = JSON.stringify(totals);
+    let totals = {} as Totals;
+    await until(async () => {
+      ({ totals } = await statusOf(admin));
       // Who could not be accepted was never there.
       const refused = sumOf(totals.refused) - totals.refused.accept;
       const addUp = totals.connections === totals.served + refused + totals.gone + unserved;
-      if (addUp && Object.entries(wanted).every(([name, figure]) => totals[name as keyof Totals] === figure)) {
-        return totals;
-      }
-      assert.ok(performance.now() < deadline, `not ${JSON.stringify(wanted)}: ${figures}\n${server.stdout}`);
-      await delay(10);
-    }
+      return addUp && Object.entries(wanted).every(([name, figure]) => totals[name as keyof Totals] === figure);
+    }, `not ${JSON.stringify(wanted)}`, { report: () => `${JSON.stringify(totals)}\n${server.stdout}` });
+    return totals;
   }
   async function proxied(host: string, text: string): Promise<TestClient> {
     const client = await connectClient(server.port);

@@ -81,7 +81,9 @@ const WAITS: Readonly<Record<string, () => Promise<Waiting>>> = {
 };
 
 /** Puts the value where two processes can take it from, and says from where each of them can. */
-const PLACES: Readonly<Record<string, (value: unknown) => Promise<readonly [Place, Place]>>> = {
+type Keep = (value: unknown) => Promise<readonly [Place, Place]>;
+
+const PLACES: Readonly<Record<string, Keep>> = {
   'the item of a queue': async (value) => {
     const queue = new Queue<unknown>();
     await queue.put(value);
@@ -136,17 +138,25 @@ async function assertNobodyLeft(waiting: Promise<unknown>, { name }: { readonly 
 /** Those that stand for all of them where their owners hear the same. */
 const TWO = ['Queue.get', 'Event.wait'];
 
+/** One of two has taken it and died, and somebody waits at it: it can still be had, and so nothing is said. */
+async function afterDeath(t: Cleaner, make: () => Promise<Waiting>, keepIn: Keep): Promise<Waiting & {
+  readonly other: Taker; readonly waiting: Promise<unknown>;
+}> {
+  const { it, wait } = await make();
+  const [one, other] = await startTakers(t, await keepIn({ it }));
+  await one.does('take');
+  const waiting = wait();
+  await Promise.all([assertWaits(waiting), one.fails()]);
+  await assertWaits(waiting);
+  return { it, wait, other, waiting };
+}
+
 for (const [where, keepIn] of Object.entries(PLACES)) {
   describe(`a primitive in ${where}, of which a process has died`, { concurrency: 3 }, () => {
     const all = where === 'the item of a queue';
     for (const [what, make] of Object.entries(WAITS).filter(([name]) => all || TWO.includes(name))) {
       test(`can still be had: ${what} waits until nobody can`, DEADLINE, async (t) => {
-        const { it, wait } = await make();
-        const [one, other] = await startTakers(t, await keepIn({ it }));
-        await one.does('take');
-        const waiting = wait();
-        await Promise.all([assertWaits(waiting), one.fails()]);
-        await assertWaits(waiting);
+        const { other, waiting } = await afterDeath(t, make, keepIn);
         await other.does('take');
         await assertWaits(waiting);
         await other.does('serve');
@@ -154,12 +164,7 @@ for (const [where, keepIn] of Object.entries(PLACES)) {
       });
 
       test(`cannot be had any more: ${what} is refused`, DEADLINE, async (t) => {
-        const { it, wait } = await make();
-        const [one, other] = await startTakers(t, await keepIn({ it }));
-        await one.does('take');
-        const waiting = wait();
-        await Promise.all([assertWaits(waiting), one.fails()]);
-        await assertWaits(waiting);
+        const { wait, other, waiting } = await afterDeath(t, make, keepIn);
         await Promise.all([assertNobodyLeft(waiting, other.process), other.fails()]);
         await assertNobodyLeft(wait(), other.process);
       });
